@@ -1,0 +1,102 @@
+//! The only code that touches the kernel's firewall. It knows rulesets, not policy.
+
+use crate::ruleset::transaction::{Commit, Operation, Phase};
+use crate::ruleset::{Table, TableKey};
+
+/// Something that holds tables and changes them by safe transactions.
+pub trait Backend {
+    /// Runs every step of a commit in order, waiting where a step asks for it.
+    ///
+    /// # Errors
+    /// The first step that fails ends the commit; the steps before it are in force, and by the rule
+    /// of `ruleset::diff` they and the old policy make a state between old and new.
+    fn commit(&mut self, commit: &Commit) -> Result<(), CommitError>;
+
+    /// Reads a table back; `None` where there is none.
+    ///
+    /// # Errors
+    /// The kernel cannot be asked, or holds something in the table that cannot be understood.
+    fn observe(&mut self, table: &TableKey) -> Result<Option<Table>, ObserveError>;
+
+    /// A number that changes with every commit of anybody in this network namespace.
+    ///
+    /// # Errors
+    /// The kernel cannot be asked.
+    fn generation(&mut self) -> Result<u32, ObserveError>;
+}
+
+/// Why a commit did not go through.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// The kernel refused an operation; nothing of its transaction is in force.
+    #[error("the kernel refused to {operation} in the {phase} step: {reason} (errno {errno})")]
+    Refused {
+        /// The phase of the transaction.
+        phase: Phase,
+        /// The operation in words: `add element to set "x"`.
+        operation: String,
+        /// The operation itself, and which element of it where the kernel said so.
+        culprit: Box<Culprit>,
+        /// The kernel's error number.
+        errno: i32,
+        /// The error number in words, with the kernel's own text where it gave one.
+        reason: String,
+    },
+    /// Somebody else changed the ruleset at the same time; nothing is in force, look again and retry.
+    #[error("the ruleset was changed by somebody else at the same time")]
+    Contended,
+    /// The batch is larger than the socket's buffer may become.
+    #[error(
+        "a transaction of {bytes} bytes is above the {allowed} that this process may send at once: it needs CAP_NET_ADMIN in the initial user namespace"
+    )]
+    TooLarge {
+        /// Bytes of the batch.
+        bytes: usize,
+        /// Bytes allowed.
+        allowed: usize,
+    },
+    /// The transaction could be seen half done by a packet; a defect of whoever made it.
+    #[error("refused an unsafe {phase} step: {reason}")]
+    Unsafe {
+        /// The phase of the transaction.
+        phase: Phase,
+        /// Which two changes one packet could read.
+        reason: String,
+    },
+    /// A value cannot be said to the kernel: a name or a message grew past its limit.
+    #[error("cannot encode {what}: {limit}")]
+    Unencodable {
+        /// What was being encoded.
+        what: String,
+        /// The limit that it breaks.
+        limit: String,
+    },
+    /// The kernel cannot be reached.
+    #[error("netlink: {0}")]
+    Unreachable(#[from] std::io::Error),
+}
+
+/// The operation that the kernel refused.
+#[derive(Debug, Clone)]
+pub struct Culprit {
+    /// The operation.
+    pub operation: Operation,
+    /// Which of its elements, counted from 0, where the kernel pointed at one.
+    pub element: Option<usize>,
+}
+
+/// Why a table could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ObserveError {
+    /// The kernel cannot be reached.
+    #[error("netlink: {0}")]
+    Unreachable(#[from] std::io::Error),
+    /// The table holds something that Margay never writes.
+    #[error("table {table} holds something foreign: {what}")]
+    Foreign {
+        /// The table.
+        table: String,
+        /// What was found where.
+        what: String,
+    },
+}

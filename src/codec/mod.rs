@@ -1,0 +1,1 @@
+//! Documents to model values; with `config` the only serde.

@@ -1,0 +1,1 @@
+//! State and skeleton to ruleset: pure, total, deterministic.

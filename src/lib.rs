@@ -1,0 +1,20 @@
+//! Margay, a per-host network-policy agent for Linux.
+//!
+//! ```text
+//! documents --> codec --> State --compile--> Ruleset --diff--> Commit --Backend::commit--> kernel
+//!                         model   compile    ruleset                    backend
+//! ```
+//!
+//! The modules stand in reading order; imports point towards the top of the list only.
+
+pub mod net;
+
+pub mod model;
+pub mod ruleset;
+
+pub mod codec;
+pub mod compile;
+
+pub mod backend;
+
+pub mod cli;

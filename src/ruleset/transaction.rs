@@ -1,0 +1,104 @@
+//! Transactions: what one netlink batch does, all or nothing; and commits, safe sequences of them.
+
+use std::fmt;
+
+use super::{Chain, Elements, Key, Limit, Name, Rule, Set, TableKey};
+
+/// A change of one table, as a list of transactions that are each safe for packets in flight.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commit {
+    /// The table that changes.
+    pub table: TableKey,
+    /// The transactions, in order. Empty where nothing changes.
+    pub steps: Vec<Step>,
+}
+
+impl Commit {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+}
+
+/// One transaction of a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// What the transaction is for, which decides whether it is safe.
+    pub phase: Phase,
+    /// What must have happened before it may begin.
+    pub wait: Wait,
+    /// What it does, in the order in which the kernel is told.
+    pub operations: Vec<Operation>,
+}
+
+/// The phases of a commit, in the order in which they run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// New objects that no packet can reach yet.
+    Populate,
+    /// Elements of sets go: some traffic stops.
+    Tighten,
+    /// Rules are rewritten in place, in one hook.
+    Switch,
+    /// Elements of verdict maps point elsewhere.
+    Move,
+    /// Elements come: some traffic begins.
+    Loosen,
+    /// What no packet can reach any more goes.
+    Collect,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Populate => "populate",
+            Self::Tighten => "tighten",
+            Self::Switch => "switch",
+            Self::Move => "move",
+            Self::Loosen => "loosen",
+            Self::Collect => "collect",
+        })
+    }
+}
+
+/// What must have happened since the transaction before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Wait {
+    /// Nothing: no packet can read both.
+    None,
+    /// A grace period: every packet in flight at the last transaction has left.
+    Grace,
+}
+
+/// One message of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operation {
+    /// `add table`.
+    AddTable,
+    /// `delete table`, with all that is in it.
+    DeleteTable,
+    /// `add counter`.
+    AddCounter(Name, Option<String>),
+    /// `delete counter`.
+    DeleteCounter(Name),
+    /// `add limit`.
+    AddLimit(Name, Limit),
+    /// `delete limit`.
+    DeleteLimit(Name),
+    /// `add set` or `add map`: the declaration; elements follow on their own.
+    AddSet(Name, Box<Set>),
+    /// `delete set`.
+    DeleteSet(Name),
+    /// `add element`.
+    AddElements(Name, Elements),
+    /// `delete element`.
+    DeleteElements(Name, Vec<Key>),
+    /// `add chain`: the declaration; rules follow on their own.
+    AddChain(Name, Chain),
+    /// `flush chain`.
+    FlushChain(Name),
+    /// `delete chain`.
+    DeleteChain(Name),
+    /// `add rule`, at the end of a chain.
+    AddRule(Name, Rule),
+}

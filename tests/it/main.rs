@@ -1,0 +1,2 @@
+//! The one integration test binary.
+#![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
