@@ -1,2 +1,5 @@
 //! The one integration test binary.
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
+
+// What several tests share: namespaces, devices, packets.
+mod support;

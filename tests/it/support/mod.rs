@@ -1,0 +1,4 @@
+//! What several tests share: network namespaces, devices, packets and what they prove.
+
+pub(crate) mod netns;
+pub(crate) mod tun;

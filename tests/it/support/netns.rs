@@ -1,0 +1,122 @@
+//! A network namespace for one test, and nft inside it.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::thread;
+
+use super::tun::enter_new_network;
+
+/// Runs a kernel test in a thread and network namespace of its own, with `lo` up.
+///
+/// `test` is the name of the test function. Without root the test runs itself again in a user
+/// namespace. Where neither is allowed it is skipped loudly, or fails if `REQUIRE_KERNEL=1`.
+pub(crate) fn in_netns(test: &str, body: impl FnOnce() + Send) {
+    if !rustix::process::geteuid().is_root() {
+        return run_again_as_root_of_a_user_namespace(test);
+    }
+    let run = || match enter_new_network() {
+        Ok(()) => {
+            ip("link set lo up\n");
+            body();
+        }
+        Err(error) => skip(test, &format!("a network namespace is refused: {error}")),
+    };
+    let outcome = thread::scope(|scope| scope.spawn(run).join());
+    if let Err(panic) = outcome {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+/// Says that a test could not run; a failure where `REQUIRE_KERNEL=1`.
+pub(crate) fn skip(test: &str, why: &str) {
+    let required = std::env::var_os("REQUIRE_KERNEL").is_some_and(|value| value == "1");
+    assert!(!required, "REQUIRE_KERNEL=1, but {test} cannot run: {why}");
+    // Written past libtest, which would keep it to itself.
+    let line = format!("\n*** SKIPPED {test}: {why} ***\n");
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
+}
+
+/// Runs `nft` in the calling thread's namespace and gives what it printed; a failure panics.
+pub(crate) fn nft(arguments: &[&str], stdin: &str) -> String {
+    nft_result(arguments, stdin).unwrap_or_else(|error| panic!("nft {arguments:?}: {error}"))
+}
+
+/// Runs `nft` in the calling thread's namespace: what it printed, or its complaint.
+pub(crate) fn nft_result(arguments: &[&str], stdin: &str) -> Result<String, String> {
+    run("nft", arguments, stdin)
+}
+
+/// Runs lines of `ip -batch`; a failure panics.
+pub(crate) fn ip(batch: &str) {
+    run("ip", &["-batch", "-"], batch).unwrap_or_else(|error| panic!("ip {batch}: {error}"));
+}
+
+/// A child inherits the network namespace of the thread that starts it.
+fn run(program: &str, arguments: &[&str], stdin: &str) -> Result<String, String> {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("{program}: {error}"))?;
+    let mut input = child.stdin.take().unwrap();
+    let output = thread::scope(|scope| {
+        // A program that exits early closes its end; what it says is its complaint.
+        scope.spawn(move || drop(input.write_all(stdin.as_bytes())));
+        child.wait_with_output()
+    });
+    let output = output.map_err(|error| format!("{program}: {error}"))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() {
+        Ok(text(&output.stdout))
+    } else {
+        Err(text(&output.stderr))
+    }
+}
+
+/// libtest starts its threads before any test runs, and a process with threads cannot enter a user
+/// namespace: so another process runs this one test there, and its outcome is ours.
+fn run_again_as_root_of_a_user_namespace(test: &str) {
+    let allowed = run("unshare", &["-Urn", "true"], "");
+    if let Err(error) = allowed {
+        return skip(
+            test,
+            &format!("no root, and no user namespace: {}", error.trim()),
+        );
+    }
+    let program = std::env::current_exe().unwrap();
+    let thread = thread::current();
+    let path = thread.name().filter(|name| *name != "main");
+    let mut again = Command::new("unshare");
+    again.arg("-Ur").arg(program).arg(path.unwrap_or(test));
+    if path.is_some() {
+        again.arg("--exact");
+    }
+    let status = again.arg("--nocapture").status().unwrap();
+    assert!(status.success(), "{test} failed in a user namespace");
+}
+
+mod tests {
+    use super::{in_netns, nft, nft_result};
+
+    #[test]
+    fn a_namespace_of_its_own_is_empty() {
+        in_netns("a_namespace_of_its_own_is_empty", || {
+            assert_eq!(nft(&["list", "ruleset"], ""), "");
+            nft(&["-f", "-"], "table inet probe {}");
+            assert!(nft_result(&["list", "table", "inet", "other"], "").is_err());
+        });
+        in_netns("a_namespace_of_its_own_is_empty", || {
+            assert_eq!(nft(&["list", "ruleset"], ""), "");
+        });
+    }
+
+    #[test]
+    fn a_panic_inside_is_the_tests() {
+        let outcome = std::panic::catch_unwind(|| {
+            in_netns("a_panic_inside_is_the_tests", || panic!("from inside"));
+        });
+        assert!(outcome.is_err() || !rustix::process::geteuid().is_root());
+    }
+}
