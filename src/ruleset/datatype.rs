@@ -35,6 +35,8 @@ pub enum Datatype {
     PktType,
     /// `fib_addrtype`, in host order.
     FibAddrType,
+    /// `tcp_flag`, a set of bits.
+    TcpFlag,
 }
 
 impl Datatype {
@@ -47,21 +49,22 @@ impl Datatype {
             Self::InetProto => ("inet_proto", 12, 1),
             Self::InetService => ("inet_service", 13, 2),
             Self::IcmpType => ("icmp_type", 14, 1),
-            Self::IcmpCode => ("icmp_code", 33, 1),
+            Self::IcmpCode => ("icmp_code", 32, 1),
             Self::Icmpv6Type => ("icmpv6_type", 29, 1),
-            Self::Icmpv6Code => ("icmpv6_code", 34, 1),
+            Self::Icmpv6Code => ("icmpv6_code", 33, 1),
             Self::NfProto => ("nf_proto", 2, 1),
             Self::IfName => ("ifname", 41, 16),
             Self::IfIndex => ("iface_index", 20, 4),
             Self::Mark => ("mark", 19, 4),
             Self::CtState => ("ct_state", 26, 4),
             Self::PktType => ("pkt_type", 31, 1),
-            Self::FibAddrType => ("fib_addrtype", 44, 4),
+            Self::FibAddrType => ("fib_addrtype", 38, 4),
+            Self::TcpFlag => ("tcp_flag", 15, 1),
         }
     }
 
     /// Every type, for parsers.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Ipv4Addr,
         Self::Ipv6Addr,
         Self::EtherAddr,
@@ -78,6 +81,7 @@ impl Datatype {
         Self::CtState,
         Self::PktType,
         Self::FibAddrType,
+        Self::TcpFlag,
     ];
 
     /// The nft keyword.

@@ -81,7 +81,8 @@ impl PayloadField {
             Self::EtherSaddr | Self::EtherDaddr => Datatype::EtherAddr,
             Self::IpSaddr | Self::IpDaddr => Datatype::Ipv4Addr,
             Self::Ip6Saddr | Self::Ip6Daddr => Datatype::Ipv6Addr,
-            Self::IpProtocol | Self::Ip6Nexthdr | Self::TcpFlags => Datatype::InetProto,
+            Self::IpProtocol | Self::Ip6Nexthdr => Datatype::InetProto,
+            Self::TcpFlags => Datatype::TcpFlag,
             Self::TcpSport
             | Self::TcpDport
             | Self::UdpSport

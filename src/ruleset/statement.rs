@@ -91,7 +91,8 @@ pub enum Operator {
 pub enum Operand {
     /// One value, prefix or range.
     Key(Key),
-    /// Any of these bits: `ct state established,related`.
+    /// Any of these bits, `ct state established,related`; under `Ne` none of them, `ct state ! new`.
+    /// Only for the types that are bits: `ct_state` and `tcp_flag`.
     AnyBit(Bytes),
     /// A named set.
     Set(Name),
