@@ -3,3 +3,6 @@
 
 // What several tests share: namespaces, devices, packets.
 mod support;
+
+// The shape of the repository itself.
+mod tidy;
