@@ -5,9 +5,11 @@ pub mod datatype;
 pub mod expression;
 pub mod key;
 pub mod name;
+pub mod packet;
 pub mod rule;
 pub mod set;
 pub mod statement;
+pub mod trace;
 pub mod transaction;
 
 use std::collections::BTreeMap;
@@ -21,7 +23,7 @@ pub use name::Name;
 pub use rule::Rule;
 pub use set::{Data, Element, ElementData, Elements, ObjectKind, Set, SetFlags};
 pub use statement::{
-    DynamicOperation, Limit, LimitUnit, MarkSource, Match, Operand, Operator, RejectKind,
+    CtState, DynamicOperation, Limit, LimitUnit, MarkSource, Match, Operand, Operator, RejectKind,
     Statement, Verdict, VmapSource,
 };
 

@@ -1,0 +1,163 @@
+//! A packet walked through a ruleset as nf_tables does it: verdict, path and cost.
+
+mod read;
+mod view;
+mod walk;
+
+use std::fmt;
+
+use super::packet::Packet;
+use super::{ChainPolicy, Key, Name, RejectKind, Ruleset, TableKey, Verdict};
+
+pub use view::{Instant, Intervals};
+
+/// What became of a packet, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trace {
+    /// What became of it.
+    pub fate: Fate,
+    /// Every rule evaluated, in order, and every policy that decided.
+    pub steps: Vec<TraceStep>,
+    /// What it cost.
+    pub cost: Cost,
+    /// The mark at the end.
+    pub mark: u32,
+    /// How often the packet read something that a transaction can change: the rules, once per base
+    /// chain, and named sets and maps, once per lookup.
+    pub reads: usize,
+}
+
+/// What became of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fate {
+    /// No base chain dropped it.
+    Accepted,
+    /// Dropped in silence.
+    Dropped,
+    /// Dropped, and the sender is told.
+    Rejected(RejectKind),
+}
+
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Accepted => "accepted",
+            Self::Dropped => "dropped",
+            Self::Rejected(_) => "rejected",
+        })
+    }
+}
+
+/// One rule evaluated, or the end of a base chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceStep {
+    /// The table.
+    pub table: TableKey,
+    /// The chain.
+    pub chain: Name,
+    /// The index of the rule; `None` is the end of a base chain.
+    pub rule: Option<usize>,
+    /// What was looked up on the way.
+    pub lookups: Vec<Lookup>,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// One key looked up in one set or map.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lookup {
+    /// The set or map; `None` is an anonymous one.
+    pub set: Option<Name>,
+    /// What the packet showed.
+    pub key: Key,
+    /// The element that it hit.
+    pub found: Option<Key>,
+}
+
+/// What came of evaluating a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// A test did not hold, or what it reads is not there.
+    NoMatch,
+    /// It matched to its end without a verdict.
+    Matched,
+    /// It gave a verdict.
+    Verdict(Verdict),
+    /// It refused the packet.
+    Reject(RejectKind),
+    /// The base chain ended and its policy decided.
+    Policy(ChainPolicy),
+    /// It leads deeper than the kernel goes ([`CHAIN_DEPTH_MAX`]), which drops the packet.
+    TooDeep(Name),
+}
+
+/// How deep chains may lead, the base chain included (`NFT_JUMP_STACK_SIZE`, net/netfilter/nf_tables.h).
+pub const CHAIN_DEPTH_MAX: usize = 16;
+
+/// What a packet costs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cost {
+    /// Rules evaluated, matching or not.
+    pub rules: usize,
+    /// Lookups in sets and maps, anonymous ones included.
+    pub lookups: usize,
+}
+
+impl Cost {
+    /// Rules and lookups together: the measure by which paths are compared.
+    pub fn total(self) -> usize {
+        self.rules + self.lookups
+    }
+
+    /// The cost of both, one after the other.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            rules: self.rules + other.rules,
+            lookups: self.lookups + other.lookups,
+        }
+    }
+}
+
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} rules, {} lookups", self.rules, self.lookups)
+    }
+}
+
+/// Walks a packet through the base chains of a ruleset.
+///
+/// Limits are taken as not exceeded. At equal priority base chains run in the order of their names.
+pub fn trace(ruleset: &Ruleset, packet: &Packet) -> Trace {
+    let instant = Instant {
+        cut: 0,
+        intervals: Intervals::Prompt,
+    };
+    trace_between(ruleset, ruleset, packet, instant)
+}
+
+/// Walks a packet while one transaction leads from `old` to `new`: reads before the cut see the old
+/// ruleset, those after it the new one.
+pub fn trace_between(old: &Ruleset, new: &Ruleset, packet: &Packet, instant: Instant) -> Trace {
+    walk::Walk::new(view::View::new(old, new, instant), packet).run()
+}
+
+/// Every way in which a packet can pass while one transaction leads from `old` to `new`: one trace
+/// per instant at which the transaction can fall between two reads, interval sets prompt and late.
+pub fn traces_between(old: &Ruleset, new: &Ruleset, packet: &Packet) -> Vec<Trace> {
+    let mut traces = Vec::new();
+    for intervals in [Intervals::Prompt, Intervals::Late] {
+        for cut in 0.. {
+            let trace = trace_between(old, new, packet, Instant { cut, intervals });
+            let all_old = trace.reads <= cut;
+            traces.push(trace);
+            if all_old {
+                break;
+            }
+        }
+    }
+    traces
+}
+
+#[cfg(test)]
+mod tests;
