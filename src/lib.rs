@@ -11,6 +11,7 @@ pub mod net;
 
 pub mod model;
 pub mod ruleset;
+pub mod scenario;
 
 pub mod codec;
 pub mod compile;

@@ -1,4 +1,6 @@
 //! What several tests share: network namespaces, devices, packets and what they prove.
 
 pub(crate) mod netns;
+pub(crate) mod packet;
+pub(crate) mod prober;
 pub(crate) mod tun;
