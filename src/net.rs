@@ -355,6 +355,11 @@ impl InvalidValue {
             allowed,
         }
     }
+
+    /// What is wrong, without what would be right: `invalid ports "70000"`.
+    pub fn finding(&self) -> String {
+        format!("invalid {} {}", self.what, shortened(&self.text))
+    }
 }
 
 /// The text quoted and escaped, cut after 60 characters so that hostile input stays readable.

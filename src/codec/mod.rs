@@ -1,1 +1,73 @@
 //! Documents to model values; with `config` the only serde.
+//!
+//! ```text
+//! files --> sources --yaml, json--> nodes --document--> groups, endpoints, settings --> State
+//! ```
+//!
+//! Whatever is wrong is collected, so that one look at a folder shows all of it.
+
+mod document;
+mod endpoint;
+mod fields;
+mod files;
+mod group;
+mod json;
+mod loader;
+mod node;
+mod problem;
+mod references;
+pub mod rule;
+mod settings;
+mod yaml;
+
+use std::path::PathBuf;
+
+pub use problem::{Problem, Severity};
+
+use crate::model::State;
+use loader::Loader;
+
+/// What documents say, and what is wrong with them.
+#[derive(Debug, Clone, Default)]
+pub struct Loaded {
+    /// What the documents without errors say.
+    pub state: State,
+    /// Errors and warnings, in the order of the sources and of the lines in them.
+    pub problems: Vec<Problem>,
+    /// How many documents were read, faulty ones included.
+    pub documents: usize,
+}
+
+impl Loaded {
+    /// Whether nothing may be made of the documents.
+    pub fn has_errors(&self) -> bool {
+        self.count(Severity::Error) > 0
+    }
+
+    /// How many problems are of a severity.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.problems
+            .iter()
+            .filter(|problem| problem.severity == severity)
+            .count()
+    }
+}
+
+/// Reads the documents of files and folders; of a folder its own `.yaml`, `.yml` and `.json` files by name.
+pub fn read(paths: &[PathBuf]) -> Loaded {
+    let mut loader = Loader::default();
+    for path in files::listed(paths, &mut loader) {
+        match files::text(&path) {
+            Ok(text) => loader.add(&path.display().to_string(), &text),
+            Err(fault) => loader.add_unreadable(&path.display().to_string(), fault),
+        }
+    }
+    loader.finish()
+}
+
+/// Reads the documents of one text; a source name that ends in `.json` is read as JSON.
+pub fn parse(source_name: &str, text: &str) -> Loaded {
+    let mut loader = Loader::default();
+    loader.add(source_name, text);
+    loader.finish()
+}

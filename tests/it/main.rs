@@ -6,3 +6,6 @@ mod support;
 
 // The shape of the repository itself.
 mod tidy;
+
+// Documents in, state and problems out.
+mod documents;
