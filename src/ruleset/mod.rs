@@ -3,9 +3,13 @@
 pub mod chain;
 pub mod datatype;
 pub mod expression;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod key;
 pub mod name;
 pub mod packet;
+pub mod reach;
+pub mod reference;
 pub mod rule;
 pub mod set;
 pub mod statement;

@@ -102,3 +102,25 @@ pub enum Operation {
     /// `add rule`, at the end of a chain.
     AddRule(Name, Rule),
 }
+
+impl fmt::Display for Operation {
+    /// In words, for messages: `add elements to set "x"`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AddTable => f.write_str("add the table"),
+            Self::DeleteTable => f.write_str("delete the table"),
+            Self::AddCounter(name, _) => write!(f, "add counter {name:?}"),
+            Self::DeleteCounter(name) => write!(f, "delete counter {name:?}"),
+            Self::AddLimit(name, _) => write!(f, "add limit {name:?}"),
+            Self::DeleteLimit(name) => write!(f, "delete limit {name:?}"),
+            Self::AddSet(name, _) => write!(f, "add set {name:?}"),
+            Self::DeleteSet(name) => write!(f, "delete set {name:?}"),
+            Self::AddElements(name, _) => write!(f, "add elements to set {name:?}"),
+            Self::DeleteElements(name, _) => write!(f, "delete elements from set {name:?}"),
+            Self::AddChain(name, _) => write!(f, "add chain {name:?}"),
+            Self::FlushChain(name) => write!(f, "flush chain {name:?}"),
+            Self::DeleteChain(name) => write!(f, "delete chain {name:?}"),
+            Self::AddRule(name, _) => write!(f, "add a rule to chain {name:?}"),
+        }
+    }
+}

@@ -160,4 +160,6 @@ pub fn traces_between(old: &Ruleset, new: &Ruleset, packet: &Packet) -> Vec<Trac
 }
 
 #[cfg(test)]
+mod hazards;
+#[cfg(test)]
 mod tests;
