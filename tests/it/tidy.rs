@@ -129,6 +129,27 @@ fn documents_name_what_exists() {
 }
 
 #[test]
+fn promises_name_tests_that_exist() {
+    let sources: Vec<_> = ["src", "tests"]
+        .iter()
+        .flat_map(|f| Source::below(root(), f))
+        .collect();
+    let promises = read("SECURITY.md");
+    let named = promises.split('`').skip(1).step_by(2).filter(|word| {
+        word.contains('_') && word.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+    });
+    let missing = named.filter(|test| {
+        let declared = format!("fn {test}(");
+        !sources.iter().any(|source| source.code.contains(&declared))
+    });
+    assert_none(
+        missing
+            .map(|test| format!("SECURITY.md: there is no test {test}"))
+            .collect(),
+    );
+}
+
+#[test]
 fn templates_use_only_slots_that_are_declared_and_are_listed() {
     let (listed, slots) = (
         read("nft-templates/README.md"),
