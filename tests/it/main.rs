@@ -9,3 +9,6 @@ mod tidy;
 
 // Documents in, state and problems out.
 mod documents;
+
+// The program as scripts see it.
+mod cli;

@@ -1,0 +1,35 @@
+//! Options that several commands have.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// Where documents are read from.
+#[derive(Debug, Args)]
+pub(super) struct Documents {
+    /// Files, or folders of .yaml, .yml and .json files, with policy documents
+    #[arg(value_name = "PATH", required = true)]
+    pub(super) paths: Vec<PathBuf>,
+}
+
+/// How a result is written.
+#[derive(Debug, Args)]
+pub(super) struct Output {
+    /// How to write the result
+    #[arg(
+        short = 'o',
+        long = "output",
+        value_name = "FORM",
+        default_value = "text"
+    )]
+    pub(super) form: Form,
+}
+
+/// The forms of a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Form {
+    /// For people
+    Text,
+    /// For programs: one JSON object with a `schema` field
+    Json,
+}
