@@ -1,7 +1,12 @@
 //! Worlds made from a seed, for tests and benchmarks: random ones, and large regular ones.
 
 pub mod packet;
+pub mod place;
 pub mod random;
+pub mod traffic;
+pub mod world;
 
 pub use packet::{Packet, Probe, Transport};
 pub use random::Random;
+pub use traffic::packets;
+pub use world::World;

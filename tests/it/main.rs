@@ -1,6 +1,8 @@
 //! The one integration test binary.
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
+// Random worlds: policy read literally, traced, and obeyed by real packets.
+mod property;
 // What several tests share: namespaces, devices, packets.
 mod support;
 

@@ -1,6 +1,8 @@
 //! What several tests share: network namespaces, devices, packets and what they prove.
 
+pub(crate) mod connection;
 pub(crate) mod netns;
 pub(crate) mod packet;
 pub(crate) mod prober;
+pub(crate) mod reference;
 pub(crate) mod tun;

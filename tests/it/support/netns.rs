@@ -31,8 +31,12 @@ pub(crate) fn in_netns(test: &str, body: impl FnOnce() + Send) {
 pub(crate) fn skip(test: &str, why: &str) {
     let required = std::env::var_os("REQUIRE_KERNEL").is_some_and(|value| value == "1");
     assert!(!required, "REQUIRE_KERNEL=1, but {test} cannot run: {why}");
-    // Written past libtest, which would keep it to itself.
-    let line = format!("\n*** SKIPPED {test}: {why} ***\n");
+    report(&format!("*** SKIPPED {test}: {why} ***"));
+}
+
+/// Prints a line past libtest, which would keep it to itself.
+pub(crate) fn report(line: &str) {
+    let line = format!("\n{line}\n");
     std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
 

@@ -28,7 +28,8 @@ pub(crate) fn transport(packet: &Packet, serial: u32, part: Part) -> Vec<u8> {
         }
         Transport::Icmp { kind, code } => {
             let mut message = vec![kind, code, 0, 0];
-            message.extend(serial.to_be_bytes());
+            // The identifier comes first: to conntrack it is what a port is.
+            message.extend(serial.rotate_left(16).to_be_bytes());
             // As long as a message of neighbour discovery, which has an address here.
             message.extend([0; 16]);
             let pseudo = match packet.family() {

@@ -29,7 +29,7 @@ pub(crate) struct Wiring {
     serial: u32,
 }
 
-/// Protocols that the host listens to besides those of [`Protocol`]: no part of the kernel takes them.
+/// Protocols that the host listens to besides the known ones: no part of the kernel takes them.
 pub(crate) const OTHER_PROTOCOLS: [u8; 4] = [89, 112, 253, 254];
 
 impl Wiring {

@@ -1,0 +1,136 @@
+//! For random worlds, policy read literally, the compiled ruleset traced, and real packets agree.
+
+use std::collections::BTreeMap;
+
+use margay::scenario::{Packet, Probe, Transport, World, packets, place};
+
+use crate::support::connection::{Connections, has_answer};
+use crate::support::netns::report;
+use crate::support::packet::Part;
+use crate::support::reference::{Connection, Facts, Field, Reference, Verdict};
+
+/// How many worlds, and how many packets in each.
+const WORLDS: u64 = 1_000;
+const PACKETS: usize = 110;
+
+/// What the packets of many worlds asked of the reference interpreter.
+#[derive(Debug, Default)]
+struct Tally {
+    packets: usize,
+    accepted: usize,
+    decisive: BTreeMap<Field, usize>,
+}
+
+impl Tally {
+    fn take(&mut self, reference: &Reference<'_>, facts: &Facts<'_>) -> Verdict {
+        let verdict = reference.verdict(facts);
+        self.packets += 1;
+        self.accepted += usize::from(verdict == Verdict::Deliver);
+        for field in reference.decisive(facts) {
+            *self.decisive.entry(field).or_default() += 1;
+        }
+        verdict
+    }
+
+    /// Between a quarter and three quarters pass, and every field of a rule matters often enough.
+    fn check(&self) {
+        report(&format!(
+            "{} packets, {} accepted, decisive: {:?}",
+            self.packets, self.accepted, self.decisive
+        ));
+        assert!((25..=75).contains(&(self.accepted * 100 / self.packets)));
+        for field in Field::ALL {
+            let times = self.decisive.get(&field).copied().unwrap_or_default();
+            assert!(times * 100 >= self.packets, "{field:?} decides too seldom");
+        }
+    }
+}
+
+/// The facts of a probe.
+fn facts(probe: &Probe, connection: Connection) -> Facts<'_> {
+    let (ports, icmp) = match probe.packet.transport {
+        Transport::Ports {
+            source,
+            destination,
+            ..
+        } => (Some((source, destination)), None),
+        Transport::Icmp { kind, code } => (None, Some((kind, code))),
+        Transport::Other(_) => (None, None),
+    };
+    Facts {
+        from: probe.from.as_str(),
+        to: probe.to.as_ref().map(|name| name.as_str()),
+        mac: probe.mac,
+        source: probe.packet.source,
+        destination: probe.packet.destination,
+        protocol: probe.packet.protocol(),
+        ports,
+        icmp,
+        connection,
+    }
+}
+
+/// What the receiver of a forwarded probe would send back.
+fn answer(probe: &Probe) -> Option<Probe> {
+    let from = probe.to.clone().filter(|_| has_answer(&probe.packet))?;
+    let slot = place::SLOTS.iter().position(|name| *name == from.as_str());
+    Some(Probe {
+        mac: slot
+            .filter(|&slot| place::is_ethernet(slot))
+            .map(place::mac),
+        from,
+        to: place::route(probe.packet.source),
+        packet: probe.packet.reply(),
+    })
+}
+
+/// Every packet of a world in order, answers to what was delivered included, with what the
+/// reference interpreter says of it.
+fn walk(
+    world: &World,
+    seed: u64,
+    connections: &mut Connections,
+    tally: &mut Tally,
+    mut see: impl FnMut(&Probe, Part, &Facts<'_>, Verdict),
+) {
+    let reference = Reference::new(&world.state, world.host);
+    let mut ports = (1024..=u16::MAX)
+        .cycle()
+        .skip(usize::try_from(seed).unwrap() * PACKETS);
+    for mut probe in packets(world, seed, PACKETS) {
+        probe.packet = fresh(&probe, ports.next().unwrap());
+        let mut ask = |probe: &Probe, part| {
+            let facts = facts(probe, connections.state(&probe.packet));
+            let verdict = tally.take(&reference, &facts);
+            see(probe, part, &facts, verdict);
+            if verdict == Verdict::Deliver {
+                connections.passed(&probe.packet);
+            }
+            verdict
+        };
+        if ask(&probe, Part::Opening) == Verdict::Deliver
+            && let Some(answer) = answer(&probe)
+        {
+            ask(&answer, Part::Answer);
+        }
+    }
+}
+
+/// A source port that no connection had before; those that mean something stay.
+fn fresh(probe: &Probe, port: u16) -> Packet {
+    match probe.packet.transport {
+        Transport::Ports { source, .. } if source >= 1024 => probe.packet.with_source_port(port),
+        Transport::Ports { .. } | Transport::Icmp { .. } | Transport::Other(_) => probe.packet,
+    }
+}
+
+#[test]
+fn random_worlds_ask_every_question() {
+    let mut tally = Tally::default();
+    for seed in 0..WORLDS {
+        let world = World::random(seed);
+        let connections = &mut Connections::default();
+        walk(&world, seed, connections, &mut tally, |_, _, _, _| {});
+    }
+    tally.check();
+}
