@@ -1,5 +1,7 @@
 //! The only code that touches the kernel's firewall. It knows rulesets, not policy.
 
+pub mod memory;
+
 use crate::ruleset::transaction::{Commit, Operation, Phase};
 use crate::ruleset::{Table, TableKey};
 

@@ -1,7 +1,8 @@
 //! What rules and elements name: the edges between the objects of a table.
 
 use super::{
-    Element, ElementData, MarkSource, Name, Operand, Rule, Statement, Verdict, VmapSource,
+    Data, Element, ElementData, MarkSource, Name, ObjectKind, Operand, Rule, Statement, Table,
+    Verdict, VmapSource,
 };
 
 /// An object that a rule or an element names.
@@ -15,6 +16,18 @@ pub enum Reference<'a> {
     Counter(&'a Name),
     /// A named limit.
     Limit(&'a Name),
+}
+
+impl Reference<'_> {
+    /// What the maps declare whose elements can name such an object.
+    fn data(self) -> Option<Data> {
+        match self {
+            Self::Chain(_) => Some(Data::Verdict),
+            Self::Set(_) => None,
+            Self::Counter(_) => Some(Data::Object(ObjectKind::Counter)),
+            Self::Limit(_) => Some(Data::Object(ObjectKind::Limit)),
+        }
+    }
 }
 
 impl Rule {
@@ -31,6 +44,43 @@ impl Element {
             ElementData::Verdict(verdict) => verdict.target(),
             ElementData::None | ElementData::Value(_) | ElementData::Object(_) => None,
         }
+    }
+
+    fn names(&self, object: Reference<'_>) -> bool {
+        match (&self.data, object) {
+            (ElementData::Verdict(verdict), Reference::Chain(name)) => {
+                verdict.target() == Some(name)
+            }
+            (ElementData::Object(held), Reference::Counter(name) | Reference::Limit(name)) => {
+                held == name
+            }
+            (
+                ElementData::None
+                | ElementData::Verdict(_)
+                | ElementData::Value(_)
+                | ElementData::Object(_),
+                Reference::Chain(_)
+                | Reference::Set(_)
+                | Reference::Counter(_)
+                | Reference::Limit(_),
+            ) => false,
+        }
+    }
+}
+
+impl Table {
+    /// Whether a rule or an element of the table names the object.
+    pub fn uses(&self, object: Reference<'_>) -> bool {
+        let rules = self.chains.values().flat_map(|chain| &chain.rules);
+        let maps = self
+            .sets
+            .values()
+            .filter(|set| set.data.is_some() && set.data == object.data());
+        let mut elements = maps.flat_map(|set| set.elements.values());
+        rules
+            .flat_map(|rule| rule.references())
+            .any(|reference| reference == object)
+            || elements.any(|element| element.names(object))
     }
 }
 
