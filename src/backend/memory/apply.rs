@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rustix::io::Errno;
+
 use super::elements;
 use crate::ruleset::reference::Reference;
 use crate::ruleset::transaction::Operation;
@@ -13,7 +15,7 @@ use crate::ruleset::{
 #[derive(Debug)]
 pub(super) struct Refusal {
     /// The kernel's error number.
-    pub(super) errno: i32,
+    pub(super) errno: Errno,
     /// In words.
     pub(super) reason: String,
     /// The element at fault, counted from 0.
@@ -21,7 +23,7 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    pub(super) fn new(errno: i32, reason: impl Into<String>) -> Self {
+    pub(super) fn new(errno: Errno, reason: impl Into<String>) -> Self {
         Self {
             errno,
             reason: reason.into(),
@@ -30,11 +32,11 @@ impl Refusal {
     }
 
     fn missing(what: &str, name: &Name) -> Self {
-        Self::new(libc::ENOENT, format!("there is no {what} {name:?}"))
+        Self::new(Errno::NOENT, format!("there is no {what} {name:?}"))
     }
 
     fn in_use(what: &str, name: &Name) -> Self {
-        Self::new(libc::EBUSY, format!("{what} {name:?} is in use"))
+        Self::new(Errno::BUSY, format!("{what} {name:?} is in use"))
     }
 }
 
@@ -45,7 +47,7 @@ pub(super) fn apply(slot: &mut Option<Table>, operation: &Operation) -> Result<(
         return Ok(());
     }
     let Some(table) = slot else {
-        return Err(Refusal::new(libc::ENOENT, "there is no such table"));
+        return Err(Refusal::new(Errno::NOENT, "there is no such table"));
     };
     match operation {
         Operation::AddTable => {}
@@ -116,7 +118,7 @@ fn add_set(table: &mut Table, name: &Name, set: &Set) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal::new(
-        libc::EEXIST,
+        Errno::EXIST,
         format!("set {name:?} exists with another declaration"),
     ))
 }
@@ -164,7 +166,7 @@ fn check_data(table: &Table, data: Option<&Data>, element: &Element) -> Result<(
             | ElementData::Value(_)
             | ElementData::Object(_),
         ) => Err(Refusal::new(
-            libc::EINVAL,
+            Errno::INVAL,
             "the element does not carry what its set declares",
         )),
     }
@@ -175,7 +177,7 @@ fn check_target(table: &Table, target: &Name) -> Result<(), Refusal> {
     match table.chains.get(target) {
         Some(Chain { hook: None, .. }) => Ok(()),
         Some(Chain { hook: Some(_), .. }) => Err(Refusal::new(
-            libc::EOPNOTSUPP,
+            Errno::OPNOTSUPP,
             format!("chain {target:?} is a base chain"),
         )),
         None => Err(Refusal::missing("chain", target)),
@@ -195,7 +197,7 @@ fn add_chain(table: &mut Table, name: &Name, chain: &Chain) -> Result<(), Refusa
     let place = |chain: &Chain| chain.hook.map(|hook| (hook.point, hook.priority));
     if place(present) != place(chain) {
         return Err(Refusal::new(
-            libc::EEXIST,
+            Errno::EXIST,
             format!("chain {name:?} exists with another hook"),
         ));
     }

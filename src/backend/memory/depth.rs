@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rustix::io::Errno;
+
 use super::apply::Refusal;
 use crate::ruleset::reference::Reference;
 use crate::ruleset::trace::CHAIN_DEPTH_MAX;
@@ -18,7 +20,7 @@ pub(super) fn check(table: &Table) -> Result<(), Refusal> {
     for (name, _) in bases {
         if height(table, name, 1, &mut heights).is_none() {
             return Err(Refusal::new(
-                libc::EMLINK,
+                Errno::MLINK,
                 format!(
                     "chain {name:?} leads more than {CHAIN_DEPTH_MAX} chains deep, or in a circle"
                 ),

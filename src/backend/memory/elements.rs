@@ -1,5 +1,7 @@
 //! Elements of one set, with the kernel's refusals.
 
+use rustix::io::Errno;
+
 use super::apply::Refusal;
 use crate::ruleset::{Datatype, Element, Elements, Key, Set, SetFlags};
 
@@ -19,7 +21,7 @@ fn add_one(set: &mut Set, key: &Key, element: &Element) -> Result<(), Refusal> {
     let bytes = width(&set.key);
     if key.start.len() != bytes || key.last().len() != bytes || (key.end.is_some() && !interval) {
         return Err(Refusal::new(
-            libc::EINVAL,
+            Errno::INVAL,
             "the key does not have the form that its set declares",
         ));
     }
@@ -28,13 +30,13 @@ fn add_one(set: &mut Set, key: &Key, element: &Element) -> Result<(), Refusal> {
             return Ok(());
         }
         return Err(Refusal::new(
-            libc::EEXIST,
+            Errno::EXIST,
             "the key is there with other data",
         ));
     }
     if interval && overlaps(set, key) {
         return Err(Refusal::new(
-            libc::EEXIST,
+            Errno::EXIST,
             "the key overlaps one that is there",
         ));
     }
@@ -42,7 +44,7 @@ fn add_one(set: &mut Set, key: &Key, element: &Element) -> Result<(), Refusal> {
         .size
         .is_some_and(|size| set.elements.len() >= size as usize);
     if full {
-        return Err(Refusal::new(libc::ENFILE, "the set is full"));
+        return Err(Refusal::new(Errno::NFILE, "the set is full"));
     }
     set.elements.insert(key.clone(), element.clone());
     Ok(())
@@ -54,7 +56,7 @@ pub(super) fn remove(set: &mut Set, keys: &[Key]) -> Result<(), Refusal> {
         if set.elements.remove(key).is_none() {
             return Err(Refusal {
                 element: Some(index),
-                ..Refusal::new(libc::ENOENT, "there is no such element")
+                ..Refusal::new(Errno::NOENT, "there is no such element")
             });
         }
     }

@@ -91,7 +91,7 @@ fn transact(before: Option<&Table>, step: &Step) -> Result<Option<Table>, Commit
             operation: operation.clone(),
             element: refusal.element,
         }),
-        errno: refusal.errno,
+        errno: refusal.errno.raw_os_error(),
         reason: refusal.reason,
     };
     for operation in &step.operations {

@@ -1,5 +1,7 @@
 //! Which transactions are refused because a packet could see them half done.
 
+use rustix::io::Errno;
+
 use super::*;
 use crate::ruleset::fixture::*;
 use crate::ruleset::key::interface_bytes;
@@ -285,7 +287,7 @@ fn a_refused_step_leaves_everything_as_it_was() {
     let Err(CommitError::Refused { errno, culprit, .. }) = backend.commit(&commit) else {
         panic!("a set that is not there was deleted");
     };
-    assert_eq!(errno, libc::ENOENT);
+    assert_eq!(errno, Errno::NOENT.raw_os_error());
     assert_eq!(culprit.operation, Operation::DeleteSet(name("nowhere")));
     assert_eq!(*backend.ruleset(), held());
     assert_eq!(backend.generation().unwrap(), 0);
@@ -310,5 +312,5 @@ fn boxes_overlap_only_where_every_field_does() {
         added(&[box_of(0, 80), box_of(0, 90), box_of(10, 80)]),
         Ok(())
     );
-    assert_eq!(added(&[box_of(0, 80), box_of(5, 85)]), Err(libc::EEXIST));
+    assert_eq!(added(&[box_of(0, 80), box_of(5, 85)]), Err(Errno::EXIST));
 }
