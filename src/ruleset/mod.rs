@@ -6,13 +6,18 @@ pub mod expression;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod key;
+mod keyword;
 pub mod name;
 pub mod packet;
+pub mod parse;
+mod priority;
 pub mod reach;
 pub mod reference;
+pub mod render;
 pub mod rule;
 pub mod set;
 pub mod statement;
+pub mod symbol;
 pub mod trace;
 pub mod transaction;
 
@@ -24,6 +29,7 @@ pub use datatype::Datatype;
 pub use expression::{CtKey, Expression, FibFlags, FibResult, MetaKey, PayloadField};
 pub use key::{Bytes, Key};
 pub use name::Name;
+pub use parse::{ParseError, parse};
 pub use rule::Rule;
 pub use set::{Data, Element, ElementData, Elements, ObjectKind, Set, SetFlags};
 pub use statement::{

@@ -14,3 +14,6 @@ mod documents;
 
 // The program as scripts see it.
 mod cli;
+
+// The nft text of rulesets, printed and read.
+mod text;

@@ -1,0 +1,60 @@
+//! Reads nft text: everything that the types of `ruleset` can say, and nothing else.
+//!
+//! Tokens come from `lexer`; a `Cursor` walks over them; each other file reads one noun from it.
+//! No reader calls itself, so no text can exhaust the stack.
+
+mod chain;
+mod cursor;
+mod expression;
+mod lexer;
+mod mark;
+mod matching;
+mod set;
+mod statement;
+mod table;
+mod value;
+
+use std::fmt;
+
+use super::Ruleset;
+use cursor::Cursor;
+
+/// Reads a ruleset. `source` names the text in errors. A table, set or chain that stands several times
+/// is one, with the parts in order.
+///
+/// # Errors
+/// The first construct that is not nft, or that our types cannot express.
+pub fn parse(source: &str, text: &str) -> Result<Ruleset, ParseError> {
+    let mut cursor = Cursor::new(source, text)?;
+    let mut ruleset = Ruleset::default();
+    while cursor.skip_separators() {
+        table::read(&mut cursor, &mut ruleset)?;
+    }
+    Ok(ruleset)
+}
+
+/// Where a text leaves the subset of nft, what stands there and what may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParseError {
+    /// The name of the text, as a file's.
+    pub source: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The character in the line, from 1.
+    pub column: usize,
+    /// What was found and what is allowed.
+    pub message: String,
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}:{}:{}: {}",
+            self.source, self.line, self.column, self.message
+        )
+    }
+}
+
+// Not derived: thiserror takes a field named `source` for the cause.
+impl std::error::Error for ParseError {}
