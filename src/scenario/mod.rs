@@ -1,11 +1,13 @@
 //! Worlds made from a seed, for tests and benchmarks: random ones, and large regular ones.
 
+pub mod flat;
 pub mod packet;
 pub mod place;
 pub mod random;
 pub mod traffic;
 pub mod world;
 
+pub use flat::{Flat, flat};
 pub use packet::{Packet, Probe, Transport};
 pub use random::Random;
 pub use traffic::packets;

@@ -231,6 +231,8 @@ fn route(random: &mut Random, packet: Packet) -> Option<Probe> {
     let slot = match random.below(100) {
         0..4 => Some(random.below(GHOST + 1)),
         4..7 => None,
+        // What endpoints answer to such a sender leads to an interface that nobody may reach.
+        7..50 if rightful == Some(GHOST) => None,
         _ => rightful,
     };
     let mut probe = probe_from(slot, packet)?;

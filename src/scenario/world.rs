@@ -60,6 +60,7 @@ fn known_addresses(state: &State) -> Vec<IpAddr> {
         .collect();
     known.extend(Family::ALL.into_iter().flat_map(place::outside));
     known.extend(place::host_addresses());
+    known.extend(Family::ALL.map(|family| place::in_slot(GHOST, family, ADDRESSES_IN_SLOT[0])));
     known
 }
 

@@ -1,0 +1,244 @@
+//! Large regular worlds: one policy of as many rules as wanted, so many endpoints in so many bundles.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::Random;
+use super::place::HOST;
+use crate::model::{Endpoint, GroupName, GroupRule, Origin, Peer, SecurityGroup, Service, State};
+use crate::net::{Cidr, Family, PortRange, Protocol};
+
+/// The group whose policy has the rules; every endpoint here belongs to it.
+pub const POLICY: &str = "web";
+
+/// How large a world is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flat {
+    /// Rules of each direction of the policy whose peers are prefixes.
+    pub rules: usize,
+    /// Groups that the policy names, each in one more rule.
+    pub groups_named: usize,
+    /// Endpoints of this host.
+    pub endpoints: usize,
+    /// Different lists of groups among them.
+    pub bundles: usize,
+}
+
+impl Default for Flat {
+    fn default() -> Self {
+        Self {
+            rules: 1_000,
+            groups_named: 20,
+            endpoints: 10,
+            bundles: 1,
+        }
+    }
+}
+
+/// The world of this size: mixed prefixes that nest, port ranges that overlap, every shape of rule.
+pub fn flat(size: Flat, seed: u64) -> State {
+    let mut random = Random::new(seed);
+    let mut state = State::default();
+    let mut groups = vec![policy(&mut random, size)];
+    groups.extend((0..size.groups_named).map(|n| group(&format!("peer{n}"), Vec::new())));
+    let tiers = (0..size.bundles).flat_map(|bundle| <[usize; 2]>::from(pair(bundle)));
+    let tiers: BTreeSet<usize> = tiers.filter(|_| size.bundles > 1).collect();
+    groups.extend(tiers.into_iter().map(tier));
+    for group in groups.into_iter().flatten() {
+        state.groups.insert(group.name.clone(), group);
+    }
+    let remote = (0..size.groups_named).flat_map(|n| (0..2).map(move |k| member(n, k)));
+    let local = (0..size.endpoints).map(|n| endpoint(n, size.bundles));
+    for endpoint in local.chain(remote).flatten() {
+        state.endpoints.insert(endpoint.name.clone(), endpoint);
+    }
+    state
+}
+
+/// The n-th of the pairs (0, 1), (0, 2), (1, 2), (0, 3), ...
+fn pair(n: usize) -> (usize, usize) {
+    let mut high = 1;
+    let mut left = n;
+    while left >= high {
+        left -= high;
+        high += 1;
+    }
+    (left, high)
+}
+
+fn policy(random: &mut Random, size: Flat) -> Option<SecurityGroup> {
+    let mut rules: Vec<GroupRule> = (0..size.rules).map(|n| prefix_rule(random, n)).collect();
+    for n in 0..size.groups_named {
+        rules.push(GroupRule {
+            family: Family::V4,
+            service: service(random, n, Family::V4),
+            peer: Peer::Group(format!("peer{n}").parse().ok()?),
+            origin: Origin::default(),
+        });
+    }
+    group(POLICY, rules)
+}
+
+/// Families change every ten rules, shapes with every rule.
+fn prefix_rule(random: &mut Random, n: usize) -> GroupRule {
+    let family = if (n / 10).is_multiple_of(2) {
+        Family::V4
+    } else {
+        Family::V6
+    };
+    GroupRule {
+        family,
+        service: service(random, n, family),
+        peer: Peer::Cidr(prefix(random, n, family)),
+        origin: Origin::default(),
+    }
+}
+
+/// A prefix of 10.0.0.0/9 or fd00::/17: endpoints are in the other half.
+fn prefix(random: &mut Random, n: usize, family: Family) -> Cidr {
+    let [a, b, c, ..] = random.bits().to_be_bytes();
+    let full = n % 10 < 2;
+    let text = match family {
+        Family::V4 => {
+            let length = if full {
+                32
+            } else {
+                *random.pick(&[14, 18, 20, 22, 24, 26, 28, 30])
+            };
+            format!("10.{}.{b}.{c}/{length}", a & 0x7f)
+        }
+        Family::V6 => {
+            let length = if full {
+                128
+            } else {
+                *random.pick(&[24, 32, 40, 44, 48, 56, 64, 96])
+            };
+            format!("fd00:{:x}{b:02x}:{c:02x}00::1/{length}", a & 0x7f)
+        }
+    };
+    text.parse().unwrap_or(Cidr::any(family))
+}
+
+/// Ten shapes in turn: exact and ranging ports, whole protocols, ICMP, everything.
+fn service(random: &mut Random, n: usize, family: Family) -> Service {
+    let port = random.port();
+    let range = PortRange::new(port, port.saturating_add(random.port() % 512));
+    let range = range.unwrap_or(PortRange::ALL);
+    let single = PortRange::new(port, port).unwrap_or(PortRange::ALL);
+    let kind = match family {
+        Family::V4 => 8,
+        Family::V6 => 128,
+    };
+    match n % 10 {
+        0 => Service::Ports(Protocol::TCP, single),
+        1 => Service::Ports(Protocol::UDP, range),
+        2 => Service::Ports(Protocol::TCP, range),
+        3 => Service::Ports(Protocol::UDP, single),
+        4 => Service::Protocol(Protocol(89)),
+        5 => Service::Ports(Protocol::SCTP, range),
+        6 => Service::Icmp(kind, None),
+        7 => Service::Icmp(kind, Some(random.byte())),
+        8 => Service::Protocol(Protocol::UDPLITE),
+        _ => Service::Ports(Protocol::TCP, range),
+    }
+}
+
+fn group(name: &str, rules: Vec<GroupRule>) -> Option<SecurityGroup> {
+    Some(SecurityGroup {
+        name: name.parse().ok()?,
+        ingress: rules.clone(),
+        egress: rules,
+    })
+}
+
+/// A small group that tells bundles apart.
+fn tier(n: usize) -> Option<SecurityGroup> {
+    let port = u16::try_from(n).unwrap_or(u16::MAX);
+    let rule = GroupRule {
+        family: Family::V4,
+        service: Service::Ports(Protocol::TCP, PortRange::new(port, port)?),
+        peer: Peer::Cidr(Cidr::any(Family::V4)),
+        origin: Origin::default(),
+    };
+    group(&format!("tier{n}"), vec![rule])
+}
+
+fn endpoint(n: usize, bundles: usize) -> Option<Endpoint> {
+    let mut names = vec![POLICY.to_owned()];
+    if bundles > 1 {
+        let (low, high) = pair(n % bundles);
+        names.extend([format!("tier{low}"), format!("tier{high}")]);
+    }
+    let number = u32::try_from(n).ok()?;
+    let v4 = Ipv4Addr::from(0x0a80_0000 + number);
+    let v6 = Ipv6Addr::from((0xfd00_8000_u128 << 96) + u128::from(number));
+    workload(
+        &format!("vm{n}"),
+        HOST,
+        &format!("tap{n}"),
+        [v4.into(), v6.into()],
+        &names,
+    )
+}
+
+/// A member elsewhere of a group that the policy names.
+fn member(group: usize, n: u32) -> Option<Endpoint> {
+    let number = u32::try_from(group).ok()? * 256 + n;
+    let v4 = Ipv4Addr::from(0x0af0_0000 + number);
+    let v6 = Ipv6Addr::from((0xfd00_f000_u128 << 96) + u128::from(number));
+    let names = [format!("peer{group}")];
+    workload(
+        &format!("peer{group}-{n}"),
+        "node2",
+        "tap0",
+        [v4.into(), v6.into()],
+        &names,
+    )
+}
+
+fn workload(
+    name: &str,
+    host: &str,
+    interface: &str,
+    addresses: [IpAddr; 2],
+    groups: &[String],
+) -> Option<Endpoint> {
+    Some(Endpoint {
+        name: name.parse().ok()?,
+        host: host.to_owned(),
+        interface: interface.parse().ok()?,
+        mac: None,
+        addresses: BTreeSet::from(addresses),
+        groups: groups
+            .iter()
+            .filter_map(|name| name.parse::<GroupName>().ok())
+            .collect(),
+        origin: Origin::default(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_large_as_asked_at_any_number_of_rules() {
+        for rules in [10, 1_000] {
+            let size = Flat {
+                rules,
+                endpoints: 200,
+                bundles: 100,
+                ..Flat::default()
+            };
+            let state = flat(size, 1);
+            let policy = state.groups.values().find(|g| g.name.as_str() == POLICY);
+            let policy = policy.map(|group| &group.ingress).into_iter().flatten();
+            let (groups, prefixes): (Vec<_>, Vec<_>) =
+                policy.partition(|rule| matches!(rule.peer, Peer::Group(_)));
+            assert_eq!((groups.len(), prefixes.len()), (20, rules));
+            let here = state.endpoints.values().filter(|e| e.host == HOST);
+            let lists: BTreeSet<_> = here.map(|e| &e.groups).collect();
+            assert_eq!(lists.len(), 100);
+        }
+    }
+}
