@@ -94,52 +94,53 @@ fn prefix_rule(random: &mut Random, n: usize) -> GroupRule {
     }
 }
 
-/// A prefix of 10.0.0.0/9 or fd00::/17: endpoints are in the other half.
+/// A prefix of 10.0.0.0/9 or fd00::/17: endpoints are in the other half. What is allowed everything
+/// is small, so that it does not swallow the rest.
 fn prefix(random: &mut Random, n: usize, family: Family) -> Cidr {
     let [a, b, c, ..] = random.bits().to_be_bytes();
-    let full = n % 10 < 2;
+    let (v4, v6): (&[u8], &[u8]) = match n % 10 {
+        0 | 1 => (&[32], &[128]),
+        8 | 9 => (&[24, 26, 28, 30], &[48, 52, 56, 64]),
+        _ => (
+            &[14, 18, 20, 22, 24, 26, 28, 30],
+            &[24, 32, 40, 44, 48, 56, 64, 96],
+        ),
+    };
     let text = match family {
-        Family::V4 => {
-            let length = if full {
-                32
-            } else {
-                *random.pick(&[14, 18, 20, 22, 24, 26, 28, 30])
-            };
-            format!("10.{}.{b}.{c}/{length}", a & 0x7f)
-        }
-        Family::V6 => {
-            let length = if full {
-                128
-            } else {
-                *random.pick(&[24, 32, 40, 44, 48, 56, 64, 96])
-            };
-            format!("fd00:{:x}{b:02x}:{c:02x}00::1/{length}", a & 0x7f)
-        }
+        Family::V4 => format!("10.{}.{b}.{c}/{}", a & 0x7f, random.pick(v4)),
+        Family::V6 => format!(
+            "fd00:{:x}{b:02x}:{c:02x}00::1/{}",
+            a & 0x7f,
+            random.pick(v6)
+        ),
     };
     text.parse().unwrap_or(Cidr::any(family))
 }
 
-/// Ten shapes in turn: exact and ranging ports, whole protocols, ICMP, everything.
+/// Five shapes in turn, two rules each: exact ports of an address, ranges of ports, whole protocols,
+/// ICMP, everything. Two of a shape are a set already, so ten rules have the sets that more have.
 fn service(random: &mut Random, n: usize, family: Family) -> Service {
     let port = random.port();
-    let range = PortRange::new(port, port.saturating_add(random.port() % 512));
+    let range = PortRange::new(port, port.saturating_add(1 + random.port() % 512));
     let range = range.unwrap_or(PortRange::ALL);
     let single = PortRange::new(port, port).unwrap_or(PortRange::ALL);
-    let kind = match family {
-        Family::V4 => 8,
-        Family::V6 => 128,
+    let (ask, answer) = match family {
+        Family::V4 => (8, 13),
+        Family::V6 => (128, 139),
     };
-    match n % 10 {
-        0 => Service::Ports(Protocol::TCP, single),
-        1 => Service::Ports(Protocol::UDP, range),
-        2 => Service::Ports(Protocol::TCP, range),
-        3 => Service::Ports(Protocol::UDP, single),
-        4 => Service::Protocol(Protocol(89)),
-        5 => Service::Ports(Protocol::SCTP, range),
-        6 => Service::Icmp(kind, None),
-        7 => Service::Icmp(kind, Some(random.byte())),
-        8 => Service::Protocol(Protocol::UDPLITE),
-        _ => Service::Ports(Protocol::TCP, range),
+    match (n % 10, (n / 10) % 3) {
+        (0, _) => Service::Ports(Protocol::TCP, single),
+        (1, _) => Service::Ports(Protocol::UDP, single),
+        (2, 0 | 1) => Service::Ports(Protocol::TCP, range),
+        (2, _) => Service::Ports(Protocol::SCTP, range),
+        (3, 0) => Service::Ports(Protocol::UDP, range),
+        (3, 1) => Service::Ports(Protocol::UDP, single),
+        (3, _) => Service::Protocol(Protocol::UDPLITE),
+        (4, _) => Service::Protocol(Protocol(89)),
+        (5, _) => Service::Protocol(Protocol(112)),
+        (6, _) => Service::Icmp(ask, None),
+        (7, _) => Service::Icmp(answer, Some(random.byte())),
+        (8.., _) => Service::Any,
     }
 }
 
