@@ -5,6 +5,7 @@ pub mod datatype;
 pub mod expression;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod json;
 pub mod key;
 mod keyword;
 pub mod name;

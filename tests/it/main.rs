@@ -17,3 +17,6 @@ mod cli;
 
 // The nft text of rulesets, printed and read.
 mod text;
+
+// What nft makes of our JSON.
+mod json;
