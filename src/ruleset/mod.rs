@@ -1,6 +1,7 @@
 //! What the kernel should hold, in nft's own nouns; pure data with a parser and a printer that round-trip.
 
 pub mod chain;
+pub mod cost;
 pub mod datatype;
 pub mod expression;
 #[cfg(test)]
