@@ -1,1 +1,3 @@
 //! State and skeleton to ruleset: pure, total, deterministic.
+
+pub mod skeleton;
