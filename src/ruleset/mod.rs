@@ -2,10 +2,11 @@
 
 pub mod chain;
 pub mod datatype;
-pub mod digest;
+pub mod diff;
 pub mod expression;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod json;
 pub mod key;
 mod keyword;
 pub mod name;

@@ -1,6 +1,5 @@
 //! The one integration test binary.
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
-#![allow(clippy::print_stdout, reason = "a test says what it counted")]
 
 // Random worlds: policy read literally, traced, and obeyed by real packets.
 mod property;
@@ -19,5 +18,8 @@ mod cli;
 // The nft text of rulesets, printed and read.
 mod text;
 
-// Golden folders: a policy, the ruleset that it becomes, what packets meet there.
-mod golden;
+// What nft makes of our JSON.
+mod json;
+
+// What changes become on their way to the kernel.
+mod diff;

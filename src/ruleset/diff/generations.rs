@@ -1,0 +1,290 @@
+//! Decides what is changed where it stands and what gets a new generation.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::cost;
+use super::elements::Delta;
+use super::names::Names;
+use super::reach::{Polarity, Reached};
+use super::references::{self, Kind};
+use crate::ruleset::{Chain, Key, Name, Set, Table};
+
+/// The chain whose one rule carries the digest of what is in force. No packet comes there.
+pub(super) const STATE: &str = "state";
+
+/// What differs between the table in the kernel and the desired one.
+#[derive(Debug)]
+pub(super) struct Changes<'a> {
+    /// What the kernel holds.
+    pub(super) applied: &'a Table,
+    /// What it should hold, every name in generation 0.
+    pub(super) desired: &'a Table,
+    /// What packets can reach now.
+    pub(super) reach: Reached<'a>,
+    /// The names after the commit.
+    pub(super) names: Names<'a>,
+    /// Elements that differ from the generation in force, by desired name; never empty.
+    pub(super) deltas: BTreeMap<&'a Name, Delta<'a>>,
+    /// Desired names of the chains that stay and whose rules differ.
+    pub(super) rewritten: Vec<&'a Name>,
+    soon: Reached<'a>,
+}
+
+impl<'a> Changes<'a> {
+    /// Compares two tables.
+    pub(super) fn between(applied: &'a Table, desired: &'a Table) -> Self {
+        let reach = Reached::of(applied);
+        let names = Names::of(applied, &reach);
+        let mut changes = Self {
+            applied,
+            desired,
+            reach,
+            names,
+            deltas: BTreeMap::new(),
+            rewritten: Vec::new(),
+            soon: Reached::of(desired),
+        };
+        changes.renew_redeclared();
+        changes.compare_sets(|_| true);
+        changes.renew_unfit_sets();
+        changes.settle();
+        changes
+    }
+
+    /// The set in force of a desired name.
+    pub(super) fn set_in_force(&self, desired: &Name) -> Option<(&'a Name, &'a Set)> {
+        let name = self.names.in_force(Kind::Set, desired)?;
+        Some((name, self.applied.sets.get(name)?))
+    }
+
+    /// Whether packets can reach the generation of a set that is in force.
+    pub(super) fn is_read(&self, desired: &Name) -> bool {
+        let in_force = self.names.in_force(Kind::Set, desired);
+        in_force.is_some_and(|name| self.reach.contains(Kind::Set, name))
+    }
+
+    /// What a set is used for before and after the commit.
+    pub(super) fn polarity(&self, desired: &Name) -> Polarity {
+        let before = self.names.in_force(Kind::Set, desired);
+        let before = before.map_or(Polarity::empty(), |name| self.reach.polarity(name));
+        let uses = before | self.soon.polarity(desired);
+        if uses.is_empty() {
+            Polarity::ADMITS
+        } else {
+            uses
+        }
+    }
+
+    /// A new generation of one object makes its users differ, and those may need one in turn.
+    fn settle(&mut self) {
+        loop {
+            let before = self.names.renewed_count();
+            self.compare_rules();
+            self.compare_sets(references::mentions_names);
+            self.renew_owned_sets();
+            self.renew_moving_maps();
+            if self.names.renewed_count() == before {
+                return;
+            }
+        }
+    }
+
+    fn renew_redeclared(&mut self) {
+        for (name, set) in &self.desired.sets {
+            if self
+                .set_in_force(name)
+                .is_some_and(|(_, held)| !is_same_declaration(held, set))
+            {
+                self.names.renew(Kind::Set, name);
+            }
+        }
+        for (name, limit) in &self.desired.limits {
+            let held = self.names.in_force(Kind::Limit, name);
+            if held
+                .and_then(|held| self.applied.limits.get(held))
+                .is_some_and(|held| held != limit)
+            {
+                self.names.renew(Kind::Limit, name);
+            }
+        }
+        for (name, comment) in &self.desired.counters {
+            let held = self.names.in_force(Kind::Counter, name);
+            if held
+                .and_then(|held| self.applied.counters.get(held))
+                .is_some_and(|held| held != comment)
+            {
+                self.names.renew(Kind::Counter, name);
+            }
+        }
+        for (name, chain) in &self.desired.chains {
+            let held = self.chain_in_force(name);
+            if name.as_str() != STATE && held.is_some_and(|held| held.comment != chain.comment) {
+                self.names.renew(Kind::Chain, name);
+            }
+        }
+    }
+
+    fn chain_in_force(&self, desired: &Name) -> Option<&'a Chain> {
+        self.applied
+            .chains
+            .get(self.names.in_force(Kind::Chain, desired)?)
+    }
+
+    fn compare_sets(&mut self, which: impl Fn(&Set) -> bool) {
+        for (name, set) in self.desired.sets.iter().filter(|(_, set)| which(set)) {
+            let held = self
+                .set_in_force(name)
+                .filter(|(_, held)| is_same_declaration(held, set));
+            let delta = held.map(|(_, held)| Delta::between(held, set, &self.names));
+            match delta.filter(|delta| !delta.is_empty()) {
+                Some(delta) => self.deltas.insert(name, delta),
+                None => self.deltas.remove(name),
+            };
+        }
+    }
+
+    /// Sets that cannot be edited where they stand, whatever else changes.
+    fn renew_unfit_sets(&mut self) {
+        let deltas = self.deltas.iter();
+        let unfit = deltas.filter(|(name, delta)| self.is_unfit(name, delta));
+        let unfit: Vec<&'a Name> = unfit.map(|(name, _)| *name).collect();
+        for name in unfit {
+            self.names.renew(Kind::Set, name);
+        }
+    }
+
+    fn is_unfit(&self, name: &Name, delta: &Delta<'_>) -> bool {
+        let Some((_, held)) = self.set_in_force(name) else {
+            return false;
+        };
+        let wanted = self
+            .desired
+            .sets
+            .get(name)
+            .map_or(0, |set| set.elements.len());
+        if cost::is_outgrown(held, wanted) {
+            return true;
+        }
+        if cost::is_undeletable(held) && !delta.only_adds() {
+            return true;
+        }
+        let polarity = self.polarity(name);
+        let one_way = delta.only_adds() || delta.only_removes();
+        self.is_read(name)
+            && held.data.is_none()
+            && polarity.contains(Polarity::DENIES)
+            && (is_owned(name) || polarity.contains(Polarity::ADMITS) || !one_way)
+    }
+
+    /// Finds the chains whose rules differ. One that brings along what the kernel publishes later
+    /// than rules is not rewritten but replaced, which makes those that lead to it differ.
+    fn compare_rules(&mut self) {
+        loop {
+            let before = self.names.renewed_count();
+            self.rewritten = self.differing_chains();
+            for name in self.rewritten.clone() {
+                if self.must_be_replaced(name) {
+                    self.names.renew(Kind::Chain, name);
+                }
+            }
+            if self.names.renewed_count() == before {
+                return;
+            }
+        }
+    }
+
+    fn differing_chains(&self) -> Vec<&'a Name> {
+        let chains = self.desired.chains.iter().filter(|(name, chain)| {
+            let held = self.names.kept(Kind::Chain, name);
+            let held = held.and_then(|held| self.applied.chains.get(held));
+            name.as_str() != STATE
+                && held.is_some_and(|held| !self.names.same_rules(&held.rules, &chain.rules))
+        });
+        chains.map(|(name, _)| name).collect()
+    }
+
+    fn must_be_replaced(&self, name: &Name) -> bool {
+        let held = self.chain_in_force(name);
+        let rules = |chain: Option<&'a Chain>| chain.into_iter().flat_map(|chain| &chain.rules);
+        let is_base = held.is_some_and(|chain| chain.hook.is_some());
+        let mut both = rules(held).chain(rules(self.desired.chains.get(name)));
+        self.is_met(name) && !is_base && both.any(references::publishes_late)
+    }
+
+    /// Whether packets can reach the generation of a chain that is in force.
+    pub(super) fn is_met(&self, desired: &Name) -> bool {
+        let in_force = self.names.in_force(Kind::Chain, desired);
+        in_force.is_some_and(|name| self.reach.contains(Kind::Chain, name))
+    }
+
+    /// Whether any rule that packets can reach changes.
+    fn is_switching(&self) -> bool {
+        let is_new_base = |(name, chain): (&Name, &Chain)| {
+            chain.hook.is_some() && self.names.in_force(Kind::Chain, name).is_none()
+        };
+        self.rewritten.iter().any(|name| self.is_met(name))
+            || self.desired.chains.iter().any(is_new_base)
+    }
+
+    /// Policies' own sets are edited only where all of them change the same way and no rule does.
+    fn renew_owned_sets(&mut self) {
+        let owned: Vec<&'a Name> = self
+            .deltas
+            .keys()
+            .copied()
+            .filter(|name| is_owned(name) && self.is_read(name))
+            .collect();
+        let every = |fits: &dyn Fn(&Name, &Delta<'_>) -> bool| {
+            owned
+                .iter()
+                .all(|name| self.deltas.get(name).is_some_and(|delta| fits(name, delta)))
+        };
+        let adds = every(&|_, delta| delta.only_adds());
+        let removes = every(&|name, delta| {
+            let held = self.set_in_force(name);
+            delta.only_removes()
+                && held.is_some_and(|(_, held)| cost::is_hash(held) && held.data.is_none())
+        });
+        if self.is_switching() || !(adds || removes) {
+            for name in owned {
+                self.names.renew(Kind::Set, name);
+            }
+        }
+    }
+
+    /// One key of verdict maps may move where it stands, if no rule changes.
+    fn renew_moving_maps(&mut self) {
+        let moving = self.deltas.iter().filter(|(name, delta)| {
+            !delta.moved.is_empty()
+                && self.is_read(name)
+                && self.names.kept(Kind::Set, name).is_some()
+        });
+        let mut maps: Vec<&'a Name> = Vec::new();
+        let mut keys: BTreeSet<&Key> = BTreeSet::new();
+        for (name, delta) in moving {
+            maps.push(name);
+            keys.extend(delta.moved.iter().map(|(key, _)| *key));
+        }
+        if keys.len() > 1 || self.is_switching() {
+            for name in maps {
+                self.names.renew(Kind::Set, name);
+            }
+        }
+    }
+}
+
+/// Whether the set belongs to one policy, which alone uses it.
+pub(super) fn is_owned(name: &Name) -> bool {
+    name.as_str().starts_with("policy/")
+}
+
+/// The kernel keeps a size that the desired table need not know.
+fn is_same_declaration(held: &Set, desired: &Set) -> bool {
+    held.key == desired.key
+        && held.data == desired.data
+        && held.flags == desired.flags
+        && held.timeout == desired.timeout
+        && held.counted == desired.counted
+        && held.comment == desired.comment
+        && (desired.size.is_none() || desired.size == held.size)
+}

@@ -1,0 +1,104 @@
+//! Turns the difference between two tables into transactions that are each safe for packets in flight.
+//!
+//! A packet reads its rules once per base chain, but every set, map and new chain at the instant of
+//! each lookup. So no transaction changes two things of which one packet could read the first before
+//! and the second after, unless every mixture of the two lies between the old and the new policy:
+//!
+//! 1. *Populate* builds what is new where nothing leads to it.
+//! 2. *Tighten* takes elements out of sets. Sets only admit, so each mixture admits no more than the
+//!    old policy and no less than what is left.
+//! 3. *Switch* rewrites rules in place, for one point of the packet's path at a time. *Move* points
+//!    elements of verdict maps elsewhere, for one key. Both in one commit, or two keys, would be two
+//!    things: then the maps are copied and the rules switch to the copies.
+//! 4. *Loosen* adds elements to sets and maps; by now rules and maps are the new ones, so each mixture
+//!    admits no more than the new policy.
+//! 5. *Collect* takes away entries of verdict maps that no packet needs, then what is no longer reached.
+//!
+//! What must drop before and after drops at every instant. What must pass before and after passes at
+//! every instant of a commit that only tightens, only switches, only moves or only loosens; one that
+//! mixes them for the same traffic (an address that changes groups) may drop it in between.
+
+mod apply;
+mod cost;
+mod elements;
+mod generations;
+mod names;
+mod normal;
+mod phases;
+mod reach;
+mod references;
+mod steps;
+
+pub use apply::applied_after;
+pub use cost::SIZED_FROM;
+pub use normal::normalised;
+
+use self::generations::Changes;
+use self::phases::Phases;
+use super::transaction::{Commit, Operation, Phase, Step, Wait};
+use super::{Chain, Table, TableKey};
+
+/// The commit that makes the desired table of the one that the kernel holds.
+///
+/// The names of `desired` are all in generation 0; those of `applied` in any, and what a commit that
+/// died left behind is collected.
+pub fn diff(applied: Option<&Table>, desired: &Table, key: &TableKey) -> Commit {
+    let empty = Table::default();
+    let steps = match applied {
+        Some(applied) if is_foreign(applied, desired) => vec![rebuild(desired)],
+        Some(applied) => Phases::of(&Changes::between(applied, desired)).into_steps(),
+        None => first(Phases::of(&Changes::between(&empty, desired)).into_steps()),
+    };
+    Commit {
+        table: key.clone(),
+        steps,
+    }
+}
+
+/// Puts the table itself before all that goes into it.
+fn first(mut steps: Vec<Step>) -> Vec<Step> {
+    match steps.first_mut() {
+        Some(step) if step.phase == Phase::Populate => {
+            step.operations.insert(0, Operation::AddTable)
+        }
+        Some(_) | None => steps.insert(
+            0,
+            Step {
+                phase: Phase::Populate,
+                wait: Wait::None,
+                operations: vec![Operation::AddTable],
+            },
+        ),
+    }
+    steps
+}
+
+/// Whether base chains hang elsewhere than they should. The kernel cannot move a base chain.
+fn is_foreign(applied: &Table, desired: &Table) -> bool {
+    let is_base = |chain: &Chain| chain.hook.is_some();
+    applied
+        .chains
+        .iter()
+        .any(|(name, held)| match desired.chains.get(name) {
+            Some(wanted) => {
+                (is_base(held) || is_base(wanted))
+                    && (held.hook != wanted.hook || held.comment != wanted.comment)
+            }
+            None => is_base(held),
+        })
+}
+
+/// One transaction that replaces the whole table.
+///
+/// It happens only between versions with different base chains, and it is not gapless: a packet may
+/// pass one hook by the old table and the next by the new one.
+fn rebuild(desired: &Table) -> Step {
+    let steps = Phases::of(&Changes::between(&Table::default(), desired)).into_steps();
+    let mut operations = vec![Operation::DeleteTable, Operation::AddTable];
+    operations.extend(steps.into_iter().flat_map(|step| step.operations));
+    Step {
+        phase: Phase::Switch,
+        wait: Wait::None,
+        operations,
+    }
+}

@@ -1,0 +1,58 @@
+//! What each transaction waits for, and which of them writes the digest.
+
+use crate::ruleset::transaction::{Operation, Phase, Step, Wait};
+
+/// Every change of what packets can reach waits until no packet is left that saw less than the one
+/// before; so does taking away, or changing, what a packet may still be reading.
+pub(super) fn in_order(
+    phases: impl Iterator<Item = (Phase, Vec<Operation>)>,
+    revives: bool,
+) -> Vec<Step> {
+    let mut is_changed = false;
+    let mut steps = Vec::new();
+    for (phase, operations) in phases.filter(|(_, list)| !list.is_empty()) {
+        let waits = match phase {
+            Phase::Populate => revives,
+            Phase::Collect => true,
+            Phase::Tighten | Phase::Switch | Phase::Move | Phase::Loosen => is_changed,
+        };
+        is_changed |= phase != Phase::Populate;
+        let wait = if waits { Wait::Grace } else { Wait::None };
+        steps.push(Step {
+            phase,
+            wait,
+            operations,
+        });
+    }
+    steps
+}
+
+/// Puts the digest into the last transaction that changes what packets can reach. A commit that
+/// changes nothing of the kind writes it with what it populates, or collects, or alone.
+pub(super) fn place_digest(steps: &mut Vec<Step>, digest: Vec<Operation>) {
+    if digest.is_empty() {
+        return;
+    }
+    let last = steps.iter().rposition(is_noticed);
+    let last = last.or_else(|| steps.iter().position(|step| step.phase == Phase::Populate));
+    match last
+        .or_else(|| steps.len().checked_sub(1))
+        .and_then(|at| steps.get_mut(at))
+    {
+        Some(step) => step.operations.extend(digest),
+        None => steps.push(Step {
+            phase: Phase::Switch,
+            wait: Wait::None,
+            operations: digest,
+        }),
+    }
+}
+
+fn is_noticed(step: &Step) -> bool {
+    let withdraws = |operation: &Operation| matches!(operation, Operation::DeleteElements(..));
+    match step.phase {
+        Phase::Populate => false,
+        Phase::Collect => step.operations.iter().any(withdraws),
+        Phase::Tighten | Phase::Switch | Phase::Move | Phase::Loosen => true,
+    }
+}
