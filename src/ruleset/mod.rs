@@ -3,10 +3,10 @@
 pub mod chain;
 pub mod datatype;
 pub mod diff;
+pub mod digest;
 pub mod expression;
 #[cfg(test)]
 pub(crate) mod fixture;
-pub mod json;
 pub mod key;
 mod keyword;
 pub mod name;

@@ -30,6 +30,23 @@ impl Name {
         ))
     }
 
+    /// A name put together from parts that are known to be legal and short enough.
+    ///
+    /// Whatever is not legal becomes `_`, so that the value is valid in any case.
+    pub fn from_parts(text: &str) -> Self {
+        Self::new(text).unwrap_or_else(|_| {
+            let legal = |c: char| {
+                if c.is_ascii_alphanumeric() || "/-_.".contains(c) {
+                    c
+                } else {
+                    '_'
+                }
+            };
+            let clean: String = text.chars().map(legal).take(NAME_BYTES_MAX - 1).collect();
+            Self(format!("x{clean}").into())
+        })
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,5 +1,6 @@
 //! The one integration test binary.
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
+#![allow(clippy::print_stdout, reason = "a test says what it counted")]
 
 // Random worlds: policy read literally, traced, and obeyed by real packets.
 mod property;
@@ -18,8 +19,8 @@ mod cli;
 // The nft text of rulesets, printed and read.
 mod text;
 
-// What nft makes of our JSON.
-mod json;
+// Golden folders: a policy, the ruleset that it becomes, what packets meet there.
+mod golden;
 
 // What changes become on their way to the kernel.
 mod diff;

@@ -37,10 +37,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("miette", &["src/cli/"]),
     ("serde", &["src/codec/", "src/config/"]),
     ("serde_saphyr", &["src/codec/", "src/config/"]),
-    (
-        "serde_json",
-        &["src/codec/", "src/config/", "src/cli/", "src/ruleset/json/"],
-    ),
+    ("serde_json", &["src/codec/", "src/config/", "src/cli/"]),
     ("neli", &["src/backend/nft/"]),
     ("libc", &["src/backend/nft/"]),
     ("tokio", &["src/agent/"]),

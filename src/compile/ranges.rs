@@ -1,0 +1,101 @@
+//! Sets of numbers kept as sorted, disjoint, inclusive ranges that do not touch.
+
+/// A union of inclusive ranges.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct RangeSet(Vec<(u32, u32)>);
+
+impl RangeSet {
+    /// Takes a range in.
+    pub(super) fn insert(&mut self, first: u32, last: u32) {
+        let from = self
+            .0
+            .partition_point(|&(_, end)| end.saturating_add(1) < first);
+        let to = self
+            .0
+            .partition_point(|&(start, _)| start <= last.saturating_add(1));
+        let merged = self.0[from..to]
+            .iter()
+            .fold((first, last), |(low, high), &(start, end)| {
+                (low.min(start), high.max(end))
+            });
+        self.0.splice(from..to, [merged]);
+    }
+
+    /// Everything that lies in either.
+    pub(super) fn union(&self, other: &Self) -> Self {
+        let mut union = self.clone();
+        for &(first, last) in &other.0 {
+            union.insert(first, last);
+        }
+        union
+    }
+
+    /// Everything of this set that does not lie in the other.
+    pub(super) fn minus(&self, other: &Self) -> Self {
+        let mut left = Vec::with_capacity(self.0.len());
+        for &(first, last) in &self.0 {
+            left.extend(pieces(first, last, &other.0));
+        }
+        Self(left)
+    }
+
+    /// Whether the number lies in one of the ranges.
+    pub(super) fn contains(&self, number: u32) -> bool {
+        let index = self.0.partition_point(|&(_, end)| end < number);
+        self.0.get(index).is_some_and(|&(start, _)| start <= number)
+    }
+
+    /// The ranges in ascending order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.0.iter().copied()
+    }
+}
+
+/// What is left of one range after others are cut out of it.
+fn pieces(first: u32, last: u32, cuts: &[(u32, u32)]) -> Vec<(u32, u32)> {
+    let (mut pieces, mut next) = (Vec::new(), Some(first));
+    let begin = cuts.partition_point(|&(_, end)| end < first);
+    for &(start, end) in cuts[begin..]
+        .iter()
+        .take_while(|&&(start, _)| start <= last)
+    {
+        if let Some(low) = next.filter(|&low| low < start) {
+            pieces.push((low, start - 1));
+        }
+        next = end.checked_add(1);
+    }
+    pieces.extend(next.filter(|&low| low <= last).map(|low| (low, last)));
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(ranges: &[(u32, u32)]) -> RangeSet {
+        let mut set = RangeSet::default();
+        for &(first, last) in ranges {
+            set.insert(first, last);
+        }
+        set
+    }
+
+    #[test]
+    fn ranges_that_touch_become_one() {
+        assert_eq!(set(&[(5, 6), (1, 2), (3, 4), (8, 9)]).0, [(1, 6), (8, 9)]);
+        assert_eq!(set(&[(0, u32::MAX), (7, 7)]).0, [(0, u32::MAX)]);
+    }
+
+    #[test]
+    fn what_is_cut_out_is_gone() {
+        assert_eq!(
+            set(&[(1, 10)]).minus(&set(&[(3, 4), (10, 12)])).0,
+            [(1, 2), (5, 9)]
+        );
+        assert_eq!(set(&[(0, u32::MAX)]).minus(&set(&[(0, u32::MAX)])).0, []);
+        assert_eq!(
+            set(&[(1, 3), (5, 9)]).minus(&set(&[(2, 7)])).0,
+            [(1, 1), (8, 9)]
+        );
+    }
+}

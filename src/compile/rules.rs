@@ -1,0 +1,130 @@
+//! The few statements that compiled rules are made of.
+
+use super::names;
+use super::service::{Shape, icmp};
+use crate::model::Direction;
+use crate::net::{Family, Protocol};
+use crate::ruleset::{
+    Expression, Key, Match, MetaKey, Name, Operand, Operator, PayloadField, Rule, Statement,
+    Verdict,
+};
+
+/// The end of a packet that a policy's peers are compared with, and where allowed packets go on.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Side {
+    /// Ingress: the source is the peer; what is allowed is allowed for good.
+    Source,
+    /// Egress: the destination is the peer; what is allowed goes on to the destination's policy.
+    Destination,
+}
+
+impl Side {
+    /// The side of the peer, for a policy of this direction.
+    pub(super) fn remote(direction: Direction) -> Self {
+        match direction {
+            Direction::Ingress => Self::Source,
+            Direction::Egress => Self::Destination,
+        }
+    }
+
+    /// The peer's address: `ip saddr` or `ip daddr`, or their IPv6 likes.
+    pub(super) fn address(self, family: Family) -> Expression {
+        Expression::Payload(match (self, family) {
+            (Self::Source, Family::V4) => PayloadField::IpSaddr,
+            (Self::Source, Family::V6) => PayloadField::Ip6Saddr,
+            (Self::Destination, Family::V4) => PayloadField::IpDaddr,
+            (Self::Destination, Family::V6) => PayloadField::Ip6Daddr,
+        })
+    }
+
+    /// The chain that an allowed packet goes on in.
+    pub(super) fn next(self) -> Name {
+        match self {
+            Self::Source => names::fixed("allowed"),
+            Self::Destination => names::fixed("destination"),
+        }
+    }
+}
+
+/// `goto chain`.
+pub(super) fn goto(chain: Name) -> Statement {
+    Statement::Verdict(Verdict::Goto(chain))
+}
+
+/// `ip saddr . meta l4proto @set`.
+pub(super) fn lookup(left: Vec<Expression>, set: Name) -> Statement {
+    matching(left, Operand::Set(set))
+}
+
+/// `ip saddr 10.0.0.0/8`.
+pub(super) fn equal(left: Expression, key: Key) -> Statement {
+    matching(vec![left], Operand::Key(key))
+}
+
+/// `meta nfproto ipv4`.
+pub(super) fn family(family: Family) -> Statement {
+    // NFPROTO_IPV4 and NFPROTO_IPV6, linux/netfilter.h.
+    let number = match family {
+        Family::V4 => 2,
+        Family::V6 => 10,
+    };
+    equal(Expression::Meta(MetaKey::Nfproto), Key::value(&[number]))
+}
+
+/// `meta nfproto ipv6 goto chain`.
+pub(super) fn family_goto(of: Family, chain: Name) -> Rule {
+    Rule::new(vec![family(of), goto(chain)])
+}
+
+/// A range of services without a set: `tcp dport 80-443`, `icmp type 8`, `meta l4proto 47`.
+///
+/// `None` where a rule cannot say it in one or two matches.
+pub(super) fn service(of: Family, shape: Shape, first: u32, last: u32) -> Option<Vec<Statement>> {
+    let [fields] = shape.fields(first, last).try_into().ok()?;
+    let key = |index: usize| fields.get(index).map(|(a, b)| Key::range(a, b));
+    match shape {
+        Shape::Protocol => Some(vec![equal(Expression::Meta(MetaKey::L4proto), key(0)?)]),
+        Shape::Port => ports(Protocol(fields.first()?.0.first().copied()?), key(1)?),
+        Shape::Icmp if first & 0xff != 0 || last & 0xff != 0xff => None,
+        Shape::Icmp if (first, last) == (0, 0xffff) => Some(vec![protocol(icmp(of))]),
+        Shape::Icmp => {
+            let kind = match of {
+                Family::V4 => PayloadField::IcmpType,
+                Family::V6 => PayloadField::Icmpv6Type,
+            };
+            Some(vec![equal(Expression::Payload(kind), key(0)?)])
+        }
+    }
+}
+
+/// `tcp dport 80-443`, or `meta l4proto sctp th dport 80` for those whose header nft reads as `th`.
+fn ports(of: Protocol, ports: Key) -> Option<Vec<Statement>> {
+    let everything = ports == Key::range(&[0, 0], &[0xff, 0xff]);
+    let field = match of {
+        _ if everything => return Some(vec![protocol(of)]),
+        Protocol::TCP => PayloadField::TcpDport,
+        Protocol::UDP => PayloadField::UdpDport,
+        _ => {
+            let port = equal(Expression::Payload(PayloadField::ThDport), ports);
+            return Some(vec![protocol(of), port]);
+        }
+    };
+    Some(vec![equal(Expression::Payload(field), ports)])
+}
+
+/// `meta l4proto tcp`.
+fn protocol(protocol: Protocol) -> Statement {
+    equal(
+        Expression::Meta(MetaKey::L4proto),
+        Key::value(&[protocol.0]),
+    )
+}
+
+fn matching(left: Vec<Expression>, right: Operand) -> Statement {
+    Statement::Match(Match {
+        left,
+        mask: None,
+        operator: Operator::Eq,
+        right,
+    })
+}

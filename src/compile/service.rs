@@ -1,0 +1,173 @@
+//! Services as numbers, one numbering a shape, so that protocols, ports and ICMP messages become ranges.
+
+use crate::model::Service;
+use crate::net::{Family, PortRange, Protocol};
+use crate::ruleset::{Datatype, Expression, MetaKey, PayloadField};
+
+/// How a rule constrains the transport, beside its prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Shape {
+    /// Protocols without ports: the number is the protocol.
+    Protocol,
+    /// Destination ports: the number is protocol * 65536 + port.
+    Port,
+    /// ICMP messages of the family: the number is type * 256 + code.
+    Icmp,
+}
+
+impl Shape {
+    pub(super) const ALL: [Self; 3] = [Self::Port, Self::Icmp, Self::Protocol];
+
+    /// The word that stands in the names of its sets.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Protocol => "proto",
+            Self::Port => "port",
+            Self::Icmp => "icmp",
+        }
+    }
+
+    /// What is looked up: `meta l4proto . th dport`, `icmp type . icmp code` or `meta l4proto`.
+    pub(super) fn expressions(self, family: Family) -> Vec<Expression> {
+        let l4proto = Expression::Meta(MetaKey::L4proto);
+        match (self, family) {
+            (Self::Protocol, _) => vec![l4proto],
+            (Self::Port, _) => vec![l4proto, Expression::Payload(PayloadField::ThDport)],
+            (Self::Icmp, Family::V4) => payload(&[PayloadField::IcmpType, PayloadField::IcmpCode]),
+            (Self::Icmp, Family::V6) => {
+                payload(&[PayloadField::Icmpv6Type, PayloadField::Icmpv6Code])
+            }
+        }
+    }
+
+    /// The types of the expressions.
+    pub(super) fn types(self, family: Family) -> Vec<Datatype> {
+        self.expressions(family)
+            .into_iter()
+            .map(Expression::datatype)
+            .collect()
+    }
+
+    /// A range of numbers as fields, each with its first and last value. A range that is no box, such
+    /// as ICMP 3/5 to 7/2, becomes several.
+    pub(super) fn fields(self, first: u32, last: u32) -> Vec<Vec<(Vec<u8>, Vec<u8>)>> {
+        match self {
+            Self::Protocol => vec![vec![(low_byte(first), low_byte(last))]],
+            Self::Port => {
+                let protocol = low_byte(first >> 16);
+                vec![vec![
+                    (protocol.clone(), protocol),
+                    (low_word(first), low_word(last)),
+                ]]
+            }
+            Self::Icmp => icmp_boxes(first, last)
+                .into_iter()
+                .map(|(types, codes)| {
+                    let field = |(first, last)| (low_byte(first), low_byte(last));
+                    vec![field(types), field(codes)]
+                })
+                .collect(),
+        }
+    }
+}
+
+/// An inclusive range of services in the numbering of a shape.
+pub(super) type Numbered = (Shape, u32, u32);
+
+/// The shape and the numbers of a service; `None` is everything.
+pub(super) fn numbered(family: Family, service: Service) -> Option<Numbered> {
+    let ports = |protocol: Protocol, ports: PortRange| {
+        let base = u32::from(protocol.0) << 16;
+        (
+            Shape::Port,
+            base + u32::from(ports.first()),
+            base + u32::from(ports.last()),
+        )
+    };
+    Some(match service {
+        Service::Any => return None,
+        Service::Protocol(protocol) if protocol == icmp(family) => (Shape::Icmp, 0, 0xffff),
+        Service::Protocol(protocol) if protocol.has_ports() => ports(protocol, PortRange::ALL),
+        Service::Protocol(Protocol(number)) => (Shape::Protocol, number.into(), number.into()),
+        Service::Ports(protocol, range) => ports(protocol, range),
+        Service::Icmp(kind, code) => {
+            let base = u32::from(kind) << 8;
+            let (first, last) = code.map_or((0, 0xff), |code| (code.into(), code.into()));
+            (Shape::Icmp, base + first, base + last)
+        }
+    })
+}
+
+/// The ICMP of a family.
+pub(super) fn icmp(family: Family) -> Protocol {
+    match family {
+        Family::V4 => Protocol::ICMP,
+        Family::V6 => Protocol::ICMPV6,
+    }
+}
+
+fn payload(fields: &[PayloadField]) -> Vec<Expression> {
+    fields.iter().copied().map(Expression::Payload).collect()
+}
+
+/// Inclusive ranges of types and codes that together are the numbers from first to last.
+fn icmp_boxes(first: u32, last: u32) -> Vec<((u32, u32), (u32, u32))> {
+    let ((low, from), (high, to)) = ((first >> 8, first & 0xff), (last >> 8, last & 0xff));
+    if low == high {
+        return vec![((low, low), (from, to))];
+    }
+    let (mut boxes, mut whole) = (Vec::new(), (low, high));
+    if from > 0 {
+        boxes.push(((low, low), (from, 0xff)));
+        whole.0 += 1;
+    }
+    if to < 0xff {
+        whole.1 -= 1;
+    }
+    if whole.0 <= whole.1 {
+        boxes.push((whole, (0, 0xff)));
+    }
+    if to < 0xff {
+        boxes.push(((high, high), (0, to)));
+    }
+    boxes
+}
+
+fn low_byte(number: u32) -> Vec<u8> {
+    number.to_be_bytes()[3..].to_vec()
+}
+
+fn low_word(number: u32) -> Vec<u8> {
+    number.to_be_bytes()[2..].to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_of_messages_is_cut_at_its_types() {
+        assert_eq!(icmp_boxes(0x0305, 0x0305), [((3, 3), (5, 5))]);
+        assert_eq!(icmp_boxes(0x0000, 0xffff), [((0, 255), (0, 255))]);
+        let expected = [((3, 3), (5, 255)), ((4, 6), (0, 255)), ((7, 7), (0, 2))];
+        assert_eq!(icmp_boxes(0x0305, 0x0702), expected);
+        assert_eq!(
+            icmp_boxes(0x0305, 0x0402),
+            [((3, 3), (5, 255)), ((4, 4), (0, 2))]
+        );
+    }
+
+    #[test]
+    fn ports_belong_to_protocols_that_have_them() {
+        let gre = numbered(Family::V4, Service::Protocol(Protocol(47)));
+        assert_eq!(gre, Some((Shape::Protocol, 47, 47)));
+        let tcp = numbered(Family::V4, Service::Protocol(Protocol::TCP));
+        assert_eq!(tcp, Some((Shape::Port, 0x6_0000, 0x6_ffff)));
+        let icmp = numbered(Family::V6, Service::Protocol(Protocol::ICMP));
+        assert_eq!(
+            icmp,
+            Some((Shape::Protocol, 1, 1)),
+            "ICMP is no message of IPv6"
+        );
+    }
+}
