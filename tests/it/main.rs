@@ -24,3 +24,6 @@ mod golden;
 
 // What changes become on their way to the kernel.
 mod diff;
+
+// What every backend must refuse.
+mod contract;

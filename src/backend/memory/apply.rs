@@ -184,7 +184,7 @@ fn check_target(table: &Table, target: &Name) -> Result<(), Refusal> {
     }
 }
 
-/// Adding a chain again is fine where its hook is the same; its policy may change.
+/// Adding a chain again is fine where its hook is the same or left out; its policy may change.
 fn add_chain(table: &mut Table, name: &Name, chain: &Chain) -> Result<(), Refusal> {
     let Some(present) = table.chains.get_mut(name) else {
         let declared = Chain {
@@ -194,15 +194,19 @@ fn add_chain(table: &mut Table, name: &Name, chain: &Chain) -> Result<(), Refusa
         table.chains.insert(name.clone(), declared);
         return Ok(());
     };
-    let place = |chain: &Chain| chain.hook.map(|hook| (hook.point, hook.priority));
-    if place(present) != place(chain) {
-        return Err(Refusal::new(
-            Errno::EXIST,
-            format!("chain {name:?} exists with another hook"),
-        ));
-    }
-    present.hook = chain.hook;
-    Ok(())
+    let errno = match (present.hook, chain.hook) {
+        (_, None) => return Ok(()),
+        (Some(held), Some(hook)) if (held.point, held.priority) == (hook.point, hook.priority) => {
+            present.hook = chain.hook;
+            return Ok(());
+        }
+        (Some(_), Some(_)) => Errno::OPNOTSUPP,
+        (None, Some(_)) => Errno::EXIST,
+    };
+    Err(Refusal::new(
+        errno,
+        format!("chain {name:?} exists with another hook"),
+    ))
 }
 
 /// A chain goes with its rules, also those that name the chain itself.

@@ -7,7 +7,8 @@ mod walk;
 use std::fmt;
 
 use super::packet::Packet;
-use super::{ChainPolicy, Key, Name, RejectKind, Ruleset, TableKey, Verdict};
+use super::render::KeyText;
+use super::{ChainPolicy, Datatype, Key, Name, RejectKind, Ruleset, TableKey, Verdict};
 
 pub use view::{Instant, Intervals};
 
@@ -70,8 +71,30 @@ pub struct Lookup {
     pub set: Option<Name>,
     /// What the packet showed.
     pub key: Key,
+    /// The types of its fields.
+    pub types: Vec<Datatype>,
     /// The element that it hit.
     pub found: Option<Key>,
+}
+
+impl fmt::Display for Lookup {
+    /// In words: `10.0.0.1 . 80 in @web: found 10.0.0.0/8 . 80`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |key| KeyText {
+            key,
+            types: &self.types,
+        };
+        write!(f, "{} in ", text(&self.key))?;
+        match &self.set {
+            Some(set) => write!(f, "@{set}")?,
+            None => f.write_str("an anonymous set")?,
+        }
+        match &self.found {
+            Some(found) if *found == self.key => f.write_str(": found"),
+            Some(found) => write!(f, ": found {}", text(found)),
+            None => f.write_str(": not found"),
+        }
+    }
 }
 
 /// What came of evaluating a rule.
@@ -89,6 +112,20 @@ pub enum Outcome {
     Policy(ChainPolicy),
     /// It leads deeper than the kernel goes ([`CHAIN_DEPTH_MAX`]), which drops the packet.
     TooDeep(Name),
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoMatch => f.write_str("no match"),
+            Self::Matched => f.write_str("matched"),
+            Self::Verdict(verdict) => verdict.fmt(f),
+            Self::Reject(_) => f.write_str("reject"),
+            Self::Policy(ChainPolicy::Accept) => f.write_str("policy accept"),
+            Self::Policy(ChainPolicy::Drop) => f.write_str("policy drop"),
+            Self::TooDeep(chain) => write!(f, "too deep to enter {chain}, dropped"),
+        }
+    }
 }
 
 /// How deep chains may lead, the base chain included (`NFT_JUMP_STACK_SIZE`, net/netfilter/nf_tables.h).

@@ -26,6 +26,10 @@ fn lookups_find_members_and_ranges_with_their_cost() {
         seen.steps[0].lookups[0].found,
         Some(Key::range(&[10, 0, 0, 0], &[10, 0, 0, 1]))
     );
+    assert_eq!(
+        seen.steps[0].lookups[0].to_string(),
+        "10.0.0.1 in @s: found 10.0.0.0/31"
+    );
     let other = Packet {
         source: "10.0.0.2".parse().unwrap(),
         ..packet()

@@ -8,9 +8,9 @@ use super::{CHAIN_DEPTH_MAX, Cost, Fate, Lookup, Outcome, Trace, TraceStep};
 use crate::net::{Family, Protocol};
 use crate::ruleset::packet::Packet;
 use crate::ruleset::{
-    Bytes, ChainPolicy, Element, ElementData, Expression, HookPoint, Key, Limit, MarkSource, Match,
-    Name, Operand, Operator, RejectKind, Rule, Statement, TableFamily, TableKey, Verdict,
-    VmapSource,
+    Bytes, ChainPolicy, Datatype, Element, ElementData, Expression, HookPoint, Key, Limit,
+    MarkSource, Match, Name, Operand, Operator, RejectKind, Rule, Statement, TableFamily, TableKey,
+    Verdict, VmapSource,
 };
 
 /// A packet on its way through a view of the ruleset.
@@ -236,14 +236,14 @@ impl<'a> Walk<'a> {
         let found = match &test.right {
             Operand::Key(key) => covers(key, &types(&test.left), &value),
             Operand::AnyBit(bits) => value.iter().zip(bits).any(|(value, bit)| value & bit != 0),
-            Operand::Set(name) => self.look_up_value(place, name, value).is_some(),
+            Operand::Set(name) => self.look_up_value(place, name, &test.left, value).is_some(),
             Operand::Anonymous(keys) => {
                 let types = types(&test.left);
                 let hidden = keys.iter().any(|key| key.end.is_some()) && self.is_hidden(place);
                 let hit = keys
                     .iter()
                     .find(|key| !hidden && covers(key, &types, &value));
-                self.note(None, value, hit);
+                self.note(None, types, value, hit);
                 hit.is_some()
             }
         };
@@ -268,7 +268,7 @@ impl<'a> Walk<'a> {
                 let hit = elements
                     .iter()
                     .find(|(k, _)| !hidden && covers(k, &types, &value));
-                self.note(None, value, hit.map(|(key, _)| key));
+                self.note(None, types, value, hit.map(|(key, _)| key));
                 hit.map(|(_, verdict)| verdict.clone())
             }),
         };
@@ -302,12 +302,18 @@ impl<'a> Walk<'a> {
 
     fn look_up(&mut self, place: Place<'a>, key: &[Expression], set: &Name) -> Option<&'a Element> {
         let value = self.passing.key(key)?;
-        self.look_up_value(place, set, value)
+        self.look_up_value(place, set, key, value)
     }
 
-    fn look_up_value(&mut self, place: Place<'a>, set: &Name, value: Bytes) -> Option<&'a Element> {
+    fn look_up_value(
+        &mut self,
+        place: Place<'a>,
+        set: &Name,
+        key: &[Expression],
+        value: Bytes,
+    ) -> Option<&'a Element> {
         let found = self.view.look_up(place.table, set, &value);
-        self.note(Some(set), value, found.map(|(key, _)| key));
+        self.note(Some(set), types(key), value, found.map(|(key, _)| key));
         found.map(|(_, element)| element)
     }
 
@@ -323,7 +329,13 @@ impl<'a> Walk<'a> {
         limit.is_none_or(|limit| limit.over)
     }
 
-    fn note(&mut self, set: Option<&Name>, value: Bytes, found: Option<&Key>) {
+    fn note(
+        &mut self,
+        set: Option<&Name>,
+        types: Vec<Datatype>,
+        value: Bytes,
+        found: Option<&Key>,
+    ) {
         self.cost.lookups += 1;
         self.lookups.push(Lookup {
             set: set.cloned(),
@@ -331,6 +343,7 @@ impl<'a> Walk<'a> {
                 start: value,
                 end: None,
             },
+            types,
             found: found.cloned(),
         });
     }
