@@ -51,9 +51,9 @@ pub(super) fn add(table: &mut Table, endpoint: &Endpoint, groups: &BTreeSet<&Gro
     if let Some(policy) = target(table, groups, Direction::Egress) {
         insert_verdict(table, "from", key.clone(), Verdict::Jump(policy));
     }
-    if let Some(policy) = target(table, groups, Direction::Ingress) {
-        insert_verdict(table, "to", key, Verdict::Goto(policy));
-    }
+    // Without one, what another endpoint may send would pass: its interface need not have a prefix.
+    let policy = target(table, groups, Direction::Ingress).map_or(Verdict::Drop, Verdict::Goto);
+    insert_verdict(table, "to", key, policy);
 }
 
 /// The chain that holds an endpoint's policy: that of its only group, or a bundle of several.
