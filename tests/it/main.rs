@@ -4,6 +4,8 @@
 
 // Random worlds: policy read literally, traced, and obeyed by real packets.
 mod property;
+// Faults planted into compiled rulesets, each to be found.
+mod faults;
 // What several tests share: namespaces, devices, packets.
 mod support;
 

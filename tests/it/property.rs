@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use margay::scenario::{Packet, Probe, Transport, World, packets, place};
 
+use crate::faults::passes;
 use crate::support::connection::{Connections, has_answer};
 use crate::support::netns::report;
 use crate::support::packet::Part;
-use crate::support::reference::{Connection, Facts, Field, Reference, Verdict};
+use crate::support::probe::{facts, traced};
+use crate::support::reference::{Facts, Field, Reference, Verdict};
+use margay::compile::{compile, skeleton::Skeleton};
 
 /// How many worlds, and how many packets in each.
 const WORLDS: u64 = 1_000;
@@ -15,7 +18,7 @@ const PACKETS: usize = 110;
 
 /// What the packets of many worlds asked of the reference interpreter.
 #[derive(Debug, Default)]
-struct Tally {
+pub(crate) struct Tally {
     packets: usize,
     accepted: usize,
     decisive: BTreeMap<Field, usize>,
@@ -46,30 +49,6 @@ impl Tally {
     }
 }
 
-/// The facts of a probe.
-fn facts(probe: &Probe, connection: Connection) -> Facts<'_> {
-    let (ports, icmp) = match probe.packet.transport {
-        Transport::Ports {
-            source,
-            destination,
-            ..
-        } => (Some((source, destination)), None),
-        Transport::Icmp { kind, code } => (None, Some((kind, code))),
-        Transport::Other(_) => (None, None),
-    };
-    Facts {
-        from: probe.from.as_str(),
-        to: probe.to.as_ref().map(|name| name.as_str()),
-        mac: probe.mac,
-        source: probe.packet.source,
-        destination: probe.packet.destination,
-        protocol: probe.packet.protocol(),
-        ports,
-        icmp,
-        connection,
-    }
-}
-
 /// What the receiver of a forwarded probe would send back.
 fn answer(probe: &Probe) -> Option<Probe> {
     let from = probe.to.clone().filter(|_| has_answer(&probe.packet))?;
@@ -86,7 +65,7 @@ fn answer(probe: &Probe) -> Option<Probe> {
 
 /// Every packet of a world in order, answers to what was delivered included, with what the
 /// reference interpreter says of it.
-fn walk(
+pub(crate) fn walk(
     world: &World,
     seed: u64,
     connections: &mut Connections,
@@ -131,6 +110,29 @@ fn random_worlds_ask_every_question() {
         let world = World::random(seed);
         let connections = &mut Connections::default();
         walk(&world, seed, connections, &mut tally, |_, _, _, _| {});
+    }
+    tally.check();
+}
+
+#[test]
+fn traces_agree_with_policy_read_literally() {
+    let skeleton = Skeleton::builtin().unwrap();
+    let mut tally = Tally::default();
+    for seed in 0..WORLDS {
+        let world = World::random(seed);
+        let ruleset = compile(&world.state, world.host, &skeleton);
+        let connections = &mut Connections::default();
+        walk(
+            &world,
+            seed,
+            connections,
+            &mut tally,
+            |probe, _, facts, verdict| {
+                let packet = traced(probe, facts.connection);
+                let traced = passes(&ruleset, &packet);
+                assert_eq!(traced, verdict, "world {seed}: {probe:?} {facts:?}");
+            },
+        );
     }
     tally.check();
 }

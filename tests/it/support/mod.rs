@@ -3,6 +3,7 @@
 pub(crate) mod connection;
 pub(crate) mod netns;
 pub(crate) mod packet;
+pub(crate) mod probe;
 pub(crate) mod prober;
 pub(crate) mod reference;
 pub(crate) mod tun;

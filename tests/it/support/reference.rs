@@ -1,5 +1,5 @@
-//! The reference interpreter: policy read literally, packet by packet, as an operator would. It knows
-//! nothing of rulesets, and imports nothing but what operators say.
+//! The reference interpreter: policy read literally, packet by packet, as an operator would. It
+//! knows nothing of rulesets, and imports nothing but what operators say.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -98,8 +98,8 @@ impl<'a> Reference<'a> {
         }
     }
 
-    /// The fields without which the verdict would be another: of a packet that is dropped, those that
-    /// some rule would have to lose to allow it; of one that a single rule allows, all that it has.
+    /// The fields without which the verdict would be another: of a packet that is dropped, those
+    /// that some rule must lose to allow it; of one that a single rule allows, all that it has.
     pub(crate) fn decisive(&self, packet: &Facts<'_>) -> BTreeSet<Field> {
         match self.verdict(packet) {
             Verdict::Drop => Field::ALL
@@ -117,7 +117,7 @@ impl<'a> Reference<'a> {
         }
     }
 
-    /// The rule that allows the packet, if policy is asked in this direction and just one allows it.
+    /// The rule that allows the packet, if policy is asked in this direction and only one does.
     fn only_rule(&self, packet: &Facts<'_>, direction: Direction) -> Option<&'a GroupRule> {
         let asked = match packet.connection {
             Connection::New | Connection::Untracked => match direction {
@@ -147,7 +147,7 @@ impl<'a> Reference<'a> {
         mac_is_right && (own || needs_no_address(packet))
     }
 
-    /// From a workload to the host: what every workload needs, then its egress policy, then the action.
+    /// From a workload to the host: what all of them need, then its egress policy, then the action.
     fn host_takes(&self, packet: &Facts<'_>) -> bool {
         if !self.is_workload(packet.from) {
             return true;
@@ -300,7 +300,7 @@ fn fields(rule: &GroupRule) -> Vec<Field> {
     [&[Field::Family, peer], service].concat()
 }
 
-/// What may be sent without an address, or with a link-local one: to get one, and to find neighbours.
+/// What may be sent without an address, or with a link-local one: to get one, to find neighbours.
 fn needs_no_address(packet: &Facts<'_>) -> bool {
     match (packet.source, packet.destination) {
         (IpAddr::V4(source), _) => source.is_unspecified() && is_dhcp(packet),
