@@ -1,12 +1,14 @@
 //! What the kernel should hold, in nft's own nouns; pure data with a parser and a printer that round-trip.
 
 pub mod chain;
+pub mod cost;
 pub mod datatype;
 pub mod diff;
 pub mod digest;
 pub mod expression;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod json;
 pub mod key;
 mod keyword;
 pub mod name;

@@ -29,3 +29,6 @@ mod diff;
 
 // What every backend must refuse.
 mod contract;
+
+// What nft makes of our JSON.
+mod json;

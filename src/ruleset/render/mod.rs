@@ -8,7 +8,7 @@ mod expression;
 mod script;
 mod statement;
 mod table;
-mod value;
+pub(super) mod value;
 
 use std::fmt::{self, Formatter, Write};
 use std::time::Duration;

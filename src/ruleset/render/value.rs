@@ -90,7 +90,7 @@ pub(super) fn write_bits(
 }
 
 /// The value as a number, from the host's or the network's byte order.
-pub(super) fn number(datatype: Datatype, bytes: &[u8]) -> u32 {
+pub(in crate::ruleset) fn number(datatype: Datatype, bytes: &[u8]) -> u32 {
     let big_endian = |bytes: &[u8]| bytes.iter().fold(0, |sum, b| sum << 8 | u32::from(*b));
     match <[u8; 4]>::try_from(bytes) {
         Ok(four) if datatype.is_host_order() => u32::from_ne_bytes(four),
@@ -162,7 +162,7 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
 }
 
 /// The length of the prefix that covers exactly the range, if there is one.
-fn prefix_length(first: &[u8], last: &[u8]) -> Option<u32> {
+pub(in crate::ruleset) fn prefix_length(first: &[u8], last: &[u8]) -> Option<u32> {
     let differing = first.iter().zip(last).map(|(a, b)| a ^ b);
     let mut length = 0;
     let mut ended = false;

@@ -10,7 +10,10 @@ use super::packet::Packet;
 use super::render::KeyText;
 use super::{ChainPolicy, Datatype, Key, Name, RejectKind, Ruleset, TableKey, Verdict};
 
+pub(super) use read::{implied_family, implied_protocol};
+pub(super) use view::covers;
 pub use view::{Instant, Intervals};
+pub(super) use walk::sees;
 
 /// What became of a packet, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]

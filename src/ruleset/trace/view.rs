@@ -167,7 +167,7 @@ fn find<'a>(set: &'a Set, value: &Bytes) -> Option<(&'a Key, &'a Element)> {
 }
 
 /// Whether a key covers a value; ranges of types in host order compare as numbers.
-pub(super) fn covers(key: &Key, types: &[Datatype], value: &Bytes) -> bool {
+pub(in crate::ruleset) fn covers(key: &Key, types: &[Datatype], value: &Bytes) -> bool {
     if key.end.is_none() {
         return key.start == *value;
     }

@@ -37,7 +37,10 @@ const DOORS: &[(&str, &[&str])] = &[
     ("miette", &["src/cli/"]),
     ("serde", &["src/codec/", "src/config/"]),
     ("serde_saphyr", &["src/codec/", "src/config/"]),
-    ("serde_json", &["src/codec/", "src/config/", "src/cli/"]),
+    (
+        "serde_json",
+        &["src/codec/", "src/config/", "src/cli/", "src/ruleset/json/"],
+    ),
     ("neli", &["src/backend/nft/"]),
     ("libc", &["src/backend/nft/"]),
     ("tokio", &["src/agent/"]),
