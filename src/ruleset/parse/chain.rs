@@ -9,7 +9,7 @@ use crate::ruleset::{Chain, ChainPolicy, Hook, HookPoint, Rule, Table, priority}
 
 /// Reads one chain into a table; one that is there already gets the rules at its end.
 pub(super) fn read(cursor: &mut Cursor<'_>, table: &mut Table) -> Result<(), ParseError> {
-    let name = cursor.name("the name of a chain")?;
+    let name = cursor.declare("the name of a chain")?;
     cursor.open()?;
     let chain = table.chains.entry(name).or_default();
     while !cursor.closes() {

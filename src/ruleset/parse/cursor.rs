@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::ParseError;
 use super::lexer::{self, Position, Token};
+use super::{Declaration, ParseError};
 use crate::net::decimal;
 use crate::ruleset::Name;
 
@@ -12,6 +12,8 @@ pub(super) struct Cursor<'a> {
     source: &'a str,
     tokens: Vec<(Token<'a>, Position)>,
     at: usize,
+    /// What was declared so far.
+    pub(super) declarations: Vec<Declaration>,
 }
 
 /// Longest comment in bytes, `NFTNL_UDATA_COMMENT_MAXLEN` (libnftnl udata.h).
@@ -33,6 +35,7 @@ impl<'a> Cursor<'a> {
                 source,
                 tokens,
                 at: 0,
+                declarations: Vec::new(),
             }),
             Err((position, message)) => Err(error(source, position, message)),
         }
@@ -183,6 +186,21 @@ impl<'a> Cursor<'a> {
             return Ok(());
         }
         Err(self.expected("the end of the line or `;`"))
+    }
+
+    /// Reads the name of an object that is declared here.
+    pub(super) fn declare(&mut self, what: &str) -> Result<Name, ParseError> {
+        let position = self.position();
+        let name = self.name(what)?;
+        if let Some(last) = self.declarations.last() {
+            let table = last.table.clone();
+            self.declarations.push(Declaration {
+                table,
+                name: Some(name.clone()),
+                position,
+            });
+        }
+        Ok(name)
     }
 
     /// Opens a block.

@@ -38,9 +38,11 @@ impl fmt::Display for Token<'_> {
 
 /// A place in the text, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Position {
-    pub(super) line: usize,
-    pub(super) column: usize,
+pub struct Position {
+    /// The line.
+    pub line: usize,
+    /// The character in the line.
+    pub column: usize,
 }
 
 /// Every mark; a longer one stands before its beginning.

@@ -16,8 +16,9 @@ mod value;
 
 use std::fmt;
 
-use super::Ruleset;
+use super::{Name, Ruleset, TableKey};
 use cursor::Cursor;
+pub use lexer::Position;
 
 /// Reads a ruleset. `source` names the text in errors. A table, set or chain that stands several times
 /// is one, with the parts in order.
@@ -25,12 +26,36 @@ use cursor::Cursor;
 /// # Errors
 /// The first construct that is not nft, or that our types cannot express.
 pub fn parse(source: &str, text: &str) -> Result<Ruleset, ParseError> {
-    let mut cursor = Cursor::new(source, text)?;
     let mut ruleset = Ruleset::default();
-    while cursor.skip_separators() {
-        table::read(&mut cursor, &mut ruleset)?;
-    }
+    parse_into(source, text, &mut ruleset)?;
     Ok(ruleset)
+}
+
+/// Reads one more text into a ruleset, and says where it declares what.
+///
+/// # Errors
+/// As [`parse`]; what stands before the error is in the ruleset then.
+pub fn parse_into(
+    source: &str,
+    text: &str,
+    ruleset: &mut Ruleset,
+) -> Result<Vec<Declaration>, ParseError> {
+    let mut cursor = Cursor::new(source, text)?;
+    while cursor.skip_separators() {
+        table::read(&mut cursor, ruleset)?;
+    }
+    Ok(cursor.declarations)
+}
+
+/// Where an object of a table is declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Declaration {
+    /// The table that it stands in.
+    pub table: TableKey,
+    /// Its name; `None` is the table itself.
+    pub name: Option<Name>,
+    /// Where the name stands.
+    pub position: Position,
 }
 
 /// Where a text leaves the subset of nft, what stands there and what may.

@@ -23,7 +23,7 @@ pub(super) fn read(
     kind: Kind,
 ) -> Result<(), ParseError> {
     let position = cursor.position();
-    let name = cursor.name("the name of a set or map")?;
+    let name = cursor.declare("the name of a set or map")?;
     cursor.open()?;
     let mut reader = Reader {
         kind,

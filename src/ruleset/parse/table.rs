@@ -1,16 +1,23 @@
 //! Tables, named counters and named limits.
 
 use super::cursor::Cursor;
-use super::{ParseError, chain, set, statement};
+use super::{Declaration, ParseError, chain, set, statement};
 use crate::ruleset::{Ruleset, Table, TableFamily, TableKey};
 
 /// Reads one table into a ruleset; one that is there already is added to.
 pub(super) fn read(cursor: &mut Cursor<'_>, ruleset: &mut Ruleset) -> Result<(), ParseError> {
     cursor.expect_word("table")?;
     let family = cursor.word("a family: inet, ip, ip6 or arp", family)?;
+    let position = cursor.position();
     let name = cursor.name("the name of a table")?;
+    let key = TableKey { family, name };
+    cursor.declarations.push(Declaration {
+        table: key.clone(),
+        name: None,
+        position,
+    });
     cursor.open()?;
-    let table = ruleset.tables.entry(TableKey { family, name }).or_default();
+    let table = ruleset.tables.entry(key).or_default();
     while !cursor.closes() {
         read_object(cursor, table)?;
     }
@@ -34,7 +41,7 @@ fn read_object(cursor: &mut Cursor<'_>, table: &mut Table) -> Result<(), ParseEr
 }
 
 fn read_counter(cursor: &mut Cursor<'_>, table: &mut Table) -> Result<(), ParseError> {
-    let name = cursor.name("the name of a counter")?;
+    let name = cursor.declare("the name of a counter")?;
     cursor.open()?;
     let comment = table.counters.entry(name).or_default();
     while !cursor.closes() {
@@ -50,7 +57,7 @@ fn read_counter(cursor: &mut Cursor<'_>, table: &mut Table) -> Result<(), ParseE
 
 fn read_limit(cursor: &mut Cursor<'_>, table: &mut Table) -> Result<(), ParseError> {
     let position = cursor.position();
-    let name = cursor.name("the name of a limit")?;
+    let name = cursor.declare("the name of a limit")?;
     cursor.open()?;
     cursor.skip_separators();
     let limit = statement::limit(cursor)?;
