@@ -7,7 +7,9 @@ use crate::net::{Family, InterfaceName, MacAddress, Protocol};
 
 /// What rules can read of a packet.
 ///
-/// Not modelled, so that a rule which reads it does not match: TCP flags, `ether daddr`, `fib`.
+/// Not modelled, so that a rule which reads it does not match, also negated: TCP flags, `ether daddr`,
+/// `fib`, and the ports of what has none (the checksum of ICMP stands where `th dport` reads). A
+/// connection's mark is taken as 0, an interface's index as unlike any number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packet {
     /// The interface it came in by; `None` is sent by this host.

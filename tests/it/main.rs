@@ -32,3 +32,6 @@ mod contract;
 
 // What nft makes of our JSON.
 mod json;
+
+// Traces, held against the kernel.
+mod trace;

@@ -1,6 +1,6 @@
 //! What expressions read from a packet, with the dependencies that nft puts before them.
 
-use crate::net::{Family, InterfaceName, Protocol};
+use crate::net::{Family, InterfaceName, MacAddress, Protocol};
 use crate::ruleset::key::interface_bytes;
 use crate::ruleset::packet::{Packet, Transport};
 use crate::ruleset::{
@@ -92,7 +92,7 @@ impl<'a> Passing<'a> {
             return None;
         }
         Some(match field {
-            PayloadField::EtherSaddr => Bytes::from_slice(&packet.ether_saddr?.0),
+            PayloadField::EtherSaddr => Bytes::from_slice(&self.ether_saddr()?.0),
             PayloadField::EtherDaddr | PayloadField::TcpFlags => return None,
             PayloadField::IpSaddr | PayloadField::Ip6Saddr => address(packet.source),
             PayloadField::IpDaddr | PayloadField::Ip6Daddr => address(packet.destination),
@@ -123,6 +123,16 @@ impl<'a> Passing<'a> {
                 Family::V6 => 10,
             }]),
             MetaKey::Pkttype => Bytes::from_slice(&[packet_type(self.packet)]),
+        }
+    }
+
+    /// After routing the link header is gone (measured on 6.18, from a TAP to a TUN).
+    fn ether_saddr(&self) -> Option<MacAddress> {
+        match self.hook {
+            HookPoint::Prerouting | HookPoint::Input | HookPoint::Forward => {
+                self.packet.ether_saddr
+            }
+            HookPoint::Output | HookPoint::Postrouting => None,
         }
     }
 
