@@ -9,6 +9,8 @@
 //! ```
 
 pub mod endpoints;
+pub mod explain;
+pub mod inquiry;
 pub mod names;
 pub mod skeleton;
 

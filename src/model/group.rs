@@ -133,20 +133,45 @@ impl Peer {
     }
 }
 
+impl GroupRule {
+    /// The rule in the grammar of the documents, as it stands in the list of a direction.
+    pub fn text(&self, direction: Direction) -> String {
+        let preposition = match direction {
+            Direction::Ingress => "from",
+            Direction::Egress => "to",
+        };
+        format!(
+            "allow {}{} {preposition} {}",
+            self.family, self.service, self.peer
+        )
+    }
+}
+
 impl fmt::Display for GroupRule {
     /// The rule in the grammar of the documents, direction word left out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "allow {}", self.family)?;
-        match self.service {
-            Service::Any => {}
-            Service::Protocol(protocol) => write!(f, " {protocol}")?,
-            Service::Ports(protocol, ports) => write!(f, " {protocol} {ports}")?,
-            Service::Icmp(kind, None) => write!(f, " icmp {kind}")?,
-            Service::Icmp(kind, Some(code)) => write!(f, " icmp {kind}/{code}")?,
+        write!(f, "allow {}{} {}", self.family, self.service, self.peer)
+    }
+}
+
+impl fmt::Display for Service {
+    /// What stands between the family and the peer, with a space before it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => Ok(()),
+            Self::Protocol(protocol) => write!(f, " {protocol}"),
+            Self::Ports(protocol, ports) => write!(f, " {protocol} {ports}"),
+            Self::Icmp(kind, None) => write!(f, " icmp {kind}"),
+            Self::Icmp(kind, Some(code)) => write!(f, " icmp {kind}/{code}"),
         }
-        match &self.peer {
-            Peer::Cidr(cidr) => write!(f, " {cidr}"),
-            Peer::Group(group) => write!(f, " group {group}"),
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cidr(cidr) => cidr.fmt(f),
+            Self::Group(group) => write!(f, "group {group}"),
         }
     }
 }
