@@ -3,6 +3,9 @@
 use std::io;
 use std::process::ExitCode;
 
+use crate::compile::inquiry::InquiryError;
+use crate::compile::skeleton::SkeletonError;
+
 /// What the help says of exit codes.
 pub(super) const HELP: &str = "\
 Exit codes: 0 done, nothing to change; 1 failed; 2 plan found changes; 4 refused as unsafe; \
@@ -35,4 +38,13 @@ pub(super) enum Failure {
     /// The result could not be written.
     #[error("cannot write the result: {0}")]
     Unwritten(#[from] io::Error),
+    /// The built-in templates are broken.
+    #[error("{0}")]
+    Skeleton(#[from] SkeletonError),
+    /// The question makes no sense.
+    #[error("{0}")]
+    Inquiry(#[from] InquiryError),
+    /// Everything was said already.
+    #[error("see above")]
+    Said(Exit),
 }

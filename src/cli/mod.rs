@@ -5,8 +5,11 @@ mod completions;
 mod exit;
 mod man;
 mod options;
+mod policy;
 mod problems;
+mod render;
 mod screen;
+mod trace;
 
 use std::process::ExitCode;
 
@@ -28,6 +31,8 @@ enum Command {
     Check(check::Check),
     Completions(completions::Completions),
     Man(man::Man),
+    Render(render::Render),
+    Trace(trace::Trace),
 }
 
 /// Reads the command line and does what it says.
@@ -41,6 +46,8 @@ pub fn run() -> ExitCode {
         Command::Check(check) => check.run(&screen),
         Command::Completions(completions) => completions.run(&screen),
         Command::Man(man) => man.run(&screen),
+        Command::Render(render) => render.run(&screen),
+        Command::Trace(trace) => trace.run(&screen),
     };
     done.unwrap_or_else(|failure| report(&failure, &screen))
         .into()
@@ -57,6 +64,10 @@ fn usage(error: &clap::Error) -> Exit {
 }
 
 fn report(failure: &Failure, screen: &Screen) -> Exit {
+    match failure {
+        Failure::Said(exit) => return *exit,
+        Failure::Unwritten(_) | Failure::Skeleton(_) | Failure::Inquiry(_) => {}
+    }
     let error = screen.diagnostic.tinted(Tint::Error, "error");
     screen.diagnostic(&format!("{error}: {failure}\n"));
     Exit::Failed

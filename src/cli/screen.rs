@@ -28,6 +28,8 @@ pub(super) enum Tint {
     Error,
     /// Warnings: bold yellow.
     Warning,
+    /// What is as wished: bold green.
+    Good,
     /// What frames a text: bold blue.
     Frame,
 }
@@ -38,6 +40,7 @@ impl Paint {
         let code = match tint {
             Tint::Error => "1;31",
             Tint::Warning => "1;33",
+            Tint::Good => "1;32",
             Tint::Frame => "1;34",
         };
         match self {

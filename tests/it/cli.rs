@@ -8,6 +8,8 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::support::netns::{in_netns, nft};
+
 const GOOD: &str = "\
 apiVersion: margay/v1
 kind: SecurityGroup
@@ -244,4 +246,193 @@ fn ten_megabytes_of_garbage_are_one_error() {
         "{stdout}"
     );
     assert!(stdout.len() < 2_000);
+}
+
+const WORLD: &str = "\
+apiVersion: margay/v1
+kind: SecurityGroup
+name: web
+rules:
+  ingress:
+    - allow IPv4 tcp 80-443 from 0.0.0.0/0
+    - allow IPv4 tcp 22 from group web
+    - allow IPv4 tcp 443 from group web
+    - allow IPv6 icmp 128/0 from ::/0
+  egress:
+    - allow IPv4 to 0.0.0.0/0
+---
+{apiVersion: margay/v1, kind: Endpoint, name: vm1, host: n1, interface: tap1,
+ mac: 02:00:00:00:00:01, addresses: [10.65.0.2, fd00::2], groups: [web]}
+---
+{apiVersion: margay/v1, kind: Endpoint, name: vm2, host: n1, interface: tap2,
+ addresses: [10.65.0.3, fd00::3], groups: [web]}
+---
+{apiVersion: margay/v1, kind: Endpoint, name: vm3, host: n1, interface: tap2, addresses: []}
+---
+{apiVersion: margay/v1, kind: Endpoint, name: far, host: n2, interface: tap2,
+ addresses: [10.65.9.3], groups: [web]}
+";
+
+fn traced(question: &str) -> Value {
+    let documents = folder(&[("w.yaml", WORLD)]);
+    let asked = ["trace", path(&documents), "--host", "n1", "-o", "json"];
+    let question: Vec<_> = question.split_whitespace().collect();
+    let (stdout, _) = exits(margay(&[&asked, &question[..]].concat()), 0);
+    serde_json::from_str(&stdout).unwrap()
+}
+
+/// Groups, directions and lines of the rules that decided.
+fn decided(trace: &Value) -> Vec<String> {
+    let policies = trace["policies"].as_array().unwrap().iter();
+    let told = policies.map(|policy| {
+        let rules = policy["rules"].as_array().unwrap().iter();
+        let lines: Vec<_> = rules.map(|rule| rule["line"].to_string()).collect();
+        let (group, direction) = (policy["group"].as_str(), policy["direction"].as_str());
+        format!(
+            "{} {} {}",
+            group.unwrap(),
+            direction.unwrap(),
+            lines.join(",")
+        )
+    });
+    told.collect()
+}
+
+#[test]
+fn trace_names_every_rule_that_decided() {
+    let trace = traced("--from vm1 --to vm2 --proto tcp --dport 443");
+    assert_eq!(trace["schema"], "margay.trace/1");
+    assert_eq!(
+        (&trace["verdict"], &trace["packet"]["mac"]),
+        (&"accepted".into(), &"02:00:00:00:00:01".into())
+    );
+    assert_eq!(decided(&trace), ["web egress 11", "web ingress 6,8"]);
+    let trace = traced("--from far --to 10.65.0.3 --proto tcp --dport 22");
+    assert_eq!(trace["packet"]["iif"], "uplink");
+    assert_eq!(decided(&trace), ["web ingress 7"]);
+    let trace = traced("--from 198.51.100.1 --to vm1 --proto tcp --dport 22 --iif eth7");
+    assert_eq!(
+        (&trace["verdict"], &trace["packet"]["iif"]),
+        (&"dropped".into(), &"eth7".into())
+    );
+    assert_eq!(decided(&trace), ["web ingress "]);
+}
+
+#[test]
+fn trace_knows_families_hosts_and_states() {
+    let ping = traced("--from fd00::9 --to vm1 --proto icmp");
+    assert_eq!(
+        (&ping["verdict"], &ping["packet"]["protocol"]),
+        (&"accepted".into(), &"icmpv6".into())
+    );
+    assert_eq!(decided(&ping), ["web ingress 9"]);
+    let dns = traced("--from vm2 --to host --proto udp --dport 53");
+    assert_eq!(
+        (&dns["verdict"], &dns["packet"]["oif"]),
+        (&"accepted".into(), &Value::Null)
+    );
+    assert_eq!(dns["packet"]["destination"], "192.0.2.1");
+    let answer = traced("--from 198.51.100.1 --to vm1 --proto udp --state established");
+    assert_eq!(answer["verdict"], "accepted");
+    assert_eq!(
+        traced("--from vm2 --to host --proto tcp --dport 22")["verdict"],
+        "dropped"
+    );
+}
+
+#[test]
+fn trace_in_words_points_at_the_document() {
+    let documents = folder(&[("w.yaml", WORLD)]);
+    let asked = ["trace", path(&documents), "--host", "n1", "--proto", "tcp"];
+    let more = ["--from", "vm1", "--to", "vm2", "--dport", "443"];
+    let (stdout, stderr) = exits(margay(&[&asked[..], &more].concat()), 0);
+    let begin = "packet   tcp 10.65.0.2:40000 -> 10.65.0.3:443, new, tap1 -> tap2 from 02:00:00:00:00:01\n\
+                 verdict  accepted\n\
+                 policy   web egress: rule 1: allow IPv4 to 0.0.0.0/0  (F/w.yaml:11)\n\
+                 policy   web ingress: rule 1: allow IPv4 tcp 80-443 from 0.0.0.0/0  (F/w.yaml:6)\n\
+                 path     prerouting: meta mark set";
+    assert!(
+        stdout.replace(path(&documents), "F").starts_with(begin),
+        "{stdout}"
+    );
+    assert!(
+        stderr.contains("vm2, the first by name, has it"),
+        "{stderr}"
+    );
+    for (wrong, said) in [
+        (
+            ["--from", "nobody", "--to", "vm1"],
+            "there is no endpoint nobody",
+        ),
+        (
+            ["--from", "vm3", "--to", "vm1"],
+            "endpoint vm2 has its interface",
+        ),
+        (
+            ["--from", "fd00::9", "--to", "far"],
+            "no addresses of one family",
+        ),
+        (["--from", "host", "--to", "host"], "passes no policy"),
+    ] {
+        let (stdout, stderr) = exits(margay(&[&asked[..], &wrong].concat()), 1);
+        assert!(
+            stdout.is_empty() && stderr.contains(said),
+            "{wrong:?}: {stderr}"
+        );
+    }
+    exits(
+        margay(&[&asked[..], &["--from", "v m", "--to", "vm1"]].concat()),
+        64,
+    );
+}
+
+#[test]
+fn render_prints_what_nft_loads() {
+    let documents = folder(&[("w.yaml", WORLD)]);
+    let asked = ["render", path(&documents), "--host", "n1"];
+    let (text, _) = exits(margay(&asked), 0);
+    let last = text.lines().last().unwrap();
+    assert!(
+        last.starts_with("# longest path: ") && last.ends_with(" lookups"),
+        "{last}"
+    );
+    let (json, _) = exits(margay(&[&asked[..], &["--format", "json"]].concat()), 0);
+    let value: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(value["schema"], "margay.render/1");
+    assert!(
+        value["longest_path"]["rules"].as_u64() > Some(10),
+        "{}",
+        value["longest_path"]
+    );
+    assert_eq!(
+        exits(margay(&[&asked[..], &["-o", "json"]].concat()), 0).0,
+        json
+    );
+    let mut listings = Vec::new();
+    for (arguments, form) in [(&["-f", "-"][..], &text), (&["-j", "-f", "-"], &json)] {
+        in_netns("render_prints_what_nft_loads", || {
+            nft(arguments, form);
+            listings.push(nft(&["list", "ruleset"], ""));
+        });
+    }
+    if let [from_text, from_json] = &listings[..] {
+        assert_eq!(from_text, from_json);
+        assert!(from_text.contains("policy/web/in"));
+    }
+}
+
+#[test]
+fn a_host_without_endpoints_has_the_skeleton() {
+    let documents = folder(&[("w.yaml", WORLD)]);
+    let (text, _) = exits(margay(&["render", path(&documents), "--host", "n9"]), 0);
+    assert!(
+        text.contains("chain forward") && !text.contains("policy/"),
+        "{text}"
+    );
+    let bad = folder(&[("b.yaml", BAD)]);
+    let (stdout, stderr) = exits(margay(&["render", path(&bad), "--host", "n1"]), 1);
+    assert!(
+        stdout.is_empty() && stderr.contains("unknown field"),
+        "{stderr}"
+    );
 }

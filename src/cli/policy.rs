@@ -1,0 +1,41 @@
+//! Documents and the ruleset that they become, for every command that needs both.
+
+use clap::Args;
+
+use super::exit::{Exit, Failure};
+use super::options::Documents;
+use super::problems;
+use super::screen::Screen;
+use crate::codec;
+use crate::compile::{compile, skeleton::Skeleton};
+use crate::model::State;
+use crate::ruleset::Ruleset;
+
+/// Policy documents, and the host that they are compiled for.
+#[derive(Debug, Args)]
+pub(super) struct Policy {
+    #[command(flatten)]
+    documents: Documents,
+    /// The host whose endpoints are local
+    #[arg(long, value_name = "NAME")]
+    pub(super) host: String,
+}
+
+impl Policy {
+    /// What the documents say. Their problems are shown; with errors nothing goes on.
+    pub(super) fn state(&self, screen: &Screen) -> Result<State, Failure> {
+        let loaded = codec::read(&self.documents.paths);
+        if !loaded.problems.is_empty() {
+            screen.diagnostic(&problems::text(&loaded, screen.diagnostic));
+        }
+        if loaded.has_errors() {
+            return Err(Failure::Said(Exit::Failed));
+        }
+        Ok(loaded.state)
+    }
+
+    /// What the kernel of the host should hold.
+    pub(super) fn ruleset(&self, state: &State) -> Result<Ruleset, Failure> {
+        Ok(compile(state, &self.host, &Skeleton::builtin()?))
+    }
+}
