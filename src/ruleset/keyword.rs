@@ -84,7 +84,7 @@ pub(super) const LIMIT_UNITS: [(LimitUnit, &str); 4] = [
     (LimitUnit::Day, "day"),
 ];
 
-/// What may stand behind `reject with`; the first is what a bare `reject` means.
+/// What may stand behind `reject with`.
 pub(super) const REJECTS: [(RejectKind, &str, &str); 3] = [
     (RejectKind::PortUnreachable, "icmpx", "port-unreachable"),
     (RejectKind::AdminProhibited, "icmpx", "admin-prohibited"),

@@ -133,6 +133,9 @@ impl<'a> Lexer<'a> {
         if !inside[end..].starts_with('"') {
             return Err("found a text in quotes that does not end in its line".to_owned());
         }
+        if inside[..end].contains(char::is_control) {
+            return Err("found a control character in a text in quotes".to_owned());
+        }
         self.take(end + 2);
         Ok(Token::Quoted(&inside[..end]))
     }

@@ -2,6 +2,7 @@
 
 use super::cursor::Cursor;
 use super::expression::{self, word_here};
+use super::lexer::Token;
 use super::{ParseError, value};
 use crate::ruleset::{CtKey, Expression, MarkSource, MetaKey};
 
@@ -52,11 +53,16 @@ fn read_operations(
 fn apply(cursor: &mut Cursor<'_>, keep: u32, flip: u32) -> Result<(u32, u32), ParseError> {
     let (mut keep, mut flip) = (keep, flip);
     let mut loosest = 0;
-    while let Some(rank) = OPERATORS.iter().position(|operator| cursor.eat(operator)) {
+    while let Token::Mark(mark) = cursor.peek()
+        && let Some(rank) = OPERATORS.iter().position(|operator| *operator == mark)
+    {
         if rank < loosest {
-            return Err(cursor.expected("parentheses around what stands before: `&` binds tighter than `^`, and `^` than `|`"));
+            return Err(cursor.expected(
+                "parentheses around what stands before: & binds tighter than ^, and ^ than |",
+            ));
         }
         loosest = rank;
+        cursor.advance();
         let bits = cursor.word("a mark", value::integer)?;
         (keep, flip) = match rank {
             0 => (keep & bits, flip & bits),

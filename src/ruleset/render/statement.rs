@@ -164,10 +164,10 @@ fn write_log(f: &mut Formatter<'_>, prefix: Option<&str>, group: Option<u16>) ->
     }
 }
 
+/// The kind is always spelled out: behind a match of one family nft makes `icmp` of a bare `reject`.
 fn write_reject(f: &mut Formatter<'_>, kind: RejectKind) -> fmt::Result {
-    f.write_str("reject")?;
-    let mut spelled = REJECTS.iter().skip(1).filter(|(known, ..)| *known == kind);
-    spelled.try_for_each(|(_, with, what)| write!(f, " with {with} {what}"))
+    let mut spelled = REJECTS.iter().filter(|(known, ..)| *known == kind);
+    spelled.try_for_each(|(_, with, what)| write!(f, "reject with {with} {what}"))
 }
 
 /// A packet's new mark is `(mark & keep) ^ flip`. nft prints bits that are both cleared and flipped

@@ -6,4 +6,5 @@ pub(crate) mod packet;
 pub(crate) mod probe;
 pub(crate) mod prober;
 pub(crate) mod reference;
+pub(crate) mod rulesets;
 pub(crate) mod tun;
