@@ -1,6 +1,8 @@
 //! Commits: what each kind of change becomes, and that histories leave no trace.
 
+mod compiled;
 mod history;
 mod kinds;
+mod safety;
 mod skeleton;
 mod world;

@@ -7,10 +7,8 @@ use super::elements::Delta;
 use super::names::Names;
 use super::reach::{Polarity, Reached};
 use super::references::{self, Kind};
+use crate::ruleset::digest::STATE_CHAIN;
 use crate::ruleset::{Chain, Key, Name, Set, Table};
-
-/// The chain whose one rule carries the digest of what is in force. No packet comes there.
-pub(super) const STATE: &str = "state";
 
 /// What differs between the table in the kernel and the desired one.
 #[derive(Debug)]
@@ -118,7 +116,9 @@ impl<'a> Changes<'a> {
         }
         for (name, chain) in &self.desired.chains {
             let held = self.chain_in_force(name);
-            if name.as_str() != STATE && held.is_some_and(|held| held.comment != chain.comment) {
+            if name.as_str() != STATE_CHAIN
+                && held.is_some_and(|held| held.comment != chain.comment)
+            {
                 self.names.renew(Kind::Chain, name);
             }
         }
@@ -197,7 +197,7 @@ impl<'a> Changes<'a> {
         let chains = self.desired.chains.iter().filter(|(name, chain)| {
             let held = self.names.kept(Kind::Chain, name);
             let held = held.and_then(|held| self.applied.chains.get(held));
-            name.as_str() != STATE
+            name.as_str() != STATE_CHAIN
                 && held.is_some_and(|held| !self.names.same_rules(&held.rules, &chain.rules))
         });
         chains.map(|(name, _)| name).collect()

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::cost;
 use super::elements::Delta;
-use super::generations::{Changes, STATE, is_owned};
+use super::generations::{Changes, is_owned};
 use super::reach::{Passage, Polarity};
-use super::references::Kind;
+use super::references::{self, Kind};
 use super::steps;
+use crate::ruleset::digest::STATE_CHAIN;
 use crate::ruleset::transaction::{Operation, Phase, Step};
 use crate::ruleset::{Chain, Element, Elements, Expression, Key, Name, Set};
 
@@ -129,7 +130,11 @@ impl Phases {
         self.declare
             .push(Operation::AddSet(target.clone(), Box::new(declaration)));
         if !set.elements.is_empty() {
-            let elements = renamed(set.elements.iter(), set, changes);
+            let elements = if references::mentions_names(set) {
+                renamed(set.elements.iter(), set, changes)
+            } else {
+                set.elements.clone()
+            };
             self.fill.push(Operation::AddElements(target, elements));
         }
     }
@@ -207,7 +212,7 @@ impl Phases {
 
     fn chains(&mut self, changes: &Changes<'_>) {
         for (name, chain) in &changes.desired.chains {
-            if name.as_str() == STATE || changes.names.kept(Kind::Chain, name).is_some() {
+            if name.as_str() == STATE_CHAIN || changes.names.kept(Kind::Chain, name).is_some() {
                 continue;
             }
             let target = changes.names.target(Kind::Chain, name);
@@ -258,7 +263,7 @@ impl Phases {
 
     /// The digest is written when all that it speaks of is in force.
     fn state(&mut self, changes: &Changes<'_>) {
-        let Some((name, chain)) = changes.desired.chains.get_key_value(STATE) else {
+        let Some((name, chain)) = changes.desired.chains.get_key_value(STATE_CHAIN) else {
             return;
         };
         let held = changes.applied.chains.get(name);

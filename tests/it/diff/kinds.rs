@@ -12,7 +12,7 @@ use super::world::{Allow, Direction, Endpoint, Peer, World, address, interface, 
 const DIGEST_OPERATIONS: usize = 2;
 
 /// Two groups that talk to each other, and three endpoints, one of them with a MAC.
-fn world() -> World {
+pub(super) fn world() -> World {
     let endpoint = |address, group, has_mac| Endpoint {
         address,
         groups: BTreeSet::from([group]),

@@ -140,7 +140,12 @@ impl World {
                 skeleton::verdict_rule(Verdict::Jump(name(&format!("policy/g{id}/{direction}"))))
             };
             chain(table, &chain_name).rules = groups.iter().map(jump).collect();
-            set(table, map).insert_verdict(key.clone(), Verdict::Goto(name(&chain_name)));
+            // What egress does not allow comes back to be dropped; what ingress does not, need not.
+            let verdict = match direction {
+                "out" => Verdict::Jump(name(&chain_name)),
+                _ => Verdict::Goto(name(&chain_name)),
+            };
+            set(table, map).insert_verdict(key.clone(), verdict);
         }
     }
 
