@@ -1,6 +1,7 @@
 //! The only code that touches the kernel's firewall. It knows rulesets, not policy.
 
 pub mod memory;
+pub mod nft;
 
 use crate::ruleset::transaction::{Commit, Operation, Phase};
 use crate::ruleset::{Table, TableKey};

@@ -35,3 +35,6 @@ mod json;
 
 // Traces, held against the kernel.
 mod trace;
+
+// The netlink backend against the kernel, with nft as the witness.
+mod netlink;

@@ -1,0 +1,124 @@
+//! Questions to the kernel: single answers and dumps.
+
+use std::io;
+
+use super::attribute::{Reader, Writer};
+use super::declaration::{NFTA_SET_FLAGS, NFTA_SET_KEY_TYPE, NFTA_SET_NAME};
+use super::encode::NFTA_TABLE;
+use super::engine::NftBackend;
+use super::message::{
+    self, FAMILY_BYTES, MessageType, NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLMSG_DONE,
+    NLMSG_ERROR,
+};
+use super::refusal::Answer;
+use super::shape::Shape;
+use super::socket::{Blocking, SendError};
+use crate::ruleset::{Name, TableKey};
+
+/// `NFTA_GEN_ID` (linux/netfilter/nf_tables.h).
+const NFTA_GEN_ID: u16 = 1;
+
+/// What a dump gave.
+#[derive(Debug)]
+pub(crate) enum Dump {
+    /// The attributes of every object, in the kernel's order.
+    Whole(Vec<Vec<u8>>),
+    /// The ruleset changed meanwhile.
+    Torn,
+}
+
+impl NftBackend {
+    /// Asks for every object of a kind, narrowed by attributes.
+    pub(super) fn dump(
+        &mut self,
+        kind: MessageType,
+        family: u8,
+        attributes: impl FnOnce(&mut Writer),
+    ) -> io::Result<Dump> {
+        self.ask(kind, NLM_F_DUMP, family, attributes)
+    }
+
+    /// The generation of the ruleset in this namespace.
+    pub(super) fn current_generation(&mut self) -> io::Result<u32> {
+        let Dump::Whole(answers) = self.ask(MessageType::GetGeneration, NLM_F_ACK, 0, |_| {})?
+        else {
+            return Err(io::ErrorKind::InvalidData.into());
+        };
+        let answer = answers.first().map(Vec::as_slice).unwrap_or_default();
+        let generation = Reader(answer).number(NFTA_GEN_ID);
+        generation.ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
+    /// The shapes of the sets of a table; none where there is no table.
+    pub(super) fn shapes(&mut self, table: &TableKey) -> io::Result<Vec<(Name, Shape)>> {
+        let answers = self.dump(MessageType::GetSet, table.family.number(), |w| {
+            w.text(NFTA_TABLE, table.name.as_str());
+        });
+        let sets = match answers {
+            Ok(Dump::Whole(sets)) => sets,
+            Ok(Dump::Torn) => return Err(io::ErrorKind::ResourceBusy.into()),
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        Ok(sets
+            .iter()
+            .filter_map(|set| shape_of(Reader(set)))
+            .collect())
+    }
+
+    fn ask(
+        &mut self,
+        kind: MessageType,
+        flags: u16,
+        family: u8,
+        attributes: impl FnOnce(&mut Writer),
+    ) -> io::Result<Dump> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let request = message::request(kind, flags, family, self.sequence, attributes);
+        self.socket.send(&request).map_err(|error| match error {
+            SendError::TooLarge { .. } => io::ErrorKind::InvalidInput.into(),
+            SendError::Io(error) => error,
+        })?;
+        self.collect()
+    }
+
+    fn collect(&mut self) -> io::Result<Dump> {
+        let (mut objects, mut torn) = (Vec::new(), false);
+        let mut buffer = Vec::new();
+        loop {
+            self.socket.receive(&mut buffer, Blocking::Wait)?;
+            for message in message::messages(&buffer) {
+                if message.sequence != self.sequence {
+                    continue;
+                }
+                torn |= message.flags & NLM_F_DUMP_INTR != 0;
+                match message.kind {
+                    NLMSG_DONE => return Ok(outcome(objects, torn)),
+                    NLMSG_ERROR => {
+                        return match Answer::read(&message).map(|answer| answer.errno) {
+                            Some(0) => Ok(outcome(objects, torn)),
+                            Some(libc::EINTR) => Ok(Dump::Torn),
+                            Some(errno) => Err(io::Error::from_raw_os_error(errno)),
+                            None => Err(io::ErrorKind::InvalidData.into()),
+                        };
+                    }
+                    _ => objects.extend(message.body.get(FAMILY_BYTES..).map(<[u8]>::to_vec)),
+                }
+            }
+        }
+    }
+}
+
+fn outcome(objects: Vec<Vec<u8>>, torn: bool) -> Dump {
+    if torn {
+        Dump::Torn
+    } else {
+        Dump::Whole(objects)
+    }
+}
+
+fn shape_of(set: Reader<'_>) -> Option<(Name, Shape)> {
+    let name = Name::new(set.text(NFTA_SET_NAME)?).ok()?;
+    let shape = Shape::read(set.number(NFTA_SET_KEY_TYPE)?, set.number(NFTA_SET_FLAGS)?)?;
+    Some((name, shape))
+}

@@ -1,0 +1,206 @@
+//! The backend that programs the kernel.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use rustix::thread::{MembarrierCommand, membarrier};
+
+use super::encode::{Encoded, encode};
+use super::message::{self, NLMSG_ERROR};
+use super::refusal::{self, Answer};
+use super::shape::Catalog;
+use super::socket::{Blocking, SendError, Socket};
+use super::{Ownership, refers};
+use crate::backend::{Backend, CommitError, ObserveError};
+use crate::ruleset::transaction::{Commit, Operation, Step, Wait};
+use crate::ruleset::{Table, TableKey};
+
+/// How long a packet can be in flight, where the kernel has no barrier to wait for.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// Tables in the kernel, in the network namespace of the thread that called [`NftBackend::new`].
+#[derive(Debug)]
+pub struct NftBackend {
+    pub(super) socket: Socket,
+    ownership: Ownership,
+    /// What is known of the sets of each table.
+    catalogs: BTreeMap<TableKey, Catalog>,
+    pub(super) sequence: u32,
+}
+
+impl NftBackend {
+    /// Opens a socket in the current thread's network namespace.
+    ///
+    /// # Errors
+    /// The socket cannot be opened.
+    pub fn new(ownership: Ownership) -> io::Result<Self> {
+        Ok(Self {
+            socket: Socket::open()?,
+            ownership,
+            catalogs: BTreeMap::new(),
+            sequence: 0,
+        })
+    }
+
+    /// Encodes one transaction without sending it.
+    ///
+    /// # Errors
+    /// [`CommitError::Unencodable`], or the kernel cannot be asked for the sets it touches.
+    pub fn encode_step(
+        &mut self,
+        table: &TableKey,
+        operations: &[Operation],
+    ) -> Result<Encoded, CommitError> {
+        self.encode_as(self.ownership, table, operations)
+    }
+
+    /// Sends the bytes of one batch and waits for the kernel's verdict.
+    ///
+    /// # Errors
+    /// [`CommitError::Unreachable`] with the first error number that the kernel answered.
+    pub fn send_raw(&mut self, batch: &[u8]) -> Result<(), CommitError> {
+        let answers = self.exchange(batch)?;
+        match answers.iter().find(|answer| answer.errno != 0) {
+            Some(refused) => Err(io::Error::from_raw_os_error(refused.errno).into()),
+            None => Ok(()),
+        }
+    }
+
+    fn encode_as(
+        &mut self,
+        ownership: Ownership,
+        table: &TableKey,
+        operations: &[Operation],
+    ) -> Result<Encoded, CommitError> {
+        // Taken out: where this fails, what was followed did not happen.
+        let mut catalog = self.catalogs.remove(table).unwrap_or_default();
+        if refers::to_unknown_sets(operations, &catalog) {
+            for (name, shape) in self.shapes(table)? {
+                catalog.learn(&name, shape);
+            }
+        }
+        let encoded = encode(table, ownership, &mut catalog, operations)?;
+        self.catalogs.insert(table.clone(), catalog);
+        Ok(encoded)
+    }
+
+    fn run(&mut self, table: &TableKey, step: &Step) -> Result<(), CommitError> {
+        if step.wait == Wait::Grace {
+            wait_for_grace();
+        }
+        let outcome = self.attempt(self.ownership, table, step);
+        let outcome = match outcome {
+            Err(refused) if is_about_table_flags(&refused) => {
+                // The kernel is older than the flag, or the table was made otherwise and stays so.
+                let other = match self.ownership {
+                    Ownership::None => Ownership::Persist,
+                    Ownership::Persist => Ownership::None,
+                };
+                self.attempt(other, table, step)
+            }
+            outcome => outcome,
+        };
+        if outcome.is_err() {
+            // What was followed did not happen.
+            self.catalogs.remove(table);
+        }
+        outcome
+    }
+
+    fn attempt(
+        &mut self,
+        ownership: Ownership,
+        table: &TableKey,
+        step: &Step,
+    ) -> Result<(), CommitError> {
+        let encoded = self.encode_as(ownership, table, &step.operations)?;
+        let before = self.current_generation()?;
+        let answers = self.exchange(&encoded.bytes)?;
+        let (done, errors): (Vec<_>, Vec<_>) =
+            answers.into_iter().partition(|answer| answer.errno == 0);
+        if !errors.is_empty() {
+            return Err(refusal::explain(
+                step.phase,
+                &encoded,
+                &step.operations,
+                &errors,
+            ));
+        }
+        let acknowledged = done
+            .iter()
+            .any(|answer| answer.sequence == encoded.last_sequence);
+        if acknowledged {
+            return Ok(());
+        }
+        // The answer was lost: whether the commit happened shows in the generation.
+        match self.current_generation()?.wrapping_sub(before) {
+            0 => Err(io::Error::from_raw_os_error(libc::ENOBUFS).into()),
+            1 => Ok(()),
+            _ => Err(CommitError::Contended),
+        }
+    }
+
+    /// Sends a batch and collects what the kernel says to it.
+    fn exchange(&mut self, batch: &[u8]) -> Result<Vec<Answer>, CommitError> {
+        self.socket.send(batch).map_err(|error| match error {
+            SendError::TooLarge { allowed } => CommitError::TooLarge {
+                bytes: batch.len(),
+                allowed,
+            },
+            SendError::Io(error) => error.into(),
+        })?;
+        let mut answers = Vec::new();
+        let mut buffer = Vec::new();
+        loop {
+            match self.socket.receive(&mut buffer, Blocking::Return) {
+                Ok(None) => return Ok(answers),
+                Ok(Some(())) => answers.extend(
+                    message::messages(&buffer)
+                        .filter(|message| message.kind == NLMSG_ERROR)
+                        .filter_map(|message| Answer::read(&message)),
+                ),
+                // Answers were dropped; those that are queued can still be read.
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+impl Backend for NftBackend {
+    fn commit(&mut self, commit: &Commit) -> Result<(), CommitError> {
+        let mut steps = commit.steps.iter();
+        steps.try_for_each(|step| self.run(&commit.table, step))
+    }
+
+    fn observe(&mut self, table: &TableKey) -> Result<Option<Table>, ObserveError> {
+        self.observe_consistently(table)
+    }
+
+    fn generation(&mut self) -> Result<u32, ObserveError> {
+        Ok(self.current_generation()?)
+    }
+}
+
+fn is_about_table_flags(error: &CommitError) -> bool {
+    match error {
+        CommitError::Refused { culprit, errno, .. } => {
+            matches!(culprit.operation, Operation::AddTable)
+                && [libc::EOPNOTSUPP, libc::EINVAL].contains(errno)
+        }
+        CommitError::Contended
+        | CommitError::TooLarge { .. }
+        | CommitError::Unsafe { .. }
+        | CommitError::Unencodable { .. }
+        | CommitError::Unreachable(_) => false,
+    }
+}
+
+/// Waits until every packet that was in flight has left.
+fn wait_for_grace() {
+    if membarrier(MembarrierCommand::Global).is_err() {
+        thread::sleep(GRACE);
+    }
+}

@@ -1,0 +1,213 @@
+//! Netlink messages of nf_tables and the batch that makes a transaction of them.
+
+use super::attribute::Writer;
+
+/// Bytes of a `struct nlmsghdr` (linux/netlink.h).
+pub(crate) const HEADER_BYTES: usize = 16;
+/// Bytes of a `struct nfgenmsg` (linux/netfilter/nfnetlink.h).
+pub(crate) const FAMILY_BYTES: usize = 4;
+
+/// Message types outside subsystems (linux/netlink.h, linux/netfilter/nfnetlink.h).
+pub(crate) const NLMSG_ERROR: u16 = 2;
+pub(crate) const NLMSG_DONE: u16 = 3;
+const NFNL_MSG_BATCH_BEGIN: u16 = 0x10;
+const NFNL_MSG_BATCH_END: u16 = 0x11;
+/// `NFNL_SUBSYS_NFTABLES` (linux/netfilter/nfnetlink.h).
+const NFNL_SUBSYS_NFTABLES: u16 = 10;
+
+/// Flags of a message (linux/netlink.h).
+pub(crate) const NLM_F_REQUEST: u16 = 1;
+pub(crate) const NLM_F_ACK: u16 = 4;
+pub(crate) const NLM_F_DUMP_INTR: u16 = 0x10;
+pub(crate) const NLM_F_DUMP: u16 = 0x300;
+pub(crate) const NLM_F_CREATE: u16 = 0x400;
+pub(crate) const NLM_F_APPEND: u16 = 0x800;
+
+/// `enum nf_tables_msg_types` (linux/netfilter/nf_tables.h), as far as Margay speaks it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u16)]
+pub(crate) enum MessageType {
+    NewTable = 0,
+    GetTable = 1,
+    DeleteTable = 2,
+    NewChain = 3,
+    GetChain = 4,
+    DeleteChain = 5,
+    NewRule = 6,
+    GetRule = 7,
+    DeleteRule = 8,
+    NewSet = 9,
+    GetSet = 10,
+    DeleteSet = 11,
+    NewElement = 12,
+    GetElement = 13,
+    DeleteElement = 14,
+    GetGeneration = 16,
+    NewObject = 18,
+    GetObject = 19,
+    DeleteObject = 20,
+}
+
+impl MessageType {
+    fn number(self) -> u16 {
+        (NFNL_SUBSYS_NFTABLES << 8) | self as u16
+    }
+}
+
+/// Where a part of a batch comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Source {
+    /// The sequence number of the message.
+    pub(crate) sequence: u32,
+    /// Which operation of the transaction made it.
+    pub(crate) operation: usize,
+    /// Which element of the operation is the message's first.
+    pub(crate) first_element: usize,
+    /// Where the message begins in the batch.
+    pub(crate) start: usize,
+}
+
+/// One transaction in the making: messages between a begin and an end.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    /// The bytes so far.
+    pub(crate) writer: Writer,
+    /// Which operation each message came from, by sequence.
+    pub(crate) sources: Vec<Source>,
+    family: u8,
+    sequence: u32,
+    start: usize,
+}
+
+impl Batch {
+    /// An open batch for tables of a family.
+    pub(crate) fn begin(family: u8) -> Self {
+        let mut batch = Self {
+            writer: Writer::default(),
+            sources: Vec::new(),
+            family,
+            sequence: 0,
+            start: 0,
+        };
+        batch.frame(NFNL_MSG_BATCH_BEGIN);
+        batch
+    }
+
+    /// Opens a message of an operation, from one of its elements on.
+    pub(crate) fn open(
+        &mut self,
+        kind: MessageType,
+        flags: u16,
+        operation: usize,
+        first_element: usize,
+    ) {
+        self.sequence += 1;
+        self.start = self.writer.bytes.len();
+        let flags = flags | NLM_F_REQUEST;
+        header(&mut self.writer.bytes, kind.number(), flags, self.sequence);
+        self.writer.bytes.extend_from_slice(&[self.family, 0, 0, 0]);
+        self.sources.push(Source {
+            sequence: self.sequence,
+            operation,
+            first_element,
+            start: self.start,
+        });
+    }
+
+    /// Bytes of the open message.
+    pub(crate) fn open_bytes(&self) -> usize {
+        self.writer.bytes.len() - self.start
+    }
+
+    /// Closes the open message.
+    pub(crate) fn close(&mut self) {
+        // A message is bounded by its attributes, far below four gigabytes.
+        let length = u32::try_from(self.open_bytes()).unwrap_or(u32::MAX);
+        let at = self.start..self.start + 4;
+        self.writer.bytes[at].copy_from_slice(&length.to_ne_bytes());
+    }
+
+    /// Asks for an acknowledgement of the last message alone, and ends the batch.
+    pub(crate) fn end(&mut self) {
+        let at = self.start + 6..self.start + 8;
+        if let Some(flags) = self.writer.bytes.get_mut(at).filter(|_| self.sequence > 0) {
+            let value = u16::from_ne_bytes([flags[0], flags[1]]) | NLM_F_ACK;
+            flags.copy_from_slice(&value.to_ne_bytes());
+        }
+        self.sequence += 1;
+        self.frame(NFNL_MSG_BATCH_END);
+    }
+
+    /// Sequence of the last message between begin and end.
+    pub(crate) fn last_sequence(&self) -> u32 {
+        self.sources.last().map_or(0, |source| source.sequence)
+    }
+
+    fn frame(&mut self, kind: u16) {
+        self.start = self.writer.bytes.len();
+        let bytes = &mut self.writer.bytes;
+        header(bytes, kind, NLM_F_REQUEST, self.sequence);
+        // The subsystem stands in res_id, in network order.
+        bytes.extend_from_slice(&[0, 0]);
+        bytes.extend_from_slice(&NFNL_SUBSYS_NFTABLES.to_be_bytes());
+        self.close();
+    }
+}
+
+/// One request outside a batch: a dump or a single answer.
+pub(crate) fn request(
+    kind: MessageType,
+    flags: u16,
+    family: u8,
+    sequence: u32,
+    attributes: impl FnOnce(&mut Writer),
+) -> Vec<u8> {
+    let mut writer = Writer::default();
+    header(
+        &mut writer.bytes,
+        kind.number(),
+        flags | NLM_F_REQUEST,
+        sequence,
+    );
+    writer.bytes.extend_from_slice(&[family, 0, 0, 0]);
+    attributes(&mut writer);
+    let length = u32::try_from(writer.bytes.len()).unwrap_or(u32::MAX);
+    writer.bytes[..4].copy_from_slice(&length.to_ne_bytes());
+    writer.bytes
+}
+
+fn header(bytes: &mut Vec<u8>, kind: u16, flags: u16, sequence: u32) {
+    bytes.extend_from_slice(&[0; 4]);
+    bytes.extend_from_slice(&kind.to_ne_bytes());
+    bytes.extend_from_slice(&flags.to_ne_bytes());
+    bytes.extend_from_slice(&sequence.to_ne_bytes());
+    // The kernel fills in who sent it.
+    bytes.extend_from_slice(&[0; 4]);
+}
+
+/// A message as received.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Message<'a> {
+    pub(crate) kind: u16,
+    pub(crate) flags: u16,
+    pub(crate) sequence: u32,
+    /// Everything after the header.
+    pub(crate) body: &'a [u8],
+}
+
+/// The messages in a received buffer; what is malformed ends the walk.
+pub(crate) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = Message<'_>> {
+    std::iter::from_fn(move || {
+        let word = |at: usize| Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+        let half = |at: usize| Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?));
+        let length = usize::try_from(word(0)?).ok()?;
+        let message = Message {
+            kind: half(4)?,
+            flags: half(6)?,
+            sequence: word(8)?,
+            body: bytes.get(HEADER_BYTES..length)?,
+        };
+        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some(message)
+    })
+}

@@ -1,0 +1,150 @@
+//! The kernel's errors, told in terms of the operations that caused them.
+
+use std::io;
+
+use super::attribute::Reader;
+use super::element::{NFT_SET_ELEM_INTERVAL_END, NFTA_SET_ELEM_FLAGS};
+use super::encode::{Encoded, NFTA_SET_ELEM_LIST_ELEMENTS};
+use super::message::{FAMILY_BYTES, HEADER_BYTES, Message, Source};
+use crate::backend::{CommitError, Culprit};
+use crate::ruleset::transaction::{Operation, Phase};
+
+/// `NLM_F_ACK_TLVS` and `NLMSGERR_ATTR_*` (linux/netlink.h).
+const NLM_F_ACK_TLVS: u16 = 0x200;
+const NLMSGERR_ATTR_MSG: u16 = 1;
+const NLMSGERR_ATTR_OFFS: u16 = 2;
+/// Bytes of a `struct nlmsgerr` (linux/netlink.h): the error and the header of the message.
+const ERROR_BYTES: usize = 4 + HEADER_BYTES;
+/// `ERESTART` of the kernel (include/linux/errno.h), which it lets out here.
+pub(crate) const ERESTART: i32 = 85;
+
+/// An answer of the kernel: 0 is an acknowledgement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) sequence: u32,
+    pub(crate) errno: i32,
+    /// Which byte of the message it is about.
+    pub(crate) offset: Option<usize>,
+    pub(crate) text: Option<String>,
+}
+
+impl Answer {
+    /// Reads an `NLMSG_ERROR`.
+    pub(crate) fn read(message: &Message<'_>) -> Option<Self> {
+        let error = i32::from_ne_bytes(message.body.get(..4)?.try_into().ok()?);
+        let extended = message.flags & NLM_F_ACK_TLVS != 0;
+        let attributes = message.body.get(ERROR_BYTES..).filter(|_| extended);
+        let attributes = Reader(attributes.unwrap_or_default());
+        let offset = attributes.find(NLMSGERR_ATTR_OFFS);
+        let offset = offset.and_then(|bytes| Some(u32::from_ne_bytes(bytes.try_into().ok()?)));
+        Some(Self {
+            sequence: message.sequence,
+            errno: error.saturating_neg(),
+            offset: offset.and_then(|offset| usize::try_from(offset).ok()),
+            text: attributes.text(NLMSGERR_ATTR_MSG).map(str::to_owned),
+        })
+    }
+
+    /// The error number in words, with the kernel's own text.
+    fn reason(&self) -> String {
+        let words = io::Error::from_raw_os_error(self.errno).to_string();
+        let words = words.split(" (os error").next().unwrap_or_default();
+        match &self.text {
+            Some(text) => format!("{words}: {text}"),
+            None => words.to_owned(),
+        }
+    }
+}
+
+/// What the errors of a batch mean. `errors` is not empty.
+pub(crate) fn explain(
+    phase: Phase,
+    encoded: &Encoded,
+    operations: &[Operation],
+    errors: &[Answer],
+) -> CommitError {
+    if errors.iter().any(|error| error.errno == ERESTART) {
+        return CommitError::Contended;
+    }
+    let source = errors
+        .first()
+        .and_then(|first| Some((first, culprit(encoded, operations, first)?)));
+    let Some((first, culprit)) = source else {
+        // An error of the batch as a whole has no operation: no permission, no memory.
+        let errno = errors.first().map_or(libc::EIO, |first| first.errno);
+        return CommitError::Unreachable(io::Error::from_raw_os_error(errno));
+    };
+    let others = match errors.len() - 1 {
+        0 => String::new(),
+        1 => ", and 1 more error".to_owned(),
+        more => format!(", and {more} more errors"),
+    };
+    CommitError::Refused {
+        phase,
+        operation: describe(&culprit.operation),
+        errno: first.errno,
+        reason: format!("{}{others}", first.reason()),
+        culprit: Box::new(culprit),
+    }
+}
+
+/// The operation that an answer is about.
+pub(crate) fn culprit(
+    encoded: &Encoded,
+    operations: &[Operation],
+    answer: &Answer,
+) -> Option<Culprit> {
+    let at = encoded
+        .sources
+        .binary_search_by_key(&answer.sequence, |source| source.sequence)
+        .ok()?;
+    let source = encoded.sources[at];
+    let operation = operations.get(source.operation)?.clone();
+    let has_elements = matches!(
+        operation,
+        Operation::AddElements(..) | Operation::DeleteElements(..)
+    );
+    let offset = answer.offset.filter(|_| has_elements);
+    let element = offset.and_then(|offset| element_at(encoded, source, offset));
+    Some(Culprit { operation, element })
+}
+
+/// The element that stands at an offset of a message. An end of a range belongs to its start.
+fn element_at(encoded: &Encoded, source: Source, offset: usize) -> Option<usize> {
+    let message = encoded.bytes.get(source.start..)?;
+    let length = u32::from_ne_bytes(message.get(..4)?.try_into().ok()?);
+    let message = message.get(..usize::try_from(length).ok()?)?;
+    let attributes = Reader(message.get(HEADER_BYTES + FAMILY_BYTES..)?);
+    let list = attributes.find(NFTA_SET_ELEM_LIST_ELEMENTS)?;
+    let mut at = message.len() - list.len();
+    let mut starts: usize = 0;
+    for (_, element) in Reader(list) {
+        if at > offset {
+            break;
+        }
+        let flags = Reader(element).number(NFTA_SET_ELEM_FLAGS).unwrap_or(0);
+        starts += usize::from(flags & NFT_SET_ELEM_INTERVAL_END == 0);
+        at += (element.len() + 4).next_multiple_of(4);
+    }
+    Some(source.first_element + starts.saturating_sub(1))
+}
+
+/// An operation in words, to follow "refused to".
+pub(crate) fn describe(operation: &Operation) -> String {
+    match operation {
+        Operation::AddTable => "add the table".to_owned(),
+        Operation::DeleteTable => "delete the table".to_owned(),
+        Operation::AddCounter(name, _) => format!("add counter \"{name}\""),
+        Operation::DeleteCounter(name) => format!("delete counter \"{name}\""),
+        Operation::AddLimit(name, _) => format!("add limit \"{name}\""),
+        Operation::DeleteLimit(name) => format!("delete limit \"{name}\""),
+        Operation::AddSet(name, _) => format!("add set \"{name}\""),
+        Operation::DeleteSet(name) => format!("delete set \"{name}\""),
+        Operation::AddElements(name, _) => format!("add elements to set \"{name}\""),
+        Operation::DeleteElements(name, _) => format!("delete elements from set \"{name}\""),
+        Operation::AddChain(name, _) => format!("add chain \"{name}\""),
+        Operation::FlushChain(name) => format!("flush chain \"{name}\""),
+        Operation::DeleteChain(name) => format!("delete chain \"{name}\""),
+        Operation::AddRule(chain, _) => format!("add a rule to chain \"{chain}\""),
+    }
+}

@@ -1,0 +1,144 @@
+//! The netlink socket: one for life, one `send` a transaction.
+
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::{fmt, io};
+
+use neli::consts::socket::{Msg, NlFamily};
+use neli::socket::NlSocket;
+use neli::utils::Groups;
+use rustix::net::sockopt;
+
+/// What the kernel's answers may take before they are read.
+const RECEIVE_BYTES: usize = 8 << 20;
+/// Room for the kernel's own bookkeeping beside the bytes of a batch.
+const SEND_SLACK_BYTES: usize = 64 << 10;
+/// A dump fills buffers of this size; smaller ones make it slower, larger ones not faster.
+const READ_BYTES: usize = 64 << 10;
+/// What `netlink_sendmsg` (net/netlink/af_netlink.c) keeps back of the send buffer.
+const SEND_RESERVED_BYTES: usize = 32;
+
+/// A socket of `NETLINK_NETFILTER` in the network namespace of the thread that opened it.
+pub(crate) struct Socket {
+    inner: NlSocket,
+    /// The send buffer as last set.
+    room: usize,
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket")
+            .field("fd", &self.inner.as_raw_fd())
+            .finish()
+    }
+}
+
+/// Why a batch was not handed to the kernel.
+#[derive(Debug)]
+pub(crate) enum SendError {
+    /// It is larger than the send buffer may become.
+    TooLarge { allowed: usize },
+    /// The call failed.
+    Io(io::Error),
+}
+
+impl Socket {
+    pub(crate) fn open() -> io::Result<Self> {
+        let inner = NlSocket::connect(NlFamily::Netfilter, None, Groups::empty())?;
+        inner.enable_ext_ack(true)?;
+        let socket = Self { inner, room: 0 };
+        socket.cap_acknowledgements()?;
+        // Without CAP_NET_ADMIN in the first user namespace the limit is net.core.rmem_max.
+        if sockopt::set_socket_recv_buffer_size_force(socket.fd(), RECEIVE_BYTES).is_err() {
+            sockopt::set_socket_recv_buffer_size(socket.fd(), RECEIVE_BYTES)?;
+        }
+        Ok(socket)
+    }
+
+    /// Sends a batch whole.
+    pub(crate) fn send(&mut self, batch: &[u8]) -> Result<(), SendError> {
+        self.make_room(batch.len()).map_err(SendError::Io)?;
+        match self.inner.send(batch, Msg::empty()) {
+            Ok(sent) if sent == batch.len() => Ok(()),
+            Ok(_) => Err(SendError::Io(io::ErrorKind::WriteZero.into())),
+            Err(error) if error.raw_os_error() == Some(libc::EMSGSIZE) => {
+                let room = sockopt::socket_send_buffer_size(self.fd());
+                let room = room.map_err(|error| SendError::Io(error.into()))?;
+                Err(SendError::TooLarge {
+                    allowed: room.saturating_sub(SEND_RESERVED_BYTES),
+                })
+            }
+            Err(error) => Err(SendError::Io(error)),
+        }
+    }
+
+    /// Reads what is there into a buffer; nothing is not an error but `None`.
+    ///
+    /// The kernel has queued every answer to a batch before `send` returns.
+    pub(crate) fn receive(&self, into: &mut Vec<u8>, wait: Blocking) -> io::Result<Option<()>> {
+        let flags = match wait {
+            Blocking::Wait => Msg::empty(),
+            Blocking::Return => Msg::DONTWAIT,
+        };
+        into.resize(READ_BYTES, 0);
+        loop {
+            match self.inner.recv(into.as_mut_slice(), flags) {
+                Ok((bytes, _)) => {
+                    into.truncate(bytes);
+                    return Ok(Some(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn make_room(&mut self, bytes: usize) -> io::Result<()> {
+        let needed = bytes + SEND_SLACK_BYTES;
+        if needed > self.room {
+            // Where both are refused or capped, `send` finds out.
+            if sockopt::set_socket_send_buffer_size_force(self.fd(), needed).is_err() {
+                sockopt::set_socket_send_buffer_size(self.fd(), needed)?;
+            }
+            self.room = needed;
+        }
+        Ok(())
+    }
+
+    /// Errors come without a copy of the message that caused them.
+    fn cap_acknowledgements(&self) -> io::Result<()> {
+        let on: libc::c_int = 1;
+        let length = libc::socklen_t::try_from(size_of_val(&on)).unwrap_or(0);
+        // SAFETY: the descriptor is open as long as `self.inner`, and the kernel reads `length`
+        // bytes of `on`, which outlives the call.
+        let status = unsafe {
+            libc::setsockopt(
+                self.inner.as_raw_fd(),
+                libc::SOL_NETLINK,
+                libc::NETLINK_CAP_ACK,
+                (&raw const on).cast(),
+                length,
+            )
+        };
+        if status == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    }
+
+    fn fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: `self.inner` owns the descriptor and closes it when it is dropped, which the
+        // lifetime of the borrow forbids.
+        unsafe { BorrowedFd::borrow_raw(self.inner.as_raw_fd()) }
+    }
+}
+
+/// What to do where nothing is there to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Blocking {
+    /// Wait for it.
+    Wait,
+    /// Come back at once.
+    Return,
+}
