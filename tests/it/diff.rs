@@ -3,6 +3,7 @@
 mod compiled;
 mod history;
 mod kinds;
+mod remote;
 mod safety;
 mod skeleton;
 mod world;

@@ -14,9 +14,12 @@
 //!    admits no more than the new policy.
 //! 5. *Collect* takes away entries of verdict maps that no packet needs, then what is no longer reached.
 //!
+//! Where only the groups of other hosts' endpoints change, 4 comes before 2 (see `remote`).
+//!
 //! What must drop before and after drops at every instant. What must pass before and after passes at
-//! every instant of a commit that only tightens, only switches, only moves or only loosens; one that
-//! mixes them for the same traffic (an address that changes groups) may drop it in between.
+//! every instant of a commit that only tightens, only switches, only moves or only loosens, and of one
+//! that changes other hosts' members; one that mixes them for the same traffic (an endpoint of this
+//! host whose old and new groups another policy both admits) may drop it in between.
 
 mod apply;
 mod cost;
@@ -27,6 +30,7 @@ mod normal;
 mod phases;
 mod reach;
 mod references;
+mod remote;
 mod steps;
 
 pub use apply::applied_after;

@@ -7,6 +7,7 @@ use super::elements::Delta;
 use super::generations::{Changes, is_owned};
 use super::reach::{Passage, Polarity};
 use super::references::{self, Kind};
+use super::remote;
 use super::steps;
 use crate::ruleset::digest::STATE_CHAIN;
 use crate::ruleset::transaction::{Operation, Phase, Step};
@@ -20,6 +21,8 @@ pub(super) struct Phases {
     fill: Vec<Operation>,
     /// Whether what a commit that died left behind is changed.
     revives: bool,
+    /// Whether elements come before others go.
+    loosens_first: bool,
     /// What comes to sets that deny. In such sets the phases have each other's place: phases are
     /// named for what becomes of elements.
     deny: Vec<Vec<Operation>>,
@@ -45,11 +48,16 @@ impl Phases {
         phases.chains(changes);
         phases.state(changes);
         phases.garbage(changes);
+        phases.loosens_first = remote::only_remote_members_change(changes);
         phases
     }
 
     /// The transactions in order; what needs no operation is left out.
-    pub(super) fn into_steps(self) -> Vec<Step> {
+    pub(super) fn into_steps(mut self) -> Vec<Step> {
+        let first = match self.loosens_first {
+            true => std::mem::take(&mut self.loosen),
+            false => Vec::new(),
+        };
         let chained = |lists: [Vec<Operation>; 2]| lists.into_iter().flatten().collect();
         let populate = chained([chained([self.declare, self.populate]), self.fill]);
         let relocate = self.relocate.into_iter().map(|moved| moved.operations);
@@ -64,6 +72,7 @@ impl Phases {
         let phases = [
             one(Phase::Populate, populate),
             each(Phase::Loosen, self.deny),
+            one(Phase::Loosen, first),
             one(Phase::Tighten, self.tighten),
             each(Phase::Tighten, self.tighten_alone),
             each(Phase::Switch, self.switch.into_values().collect()),

@@ -68,9 +68,14 @@ impl Promise {
     /// the old ones and the new ones.
     fn of(commit: &Commit) -> Self {
         let seen = |phase: &Phase| ![Phase::Populate, Phase::Collect].contains(phase);
-        let phases = commit.steps.iter().map(|step| step.phase).filter(seen);
-        match phases.collect::<BTreeSet<_>>().len() {
-            0 | 1 => Self::Either,
+        let phases: Vec<Phase> = commit
+            .steps
+            .iter()
+            .map(|step| step.phase)
+            .filter(seen)
+            .collect();
+        match phases[..] {
+            [] | [_] | [Phase::Loosen, Phase::Tighten] => Self::Either,
             _ => Self::Closed,
         }
     }
