@@ -1,10 +1,12 @@
 //! How a command ends.
 
 use std::io;
-use std::process::ExitCode;
+use std::path::PathBuf;
+use std::process::{ExitCode, ExitStatus};
 
 use crate::compile::inquiry::InquiryError;
 use crate::compile::skeleton::SkeletonError;
+use crate::demo::DemoError;
 
 /// What the help says of exit codes.
 pub(super) const HELP: &str = "\
@@ -20,6 +22,16 @@ pub(super) enum Exit {
     Failed,
     /// The command line cannot be understood.
     Usage,
+}
+
+impl Exit {
+    /// How we end when another process did our work.
+    pub(super) fn of_child(status: ExitStatus) -> Self {
+        match status.success() {
+            true => Self::Done,
+            false => Self::Failed,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -47,4 +59,15 @@ pub(super) enum Failure {
     /// Everything was said already.
     #[error("see above")]
     Said(Exit),
+    /// A file that was named could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The demo came to no result.
+    #[error(transparent)]
+    Demo(#[from] DemoError),
 }

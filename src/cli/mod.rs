@@ -2,6 +2,7 @@
 
 mod check;
 mod completions;
+mod demo;
 mod exit;
 mod man;
 mod options;
@@ -30,6 +31,7 @@ struct Arguments {
 enum Command {
     Check(check::Check),
     Completions(completions::Completions),
+    Demo(demo::Demo),
     Man(man::Man),
     Render(render::Render),
     Trace(trace::Trace),
@@ -45,6 +47,7 @@ pub fn run() -> ExitCode {
     let done = match arguments.command {
         Command::Check(check) => check.run(&screen),
         Command::Completions(completions) => completions.run(&screen),
+        Command::Demo(demo) => demo.run(&screen),
         Command::Man(man) => man.run(&screen),
         Command::Render(render) => render.run(&screen),
         Command::Trace(trace) => trace.run(&screen),
@@ -66,7 +69,11 @@ fn usage(error: &clap::Error) -> Exit {
 fn report(failure: &Failure, screen: &Screen) -> Exit {
     match failure {
         Failure::Said(exit) => return *exit,
-        Failure::Unwritten(_) | Failure::Skeleton(_) | Failure::Inquiry(_) => {}
+        Failure::Unwritten(_)
+        | Failure::Unreadable { .. }
+        | Failure::Skeleton(_)
+        | Failure::Inquiry(_)
+        | Failure::Demo(_) => {}
     }
     let error = screen.diagnostic.tinted(Tint::Error, "error");
     screen.diagnostic(&format!("{error}: {failure}\n"));

@@ -38,3 +38,6 @@ mod trace;
 
 // The netlink backend against the kernel, with nft as the witness.
 mod netlink;
+
+// The demo, run as a user runs it.
+mod demo;
