@@ -41,3 +41,6 @@ mod netlink;
 
 // The demo, run as a user runs it.
 mod demo;
+
+// What others change is put back.
+mod repair;
