@@ -6,6 +6,8 @@
 mod property;
 // Faults planted into compiled rulesets, each to be found.
 mod faults;
+// No packet sees half a policy: updates under load, killed, and squashed as a control.
+mod gapless;
 // What several tests share: namespaces, devices, packets.
 mod support;
 
