@@ -46,3 +46,5 @@ mod demo;
 
 // What others change is put back.
 mod repair;
+// Documents to the kernel and back: plan, apply, cleanup.
+mod apply;
