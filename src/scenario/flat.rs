@@ -16,7 +16,9 @@ pub const POLICY: &str = "web";
 pub struct Flat {
     /// Rules of each direction of the policy whose peers are prefixes.
     pub rules: usize,
-    /// Groups that the policy names, each in one more rule.
+    /// The family of the first ten of them; families change every ten. IPv6 packets have the longer path.
+    pub first: Family,
+    /// Groups that the policy names, each in one more rule of each family.
     pub groups_named: usize,
     /// Endpoints of this host.
     pub endpoints: usize,
@@ -28,6 +30,7 @@ impl Default for Flat {
     fn default() -> Self {
         Self {
             rules: 1_000,
+            first: Family::V6,
             groups_named: 20,
             endpoints: 10,
             bundles: 1,
@@ -67,25 +70,28 @@ fn pair(n: usize) -> (usize, usize) {
 }
 
 fn policy(random: &mut Random, size: Flat) -> Option<SecurityGroup> {
-    let mut rules: Vec<GroupRule> = (0..size.rules).map(|n| prefix_rule(random, n)).collect();
+    let mut rules: Vec<GroupRule> = (0..size.rules)
+        .map(|n| prefix_rule(random, size, n))
+        .collect();
     for n in 0..size.groups_named {
-        rules.push(GroupRule {
-            family: Family::V4,
-            service: service(random, n, Family::V4),
-            peer: Peer::Group(format!("peer{n}").parse().ok()?),
+        let peer: GroupName = format!("peer{n}").parse().ok()?;
+        rules.extend(Family::ALL.map(|family| GroupRule {
+            family,
+            service: service(random, n, family),
+            peer: Peer::Group(peer.clone()),
             origin: Origin::default(),
-        });
+        }));
     }
     group(POLICY, rules)
 }
 
-/// Families change every ten rules, shapes with every rule.
-fn prefix_rule(random: &mut Random, n: usize) -> GroupRule {
-    let family = if (n / 10).is_multiple_of(2) {
-        Family::V4
-    } else {
-        Family::V6
+/// Families change every ten rules, shapes with every second.
+fn prefix_rule(random: &mut Random, size: Flat, n: usize) -> GroupRule {
+    let second = match size.first {
+        Family::V4 => Family::V6,
+        Family::V6 => Family::V4,
     };
+    let family = [size.first, second][n / 10 % 2];
     GroupRule {
         family,
         service: service(random, n, family),
@@ -236,7 +242,7 @@ mod tests {
             let policy = policy.map(|group| &group.ingress).into_iter().flatten();
             let (groups, prefixes): (Vec<_>, Vec<_>) =
                 policy.partition(|rule| matches!(rule.peer, Peer::Group(_)));
-            assert_eq!((groups.len(), prefixes.len()), (20, rules));
+            assert_eq!((groups.len(), prefixes.len()), (2 * 20, rules));
             let here = state.endpoints.values().filter(|e| e.host == HOST);
             let lists: BTreeSet<_> = here.map(|e| &e.groups).collect();
             assert_eq!(lists.len(), 100);

@@ -3,4 +3,3 @@
 mod equality;
 mod program;
 mod raw;
-mod refusals;

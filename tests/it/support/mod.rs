@@ -1,7 +1,6 @@
 //! What several tests share: network namespaces, devices, packets and what they prove.
 
 pub(crate) mod connection;
-pub(crate) mod engine;
 pub(crate) mod netns;
 pub(crate) mod packet;
 pub(crate) mod probe;
