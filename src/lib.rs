@@ -18,6 +18,4 @@ pub mod compile;
 
 pub mod backend;
 
-pub mod demo;
-
 pub mod cli;

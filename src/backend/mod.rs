@@ -2,7 +2,6 @@
 
 pub mod memory;
 pub mod nft;
-pub mod reconcile;
 
 use crate::ruleset::transaction::{Commit, Operation, Phase};
 use crate::ruleset::{Table, TableKey};

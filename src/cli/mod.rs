@@ -1,15 +1,10 @@
 //! The command line: one file per command, no logic.
 
-mod apply;
 mod check;
-mod cleanup;
 mod completions;
-mod demo;
 mod exit;
-mod kernel;
 mod man;
 mod options;
-mod plan;
 mod policy;
 mod problems;
 mod render;
@@ -33,13 +28,9 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Apply(apply::Apply),
     Check(check::Check),
-    Cleanup(cleanup::Cleanup),
     Completions(completions::Completions),
-    Demo(demo::Demo),
     Man(man::Man),
-    Plan(plan::Plan),
     Render(render::Render),
     Trace(trace::Trace),
 }
@@ -52,13 +43,9 @@ pub fn run() -> ExitCode {
     };
     let screen = Screen::of_process();
     let done = match arguments.command {
-        Command::Apply(apply) => apply.run(&screen),
-        Command::Cleanup(cleanup) => cleanup.run(&screen),
         Command::Check(check) => check.run(&screen),
         Command::Completions(completions) => completions.run(&screen),
-        Command::Demo(demo) => demo.run(&screen),
         Command::Man(man) => man.run(&screen),
-        Command::Plan(plan) => plan.run(&screen),
         Command::Render(render) => render.run(&screen),
         Command::Trace(trace) => trace.run(&screen),
     };
@@ -77,8 +64,9 @@ fn usage(error: &clap::Error) -> Exit {
 }
 
 fn report(failure: &Failure, screen: &Screen) -> Exit {
-    if let Failure::Said(exit) = failure {
-        return *exit;
+    match failure {
+        Failure::Said(exit) => return *exit,
+        Failure::Unwritten(_) | Failure::Skeleton(_) | Failure::Inquiry(_) => {}
     }
     let error = screen.diagnostic.tinted(Tint::Error, "error");
     screen.diagnostic(&format!("{error}: {failure}\n"));

@@ -1,0 +1,71 @@
+//! What a commit sends: transactions, messages, bytes.
+
+use margay::backend::nft::{Catalog, Ownership, encode};
+use margay::compile::skeleton::table_key;
+use margay::ruleset::Table;
+use margay::ruleset::diff::diff;
+use margay::ruleset::transaction::{Commit, Phase};
+
+/// The batches of a commit, one a transaction.
+#[derive(Debug)]
+pub(crate) struct Batches {
+    pub(crate) bytes: Vec<Vec<u8>>,
+}
+
+impl Batches {
+    /// Encodes a commit that changes a table in force.
+    pub(crate) fn of(commit: &Commit, applied: Option<&Table>) -> Self {
+        let mut catalog = Catalog::default();
+        if let Some(applied) = applied {
+            let load = diff(None, applied, &table_key());
+            Self::encode(&load, &mut catalog);
+        }
+        Self {
+            bytes: Self::encode(commit, &mut catalog),
+        }
+    }
+
+    fn encode(commit: &Commit, catalog: &mut Catalog) -> Vec<Vec<u8>> {
+        let steps = commit.steps.iter();
+        steps
+            .map(|step| {
+                let batch = encode(&commit.table, Ownership::None, catalog, &step.operations);
+                batch.unwrap().bytes().to_vec()
+            })
+            .collect()
+    }
+
+    /// Bytes of all batches.
+    pub(crate) fn length(&self) -> usize {
+        self.bytes.iter().map(Vec::len).sum()
+    }
+
+    /// Messages of all batches, begins and ends included.
+    pub(crate) fn messages(&self) -> usize {
+        self.bytes.iter().map(|batch| messages(batch)).sum()
+    }
+}
+
+fn messages(mut batch: &[u8]) -> usize {
+    let mut count = 0;
+    while let Some(length) = batch.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes)) {
+        let length = usize::try_from(length).unwrap().next_multiple_of(4);
+        batch = &batch[length..];
+        count += 1;
+    }
+    count
+}
+
+/// The transactions until the change is in force, and those that only clear away.
+pub(crate) fn without_collect(commit: &Commit) -> (Commit, Commit) {
+    let (collect, rest) = commit
+        .steps
+        .iter()
+        .cloned()
+        .partition(|step| step.phase == Phase::Collect);
+    let with = |steps| Commit {
+        table: commit.table.clone(),
+        steps,
+    };
+    (with(rest), with(collect))
+}

@@ -1,0 +1,152 @@
+//! A whole table at once, against replaying the same bytes: what encoding costs on top of the kernel.
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use margay::backend::Backend;
+use margay::backend::nft::{NftBackend, Ownership};
+use margay::compile::skeleton::table_key;
+use margay::model::{Endpoint, GroupRule, Origin, Peer, SecurityGroup, Service, State};
+use margay::net::Family;
+use margay::ruleset::Table;
+use margay::ruleset::diff::diff;
+use margay::ruleset::transaction::{Commit, Operation, Phase, Step, Wait};
+use margay::scenario::Flat;
+use margay::scenario::flat::{POLICY, flat};
+
+use crate::arguments::Pace;
+use crate::batch::Batches;
+use crate::clock::processor_seconds;
+use crate::lane::in_namespace;
+use crate::record::{Limit, Record};
+use crate::sample::{Sample, interleaved};
+use crate::worlds;
+
+/// Addresses of one endpoint of the large group.
+const ADDRESSES: u32 = 1_000;
+/// How long the kernel is given to free a table, which it does behind our back.
+const REST: Duration = Duration::from_millis(800);
+
+/// One of the two ways to bring a table into the kernel.
+#[derive(Debug)]
+enum Way {
+    Commit,
+    Replay,
+}
+
+/// Measures and judges.
+pub(crate) fn measure(record: &mut Record, pace: Pace) {
+    let members = pace.size(1_000_000, 50_000);
+    record.title("load: user and system milliseconds from Commit to acknowledgement, and of replaying the same bytes");
+    let ratio = pairs(record, pace, &format!("{members} members"), &crowd(members));
+    record.require(
+        &format!("times a replay that committing {members} set members costs"),
+        ratio.median(),
+        Limit::AtMost(1.1),
+    );
+    let size = pace.size(10_000, 1_000);
+    let world = flat(
+        Flat {
+            rules: size,
+            endpoints: size,
+            bundles: 50,
+            ..Flat::default()
+        },
+        1,
+    );
+    let name = format!("{size} endpoints, {size} rules");
+    pairs(record, pace, &name, &worlds::table(&world));
+}
+
+/// Commits and replays in turn; gives the ratio.
+fn pairs(record: &mut Record, pace: Pace, name: &str, table: &Table) -> Sample {
+    let commit = diff(None, table, &table_key());
+    let batches = Batches::of(&commit, None);
+    record.count(name, "bytes", batches.length());
+    record.count(name, "messages", batches.messages());
+    let rounds = pace.rounds();
+    let samples = in_namespace(|| {
+        let mut backend = NftBackend::new(Ownership::None).unwrap();
+        let mut ways = [Way::Commit, Way::Replay];
+        interleaved(rounds, &mut ways, |way| {
+            let time = processor_seconds(|| match way {
+                Way::Commit => backend.commit(&commit).unwrap(),
+                Way::Replay => batches
+                    .bytes
+                    .iter()
+                    .for_each(|batch| backend.send_raw(batch).unwrap()),
+            });
+            backend.commit(&removal()).unwrap();
+            std::thread::sleep(REST);
+            time * 1e3
+        })
+    });
+    let ratio = samples[0].over(&samples[1]);
+    let encoding: Sample = (0..rounds)
+        .map(|_| processor_seconds(|| drop(Batches::of(&commit, None))) * 1e3)
+        .collect();
+    record.sample(name, "encode alone", "ms", &encoding);
+    record.sample(name, "commit", "ms", &samples[0]);
+    record.sample(name, "replay", "ms", &samples[1]);
+    record.sample(name, "commit / replay", "x", &ratio);
+    ratio
+}
+
+/// A table whose policy names one group of so many members.
+fn crowd(members: usize) -> Table {
+    let mut state = flat(
+        Flat {
+            rules: 10,
+            groups_named: 1,
+            endpoints: 2,
+            ..Flat::default()
+        },
+        1,
+    );
+    let everyone = u32::try_from(members).unwrap();
+    for n in 0..everyone.div_ceil(ADDRESSES) {
+        let first = 0x0b00_0000 + n * ADDRESSES;
+        let addresses = (first..first + ADDRESSES).map(|address| Ipv4Addr::from(address).into());
+        let endpoint = Endpoint {
+            name: format!("crowd{n}").parse().unwrap(),
+            host: "node2".to_owned(),
+            interface: "tap0".parse().unwrap(),
+            mac: None,
+            addresses: addresses.collect(),
+            groups: BTreeSet::from([worlds::group("crowd")]),
+            origin: Origin::default(),
+        };
+        state.endpoints.insert(endpoint.name.clone(), endpoint);
+    }
+    name_the_crowd(&mut state);
+    worlds::table(&state)
+}
+
+fn name_the_crowd(state: &mut State) {
+    let name = worlds::group("crowd");
+    let policy = state.groups.get_mut(&worlds::group(POLICY)).unwrap();
+    policy.ingress.push(GroupRule {
+        family: Family::V4,
+        service: Service::Any,
+        peer: Peer::Group(name.clone()),
+        origin: Origin::default(),
+    });
+    let crowd = SecurityGroup {
+        name: name.clone(),
+        ingress: Vec::new(),
+        egress: Vec::new(),
+    };
+    state.groups.insert(name, crowd);
+}
+
+fn removal() -> Commit {
+    Commit {
+        table: table_key(),
+        steps: vec![Step {
+            phase: Phase::Collect,
+            wait: Wait::None,
+            operations: vec![Operation::DeleteTable],
+        }],
+    }
+}

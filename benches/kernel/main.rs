@@ -1,0 +1,69 @@
+//! What Margay costs: a packet, a change, a whole load. Everything happens in network namespaces that
+//! this program makes, so it needs root.
+//!
+//! `cargo bench --bench kernel -- [packets|shapes|change|load|flat]... [--quick] [--out DIR]`
+#![allow(clippy::unwrap_used, reason = "a benchmark reports by panicking")]
+
+mod arguments;
+mod batch;
+mod change;
+mod clock;
+mod flat;
+mod identity;
+mod lane;
+mod linear;
+mod load;
+mod machine;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "shared with tests/it, which uses the rest"
+)]
+#[path = "../../tests/it/support/netns.rs"]
+mod netns;
+#[allow(dead_code, reason = "shared with tests/it, which uses the rest")]
+#[path = "../../tests/it/support/packet.rs"]
+mod packet;
+mod packets;
+mod record;
+mod sample;
+mod shapes;
+#[allow(dead_code, reason = "shared with tests/it, which uses the rest")]
+#[path = "../../tests/it/support/tun.rs"]
+mod tun;
+mod worlds;
+
+use std::process::ExitCode;
+
+use arguments::{Arguments, Topic};
+use record::Record;
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let arguments = match Arguments::read(words.iter().cloned()) {
+        Ok(arguments) => arguments,
+        Err(problem) => {
+            eprintln!("{problem}");
+            return ExitCode::from(2);
+        }
+    };
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("*** SKIPPED: network namespaces and large batches need root ***");
+        return ExitCode::SUCCESS;
+    }
+    let mut record = Record::begin();
+    for topic in &arguments.topics {
+        match topic {
+            Topic::Flat => flat::count(&mut record),
+            Topic::Packets => packets::measure(&mut record, arguments.pace),
+            Topic::Shapes => shapes::measure(&mut record, arguments.pace),
+            Topic::Change => change::measure(&mut record, arguments.pace),
+            Topic::Load => load::measure(&mut record, arguments.pace),
+        }
+    }
+    if let Some(folder) = &arguments.out {
+        let command = format!("cargo bench --bench kernel -- {}", words.join(" "));
+        record.write(folder, &command).unwrap();
+    }
+    ExitCode::from(u8::from(record.broken() > 0))
+}

@@ -1,0 +1,134 @@
+//! The worlds that are measured: regular ones of `scenario`, with a flow that takes the longest way.
+
+use std::collections::BTreeSet;
+
+use margay::compile::compile;
+use margay::compile::skeleton::{Skeleton, table_key};
+use margay::model::{
+    Direction, EndpointName, GroupName, GroupRule, Origin, Peer, SecurityGroup, Service, State,
+};
+use margay::net::{Cidr, Family, PortRange, Protocol};
+use margay::ruleset::{Ruleset, Table};
+use margay::scenario::place::HOST;
+use margay::scenario::{Flat, flat::POLICY, flat::flat};
+
+use crate::lane::Flow;
+
+/// The seed of every world.
+const SEED: u64 = 1;
+/// The port of the flow that is sent.
+const PORT: u16 = 4_242;
+/// The group whose policy lets its members send everything.
+const OPEN: &str = "open";
+/// By its name the last of all groups, so the last that a policy looks up.
+const LAST: &str = "zz-last";
+
+/// Whose policies a packet meets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// The receiver's, of full size; the sender may send everything.
+    Ingress,
+    /// The sender's and the receiver's, both of full size.
+    Both,
+}
+
+/// A world of this size whose first endpoint may reach the second by the last rule alone.
+pub(crate) fn with_flow(size: Flat, way: Way) -> (State, Flow) {
+    let mut state = flat(size, SEED);
+    if let Some(policy) = state.groups.get_mut(&group(POLICY)) {
+        policy.ingress.push(last_rule());
+        policy.egress.push(last_rule());
+    }
+    for (name, egress) in [(OPEN, everything()), (LAST, Vec::new())] {
+        let group = SecurityGroup {
+            name: name.parse().unwrap(),
+            ingress: Vec::new(),
+            egress,
+        };
+        state.groups.insert(group.name.clone(), group);
+    }
+    let senders = match way {
+        Way::Ingress => [OPEN, LAST],
+        Way::Both => [POLICY, LAST],
+    };
+    join(&mut state, "vm0", &senders);
+    join(&mut state, "vm1", &[POLICY, LAST]);
+    let flow = flow(&state);
+    (state, flow)
+}
+
+/// What the kernel of the measured host holds.
+pub(crate) fn compiled(state: &State) -> Ruleset {
+    compile(state, HOST, &Skeleton::builtin().unwrap())
+}
+
+/// The only table of a compiled world.
+pub(crate) fn table(state: &State) -> Table {
+    compiled(state).tables.remove(&table_key()).unwrap()
+}
+
+/// The rules of the large policy in the direction that the flow meets first.
+pub(crate) fn policy(state: &State, direction: Direction) -> &[GroupRule] {
+    state.groups[&group(POLICY)].rules(direction)
+}
+
+/// The members of a group, as addresses of a family.
+pub(crate) fn members(state: &State, group: &GroupName, family: Family) -> Vec<String> {
+    let of_group = state
+        .endpoints
+        .values()
+        .filter(|endpoint| endpoint.groups.contains(group));
+    let addresses = of_group.flat_map(|endpoint| &endpoint.addresses);
+    addresses
+        .filter(|address| Family::of(**address) == family)
+        .map(ToString::to_string)
+        .collect()
+}
+
+/// Puts an endpoint into these groups and no others.
+pub(crate) fn join(state: &mut State, endpoint: &str, groups: &[&str]) {
+    let name: EndpointName = endpoint.parse().unwrap();
+    let groups: BTreeSet<GroupName> = groups.iter().copied().map(group).collect();
+    state.endpoints.get_mut(&name).unwrap().groups = groups;
+}
+
+/// A group's name.
+pub(crate) fn group(name: &str) -> GroupName {
+    name.parse().unwrap()
+}
+
+/// UDP to the port of the flow, from members of the last group.
+fn last_rule() -> GroupRule {
+    GroupRule {
+        family: Family::V4,
+        service: Service::Ports(Protocol::UDP, PortRange::new(PORT, PORT).unwrap()),
+        peer: Peer::Group(group(LAST)),
+        origin: Origin::default(),
+    }
+}
+
+fn everything() -> Vec<GroupRule> {
+    let all = |family| GroupRule {
+        family,
+        service: Service::Any,
+        peer: Peer::Cidr(Cidr::any(family)),
+        origin: Origin::default(),
+    };
+    Family::ALL.map(all).into()
+}
+
+fn flow(state: &State) -> Flow {
+    let [from, to] = ["vm0", "vm1"].map(|name| {
+        let name: EndpointName = name.parse().unwrap();
+        let endpoint = &state.endpoints[&name];
+        let v4 = endpoint.addresses.iter().find(|address| address.is_ipv4());
+        (endpoint.interface.to_string(), *v4.unwrap())
+    });
+    Flow {
+        from: from.0,
+        to: to.0,
+        source: from.1,
+        destination: to.1,
+        port: PORT,
+    }
+}

@@ -1,0 +1,177 @@
+//! The parts that touch nothing: documents, compiling, text, differences, encoding.
+#![allow(clippy::unwrap_used, reason = "a benchmark reports by panicking")]
+
+use std::fmt::Write as _;
+use std::hint::black_box;
+use std::path::Path;
+use std::time::Duration;
+
+use criterion::{BatchSize, Criterion};
+use margay::backend::nft::{Catalog, Ownership, encode};
+use margay::compile::compile;
+use margay::compile::skeleton::{Skeleton, table_key};
+use margay::model::{Direction, EndpointName, GroupName, GroupRule, Peer, State};
+use margay::ruleset::diff::{applied_after, diff};
+use margay::ruleset::parse::parse;
+use margay::ruleset::{Ruleset, Table};
+use margay::scenario::flat::POLICY;
+use margay::scenario::place::HOST;
+use margay::scenario::{Flat, flat};
+
+/// Rules of the policy, and as many endpoints.
+const SIZES: [usize; 3] = [100, 1_000, 10_000];
+/// Different lists of groups among the endpoints.
+const BUNDLES: usize = 50;
+
+/// A change of a state, and its name.
+type Change = (&'static str, fn(&mut State));
+
+fn main() {
+    let mut criterion = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2))
+        .configure_from_args();
+    for size in SIZES {
+        let state = flat(
+            Flat {
+                rules: size,
+                endpoints: size,
+                bundles: BUNDLES,
+                ..Flat::default()
+            },
+            1,
+        );
+        documents(&mut criterion, size, &state);
+        rulesets(&mut criterion, size, &state);
+        differences(&mut criterion, size, &state);
+    }
+    criterion.final_summary();
+}
+
+fn documents(criterion: &mut Criterion, size: usize, state: &State) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("world.yaml");
+    std::fs::write(&path, text_of(state)).unwrap();
+    assert_eq!(read(&path).endpoints.len(), state.endpoints.len());
+    criterion.bench_function(&format!("documents/{size}"), |b| {
+        b.iter(|| read(&path));
+    });
+}
+
+fn read(path: &Path) -> State {
+    let loaded = margay::codec::read(&[path.to_owned()]);
+    assert!(!loaded.has_errors(), "{:?}", loaded.problems.first());
+    loaded.state
+}
+
+fn rulesets(criterion: &mut Criterion, size: usize, state: &State) {
+    let skeleton = Skeleton::builtin().unwrap();
+    criterion.bench_function(&format!("compile/{size}"), |b| {
+        b.iter(|| compile(black_box(state), HOST, &skeleton));
+    });
+    let ruleset = compile(state, HOST, &skeleton);
+    criterion.bench_function(&format!("render/{size}"), |b| {
+        b.iter(|| black_box(&ruleset).to_string());
+    });
+    let text = ruleset.to_string();
+    criterion.bench_function(&format!("parse/{size}"), |b| {
+        b.iter(|| parse("ruleset.nft", black_box(&text)).unwrap());
+    });
+}
+
+fn differences(criterion: &mut Criterion, size: usize, state: &State) {
+    let (key, desired) = (table_key(), compiled(state));
+    let load = diff(None, &desired, &key);
+    let held = applied_after(None, &load);
+    let changes: [Change; 3] = [
+        ("diff of nothing", |_| {}),
+        ("diff of one rule", without_a_rule),
+        ("diff of one member", with_a_member),
+    ];
+    for (name, change) in changes {
+        let mut changed = state.clone();
+        change(&mut changed);
+        let goal = compiled(&changed);
+        criterion.bench_function(&format!("{name}/{size}"), |b| {
+            b.iter(|| diff(Some(black_box(&held)), &goal, &key));
+        });
+    }
+    criterion.bench_function(&format!("encode/{size}"), |b| {
+        let encode_all = |mut catalog: Catalog| -> usize {
+            let batches = load.steps.iter().map(|step| {
+                let batch = encode(&key, Ownership::None, &mut catalog, &step.operations);
+                batch.unwrap().bytes().len()
+            });
+            batches.sum()
+        };
+        b.iter_batched(Catalog::default, encode_all, BatchSize::PerIteration);
+    });
+}
+
+fn compiled(state: &State) -> Table {
+    let Ruleset { mut tables } = compile(state, HOST, &Skeleton::builtin().unwrap());
+    tables.remove(&table_key()).unwrap()
+}
+
+fn without_a_rule(state: &mut State) {
+    let name: GroupName = POLICY.parse().unwrap();
+    state.groups.get_mut(&name).unwrap().ingress.remove(2);
+}
+
+fn with_a_member(state: &mut State) {
+    let name: EndpointName = "peer0-0".parse().unwrap();
+    let endpoint = state.endpoints.get_mut(&name).unwrap();
+    endpoint.addresses.insert("10.250.0.1".parse().unwrap());
+}
+
+/// The documents that say the state.
+fn text_of(state: &State) -> String {
+    let mut text = String::new();
+    for group in state.groups.values() {
+        let name = &group.name;
+        let _ = writeln!(
+            text,
+            "apiVersion: margay/v1\nkind: SecurityGroup\nname: {name}\nrules:"
+        );
+        for direction in Direction::ALL {
+            let rules = group.rules(direction);
+            let none = if rules.is_empty() { " []" } else { "" };
+            let _ = writeln!(text, "  {direction}:{none}");
+            for rule in rules {
+                let _ = writeln!(text, "    - {}", said(rule, direction));
+            }
+        }
+        text.push_str("---\n");
+    }
+    for endpoint in state.endpoints.values() {
+        let addresses = endpoint.addresses.iter();
+        let addresses: Vec<String> = addresses.map(|address| format!("\"{address}\"")).collect();
+        let groups: Vec<&str> = endpoint.groups.iter().map(GroupName::as_str).collect();
+        let _ = writeln!(
+            text,
+            "apiVersion: margay/v1\nkind: Endpoint\nname: {}\nhost: {}\ninterface: {}\n\
+             addresses: [{}]\ngroups: [{}]\n---",
+            endpoint.name,
+            endpoint.host,
+            endpoint.interface,
+            addresses.join(", "),
+            groups.join(", "),
+        );
+    }
+    text
+}
+
+/// A rule with the word that its direction wants before the peer.
+fn said(rule: &GroupRule, direction: Direction) -> String {
+    let peer = match &rule.peer {
+        Peer::Cidr(cidr) => cidr.to_string(),
+        Peer::Group(group) => format!("group {group}"),
+    };
+    let word = match direction {
+        Direction::Ingress => "from",
+        Direction::Egress => "to",
+    };
+    let text = rule.to_string();
+    format!("{}{word} {peer}", text.trim_end_matches(&peer))
+}
