@@ -18,4 +18,6 @@ pub mod compile;
 
 pub mod backend;
 
+pub mod demo;
+
 pub mod cli;

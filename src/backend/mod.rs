@@ -2,6 +2,7 @@
 
 pub mod memory;
 pub mod nft;
+pub mod reconcile;
 
 use crate::ruleset::transaction::{Commit, Operation, Phase};
 use crate::ruleset::{Table, TableKey};

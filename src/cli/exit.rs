@@ -1,10 +1,14 @@
 //! How a command ends.
 
 use std::io;
-use std::process::ExitCode;
+use std::path::PathBuf;
+use std::process::{ExitCode, ExitStatus};
 
+use crate::backend::reconcile::ReconcileError;
+use crate::backend::{CommitError, ObserveError};
 use crate::compile::inquiry::InquiryError;
 use crate::compile::skeleton::SkeletonError;
+use crate::demo::DemoError;
 
 /// What the help says of exit codes.
 pub(super) const HELP: &str = "\
@@ -18,8 +22,20 @@ pub(super) enum Exit {
     Done,
     /// Failed.
     Failed,
+    /// `plan` found changes.
+    Changes,
     /// The command line cannot be understood.
     Usage,
+}
+
+impl Exit {
+    /// How we end when another process did our work.
+    pub(super) fn of_child(status: ExitStatus) -> Self {
+        match status.success() {
+            true => Self::Done,
+            false => Self::Failed,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -27,6 +43,7 @@ impl From<Exit> for ExitCode {
         Self::from(match exit {
             Exit::Done => 0,
             Exit::Failed => 1,
+            Exit::Changes => 2,
             Exit::Usage => 64,
         })
     }
@@ -44,7 +61,33 @@ pub(super) enum Failure {
     /// The question makes no sense.
     #[error("{0}")]
     Inquiry(#[from] InquiryError),
+    /// The network namespace cannot be entered.
+    #[error("cannot enter network namespace {0:?}: {1}")]
+    NoNamespace(String, io::Error),
+    /// The kernel cannot be reached.
+    #[error("cannot open a netlink socket: {0}")]
+    NoKernel(io::Error),
+    /// What is in force cannot be read.
+    #[error("{0}")]
+    Unobserved(#[from] ObserveError),
+    /// The kernel did not take a commit.
+    #[error("{0}")]
+    Uncommitted(#[from] CommitError),
+    /// The table is not what it should be; and whom that is about.
+    #[error("{0}{1}")]
+    Refused(ReconcileError, String),
     /// Everything was said already.
     #[error("see above")]
     Said(Exit),
+    /// A file that was named could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The demo came to no result.
+    #[error(transparent)]
+    Demo(#[from] DemoError),
 }

@@ -1,10 +1,15 @@
 //! The command line: one file per command, no logic.
 
+mod apply;
 mod check;
+mod cleanup;
 mod completions;
+mod demo;
 mod exit;
+mod kernel;
 mod man;
 mod options;
+mod plan;
 mod policy;
 mod problems;
 mod render;
@@ -28,9 +33,13 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Apply(apply::Apply),
     Check(check::Check),
+    Cleanup(cleanup::Cleanup),
     Completions(completions::Completions),
+    Demo(demo::Demo),
     Man(man::Man),
+    Plan(plan::Plan),
     Render(render::Render),
     Trace(trace::Trace),
 }
@@ -43,9 +52,13 @@ pub fn run() -> ExitCode {
     };
     let screen = Screen::of_process();
     let done = match arguments.command {
+        Command::Apply(apply) => apply.run(&screen),
+        Command::Cleanup(cleanup) => cleanup.run(&screen),
         Command::Check(check) => check.run(&screen),
         Command::Completions(completions) => completions.run(&screen),
+        Command::Demo(demo) => demo.run(&screen),
         Command::Man(man) => man.run(&screen),
+        Command::Plan(plan) => plan.run(&screen),
         Command::Render(render) => render.run(&screen),
         Command::Trace(trace) => trace.run(&screen),
     };
@@ -64,9 +77,8 @@ fn usage(error: &clap::Error) -> Exit {
 }
 
 fn report(failure: &Failure, screen: &Screen) -> Exit {
-    match failure {
-        Failure::Said(exit) => return *exit,
-        Failure::Unwritten(_) | Failure::Skeleton(_) | Failure::Inquiry(_) => {}
+    if let Failure::Said(exit) = failure {
+        return *exit;
     }
     let error = screen.diagnostic.tinted(Tint::Error, "error");
     screen.diagnostic(&format!("{error}: {failure}\n"));

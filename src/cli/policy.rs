@@ -7,9 +7,10 @@ use super::options::Documents;
 use super::problems;
 use super::screen::Screen;
 use crate::codec;
-use crate::compile::{compile, skeleton::Skeleton};
+use crate::compile::compile;
+use crate::compile::skeleton::{self, Skeleton};
 use crate::model::State;
-use crate::ruleset::Ruleset;
+use crate::ruleset::{Ruleset, Table, TableKey};
 
 /// Policy documents, and the host that they are compiled for.
 #[derive(Debug, Args)]
@@ -37,5 +38,12 @@ impl Policy {
     /// What the kernel of the host should hold.
     pub(super) fn ruleset(&self, state: &State) -> Result<Ruleset, Failure> {
         Ok(compile(state, &self.host, &Skeleton::builtin()?))
+    }
+
+    /// The same as the one table that it is.
+    pub(super) fn table(&self, state: &State) -> Result<(TableKey, Table), Failure> {
+        let key = skeleton::table_key();
+        let table = self.ruleset(state)?.tables.remove(&key).unwrap_or_default();
+        Ok((key, table))
     }
 }

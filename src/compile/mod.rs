@@ -13,6 +13,7 @@ pub mod explain;
 pub mod inquiry;
 pub mod names;
 pub mod skeleton;
+pub mod words;
 
 mod boxes;
 mod policy;

@@ -124,3 +124,48 @@ impl fmt::Display for Operation {
         }
     }
 }
+
+impl Operation {
+    /// The object that the operation is about; `None` is the table itself.
+    pub fn subject(&self) -> Option<&Name> {
+        match self {
+            Self::AddTable | Self::DeleteTable => None,
+            Self::AddCounter(name, _)
+            | Self::DeleteCounter(name)
+            | Self::AddLimit(name, _)
+            | Self::DeleteLimit(name)
+            | Self::AddSet(name, _)
+            | Self::DeleteSet(name)
+            | Self::AddElements(name, _)
+            | Self::DeleteElements(name, _)
+            | Self::AddChain(name, _)
+            | Self::FlushChain(name)
+            | Self::DeleteChain(name)
+            | Self::AddRule(name, _) => Some(name),
+        }
+    }
+
+    /// The keys of the elements that come or go, in the order in which the kernel is told.
+    pub fn keys(&self) -> impl Iterator<Item = &Key> {
+        let (added, deleted) = match self {
+            Self::AddElements(_, elements) => (Some(elements.keys()), None),
+            Self::DeleteElements(_, keys) => (None, Some(keys.iter())),
+            Self::AddTable
+            | Self::DeleteTable
+            | Self::AddCounter(..)
+            | Self::DeleteCounter(_)
+            | Self::AddLimit(..)
+            | Self::DeleteLimit(_)
+            | Self::AddSet(..)
+            | Self::DeleteSet(_)
+            | Self::AddChain(..)
+            | Self::FlushChain(_)
+            | Self::DeleteChain(_)
+            | Self::AddRule(..) => (None, None),
+        };
+        added
+            .into_iter()
+            .flatten()
+            .chain(deleted.into_iter().flatten())
+    }
+}

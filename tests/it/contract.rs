@@ -1,6 +1,7 @@
 //! What every backend must refuse, with which error number, and that a refusal leaves nothing behind.
 
 use margay::backend::memory::MemoryBackend;
+use margay::backend::nft::{NftBackend, Ownership};
 use margay::backend::{Backend, CommitError};
 use margay::ruleset::transaction::{Commit, Operation, Phase, Step, Wait};
 use margay::ruleset::{
@@ -9,6 +10,8 @@ use margay::ruleset::{
     VmapSource, parse,
 };
 use rustix::io::Errno;
+
+use crate::support::netns::in_netns;
 
 /// The table that the cases are tried on.
 const HELD: &str = "table inet contract {
@@ -322,4 +325,11 @@ fn in_set(set: &str) -> Statement {
 #[test]
 fn the_memory_backend_keeps_the_contract() {
     contract(&mut MemoryBackend::default());
+}
+
+#[test]
+fn the_kernel_keeps_the_contract() {
+    in_netns("contract::the_kernel_keeps_the_contract", || {
+        contract(&mut NftBackend::new(Ownership::None).unwrap());
+    });
 }

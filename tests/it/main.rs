@@ -6,6 +6,8 @@
 mod property;
 // Faults planted into compiled rulesets, each to be found.
 mod faults;
+// No packet sees half a policy: updates under load, killed, and squashed as a control.
+mod gapless;
 // What several tests share: namespaces, devices, packets.
 mod support;
 
@@ -39,6 +41,13 @@ mod trace;
 // The netlink backend against the kernel, with nft as the witness.
 mod netlink;
 
+// The demo, run as a user runs it.
+mod demo;
+
+// What others change is put back.
+mod repair;
+// Documents to the kernel and back: plan, apply, cleanup.
+mod apply;
 // What a packet costs, counted: the same at any number of rules and endpoints.
 mod flat;
 

@@ -3,3 +3,4 @@
 mod equality;
 mod program;
 mod raw;
+mod refusals;

@@ -1,14 +1,18 @@
 //! For random worlds, policy read literally, the compiled ruleset traced, and real packets agree.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::panic::resume_unwind;
 
 use margay::scenario::{Packet, Probe, Transport, World, packets, place};
 
 use crate::faults::passes;
 use crate::support::connection::{Connections, has_answer};
-use crate::support::netns::report;
+use crate::support::engine::Engine;
+use crate::support::netns::{in_another_netns, in_netns, report};
 use crate::support::packet::Part;
 use crate::support::probe::{facts, traced};
+use crate::support::prober::{Wiring, places};
 use crate::support::reference::{Facts, Field, Reference, Verdict};
 use margay::compile::{compile, skeleton::Skeleton};
 
@@ -33,6 +37,15 @@ impl Tally {
             *self.decisive.entry(field).or_default() += 1;
         }
         verdict
+    }
+
+    fn plus(mut self, other: Self) -> Self {
+        self.packets += other.packets;
+        self.accepted += other.accepted;
+        for (field, times) in other.decisive {
+            *self.decisive.entry(field).or_default() += times;
+        }
+        self
     }
 
     /// Between a quarter and three quarters pass, and every field of a rule matters often enough.
@@ -104,17 +117,6 @@ fn fresh(probe: &Probe, port: u16) -> Packet {
 }
 
 #[test]
-fn random_worlds_ask_every_question() {
-    let mut tally = Tally::default();
-    for seed in 0..WORLDS {
-        let world = World::random(seed);
-        let connections = &mut Connections::default();
-        walk(&world, seed, connections, &mut tally, |_, _, _, _| {});
-    }
-    tally.check();
-}
-
-#[test]
 fn traces_agree_with_policy_read_literally() {
     let skeleton = Skeleton::builtin().unwrap();
     let mut tally = Tally::default();
@@ -135,4 +137,59 @@ fn traces_agree_with_policy_read_literally() {
         );
     }
     tally.check();
+}
+
+/// How many worlds follow one another in one namespace, each an update to the last.
+const WORLDS_IN_NAMESPACE: u64 = 50;
+
+#[test]
+fn real_packets_agree_with_policy_read_literally() {
+    in_netns("real_packets_agree_with_policy_read_literally", || {
+        let groups = (0..WORLDS).step_by(usize::try_from(WORLDS_IN_NAMESPACE).unwrap());
+        let (even, odd): (Vec<u64>, Vec<u64>) = groups.partition(|first| first % 100 == 0);
+        let tally = std::thread::scope(|scope| {
+            let halves = [even, odd].map(|half| scope.spawn(move || obeyed(&half)));
+            halves.map(|half| half.join().unwrap_or_else(|panic| resume_unwind(panic)))
+        });
+        tally.into_iter().reduce(Tally::plus).unwrap().check();
+    });
+}
+
+/// Groups of worlds by the first of each.
+fn obeyed(groups: &[u64]) -> Tally {
+    let tallies = groups
+        .iter()
+        .map(|&first| in_another_netns(|| obeyed_in_namespace(first..first + WORLDS_IN_NAMESPACE)));
+    tallies.reduce(Tally::plus).unwrap_or_default()
+}
+
+fn obeyed_in_namespace(seeds: Range<u64>) -> Tally {
+    let mut wiring = Wiring::new(&places(), &place::host_addresses()).unwrap();
+    let mut engine = Engine::new();
+    let (mut connections, mut tally) = (Connections::default(), Tally::default());
+    for seed in seeds {
+        let world = World::random(seed);
+        let ruleset = engine.compiled(&world.state);
+        engine.update(&ruleset);
+        walk(
+            &world,
+            seed,
+            &mut connections,
+            &mut tally,
+            |probe, part, facts, verdict| {
+                let traced = passes(&ruleset, &traced(probe, facts.connection));
+                assert_eq!(
+                    traced, verdict,
+                    "traced in world {seed}: {probe:?} {facts:?}"
+                );
+                let arrived = wiring.probe(probe, part);
+                let expected = verdict == Verdict::Deliver;
+                assert_eq!(
+                    arrived, expected,
+                    "seen in world {seed}: {probe:?} {facts:?}"
+                );
+            },
+        );
+    }
+    tally
 }

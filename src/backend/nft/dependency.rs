@@ -32,11 +32,6 @@ impl Context {
         }
     }
 
-    /// The family of the packet, where it is known.
-    pub(crate) fn family(&self) -> Option<Family> {
-        self.network
-    }
-
     /// Takes note of a match with one value.
     pub(crate) fn learn(&mut self, left: Expression, value: &[u8]) {
         match left {

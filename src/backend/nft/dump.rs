@@ -119,6 +119,8 @@ fn outcome(objects: Vec<Vec<u8>>, torn: bool) -> Dump {
 
 fn shape_of(set: Reader<'_>) -> Option<(Name, Shape)> {
     let name = Name::new(set.text(NFTA_SET_NAME)?).ok()?;
-    let shape = Shape::read(set.number(NFTA_SET_KEY_TYPE)?, set.number(NFTA_SET_FLAGS)?)?;
+    // The kernel leaves flags out where there are none.
+    let flags = set.number(NFTA_SET_FLAGS).unwrap_or(0);
+    let shape = Shape::read(set.number(NFTA_SET_KEY_TYPE)?, flags)?;
     Some((name, shape))
 }

@@ -65,7 +65,7 @@ impl Encoded {
 /// `catalog` knows the sets that they touch and do not add, and follows what they change.
 ///
 /// # Errors
-/// [`CommitError::Unencodable`]: a value is too long, or a set is not known.
+/// [`CommitError::Unencodable`]: a value is too long.
 pub fn encode(
     table: &TableKey,
     ownership: Ownership,
@@ -126,7 +126,7 @@ impl Encoder<'_> {
             Operation::AddElements(name, elements) => {
                 self.add_elements(name, elements, fresh.as_ref() == Some(name))?;
             }
-            Operation::DeleteElements(name, keys) => self.delete_elements(name, keys)?,
+            Operation::DeleteElements(name, keys) => self.delete_elements(name, keys),
             Operation::AddChain(name, chain) => self.add_chain(name, chain)?,
             Operation::FlushChain(name) => {
                 self.named(MessageType::DeleteRule, NFTA_RULE_CHAIN, name);
@@ -208,9 +208,9 @@ impl Encoder<'_> {
         Ok(())
     }
 
-    fn shape(&self, set: &Name) -> Result<Shape, CommitError> {
-        let unknown = || unencodable(format!("elements of set {set}"), "the set must exist");
-        self.catalog.shape(set).cloned().ok_or_else(unknown)
+    /// The shape of a set. Of one that does not exist there is none: the kernel will say so.
+    fn shape(&self, set: &Name) -> Shape {
+        self.catalog.shape(set).cloned().unwrap_or_default()
     }
 
     fn add_elements(
@@ -219,7 +219,7 @@ impl Encoder<'_> {
         elements: &Elements,
         fresh: bool,
     ) -> Result<(), CommitError> {
-        let shape = self.shape(name)?;
+        let shape = self.shape(name);
         for element in elements.values() {
             checked("the comment of an element", element.comment.as_deref())?;
         }
@@ -241,8 +241,8 @@ impl Encoder<'_> {
         Ok(())
     }
 
-    fn delete_elements(&mut self, name: &Name, keys: &[Key]) -> Result<(), CommitError> {
-        let shape = self.shape(name)?;
+    fn delete_elements(&mut self, name: &Name, keys: &[Key]) {
+        let shape = self.shape(name);
         let nothing = Element::default();
         let mut list = ElementList::new(MessageType::DeleteElement, name.as_str(), None);
         list.open(self, 0);
@@ -251,7 +251,6 @@ impl Encoder<'_> {
             element::write(&mut self.batch.writer, &shape, key, &nothing);
         }
         list.close(self);
-        Ok(())
     }
 
     fn add_chain(&mut self, name: &Name, chain: &Chain) -> Result<(), CommitError> {

@@ -10,7 +10,7 @@ use super::instruction::{
     NFT_REJECT_ICMPX_UNREACH, NFT_REJECT_TCP_RST, SetReference, register_at,
 };
 use super::piece::{Piece, merge};
-use crate::net::{Family, Protocol};
+use crate::net::Protocol;
 use crate::ruleset::{
     Bytes, Datatype, Expression, Key, MarkSource, Match, MetaKey, Name, Operand, Operator,
     RejectKind, Rule, Statement, TableFamily, Verdict, VmapSource,
@@ -63,6 +63,7 @@ impl AnonymousSet {
 /// Lowers a rule of a table of this family. `intervals` are the named sets that hold ranges.
 pub(crate) fn lower(family: TableFamily, rule: &Rule, intervals: &BTreeSet<Name>) -> Lowered {
     let mut lowering = Lowering {
+        family,
         context: Context::of(family),
         pieces: Vec::new(),
         sets: Vec::new(),
@@ -78,6 +79,7 @@ pub(crate) fn lower(family: TableFamily, rule: &Rule, intervals: &BTreeSet<Name>
 }
 
 struct Lowering<'a> {
+    family: TableFamily,
     context: Context,
     pieces: Vec<Piece>,
     sets: Vec<AnonymousSet>,
@@ -249,7 +251,7 @@ impl Lowering<'_> {
     }
 
     fn reject(&mut self, reject: RejectKind) {
-        let (kind, code) = match (reject, self.context.family()) {
+        let (kind, code) = match (reject, self.family) {
             (RejectKind::TcpReset, _) => {
                 // nft puts this test first in the rule.
                 let mut first = Vec::new();
@@ -258,9 +260,11 @@ impl Lowering<'_> {
                 (NFT_REJECT_TCP_RST, 0)
             }
             // ICMP_PORT_UNREACH, ICMPV6_PORT_UNREACH, NFT_REJECT_ICMPX_PORT_UNREACH.
-            (RejectKind::PortUnreachable, Some(Family::V4)) => (NFT_REJECT_ICMP_UNREACH, 3),
-            (RejectKind::PortUnreachable, Some(Family::V6)) => (NFT_REJECT_ICMP_UNREACH, 4),
-            (RejectKind::PortUnreachable, None) => (NFT_REJECT_ICMPX_UNREACH, 1),
+            (RejectKind::PortUnreachable, TableFamily::Ip) => (NFT_REJECT_ICMP_UNREACH, 3),
+            (RejectKind::PortUnreachable, TableFamily::Ip6) => (NFT_REJECT_ICMP_UNREACH, 4),
+            (RejectKind::PortUnreachable, TableFamily::Inet | TableFamily::Arp) => {
+                (NFT_REJECT_ICMPX_UNREACH, 1)
+            }
             // NFT_REJECT_ICMPX_ADMIN_PROHIBITED.
             (RejectKind::AdminProhibited, _) => (NFT_REJECT_ICMPX_UNREACH, 3),
         };

@@ -9,7 +9,7 @@ use crate::ruleset::transaction::Operation;
 use crate::ruleset::{Bytes, Datatype, Key, Name, Set, SetFlags};
 
 /// How the elements of a set look to the kernel.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shape {
     /// The fields of the key.
     key: Vec<Datatype>,

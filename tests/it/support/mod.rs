@@ -1,6 +1,7 @@
 //! What several tests share: network namespaces, devices, packets and what they prove.
 
 pub(crate) mod connection;
+pub(crate) mod engine;
 pub(crate) mod netns;
 pub(crate) mod packet;
 pub(crate) mod probe;

@@ -1,8 +1,11 @@
 //! A network namespace for one test, and nft inside it.
 
+use std::fs::File;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::thread;
+
+use rustix::fs::FlockOperation;
 
 use super::tun::enter_new_network;
 
@@ -11,20 +14,44 @@ use super::tun::enter_new_network;
 /// `test` is the name of the test function. Without root the test runs itself again in a user
 /// namespace. Where neither is allowed it is skipped loudly, or fails if `REQUIRE_KERNEL=1`.
 pub(crate) fn in_netns(test: &str, body: impl FnOnce() + Send) {
+    beside(FlockOperation::LockShared, test, body);
+}
+
+/// The same while no other kernel test runs: for tests that need both cores.
+pub(crate) fn in_netns_alone(test: &str, body: impl FnOnce() + Send) {
+    beside(FlockOperation::LockExclusive, test, body);
+}
+
+fn beside(others: FlockOperation, test: &str, body: impl FnOnce() + Send) {
     if !rustix::process::geteuid().is_root() {
         return run_again_as_root_of_a_user_namespace(test);
     }
-    let run = || match enter_new_network() {
-        Ok(()) => {
-            ip("link set lo up\n");
-            body();
-        }
+    let _lock = locked(others);
+    isolated(|entered| match entered {
+        Ok(()) => body(),
         Err(error) => skip(test, &format!("a network namespace is refused: {error}")),
+    });
+}
+
+/// Runs a part of a kernel test in one more thread and namespace.
+pub(crate) fn in_another_netns<T: Send>(body: impl FnOnce() -> T + Send) -> T {
+    isolated(|entered| {
+        entered.unwrap();
+        body()
+    })
+}
+
+/// In a thread of its own, because a namespace cannot be left again; panics pass through.
+fn isolated<T: Send>(body: impl FnOnce(std::io::Result<()>) -> T + Send) -> T {
+    let run = || {
+        let entered = enter_new_network();
+        if entered.is_ok() {
+            ip("link set lo up\n");
+        }
+        body(entered)
     };
-    let outcome = thread::scope(|scope| scope.spawn(run).join());
-    if let Err(panic) = outcome {
-        std::panic::resume_unwind(panic);
-    }
+    thread::scope(|scope| scope.spawn(run).join())
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Says that a test could not run; a failure where `REQUIRE_KERNEL=1`.
@@ -53,6 +80,14 @@ pub(crate) fn nft_result(arguments: &[&str], stdin: &str) -> Result<String, Stri
 /// Runs lines of `ip -batch`; a failure panics.
 pub(crate) fn ip(batch: &str) {
     run("ip", &["-batch", "-"], batch).unwrap_or_else(|error| panic!("ip {batch}: {error}"));
+}
+
+/// A lock that all kernel tests take, until it is dropped.
+fn locked(others: FlockOperation) -> File {
+    let path = concat!(env!("CARGO_TARGET_TMPDIR"), "/kernel-tests.lock");
+    let lock = File::open(path).or_else(|_| File::create(path)).unwrap();
+    rustix::fs::flock(&lock, others).unwrap();
+    lock
 }
 
 /// A child inherits the network namespace of the thread that starts it.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 
-use margay::net::{MacAddress, Protocol};
-use margay::scenario::{Packet, Probe, Transport};
+use margay::net::{Family, MacAddress};
+use margay::scenario::{Packet, Probe, place};
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socket_with};
 
 use super::netns::ip;
@@ -81,6 +81,18 @@ impl Wiring {
         }
     }
 
+    /// The bytes of a probe on the device that it comes in by.
+    pub(crate) fn frame(&self, probe: &Probe, transport: &[u8]) -> Vec<u8> {
+        frame(self.devices[probe.from.as_str()].link, probe, transport)
+    }
+
+    /// Sends bytes made before; whether they arrived at another device, judged by their end.
+    pub(crate) fn shoot(&self, probe: &Probe, frame: &[u8], transport: &[u8]) -> bool {
+        self.devices[probe.from.as_str()].send(frame).unwrap();
+        let to = probe.to.as_ref().unwrap();
+        arrived(&self.devices[to.as_str()], transport)
+    }
+
     /// Throws away what came out so far: answers of the host, and what the kernel sends by itself.
     pub(crate) fn drain(&self) {
         let mut buffer = [0; 2048];
@@ -105,8 +117,34 @@ impl Wiring {
     }
 }
 
+/// The devices of the places that random worlds share.
+pub(crate) fn places() -> Vec<Line> {
+    let slots = place::SLOTS.iter().enumerate().map(|(slot, name)| Line {
+        name: (*name).to_owned(),
+        link: link(slot),
+        prefixes: Family::ALL
+            .map(|family| place::prefix(slot, family))
+            .to_vec(),
+    });
+    let uplink = Line {
+        name: place::UPLINK.to_owned(),
+        link: Link::Ip,
+        prefixes: vec!["0.0.0.0/0".to_owned(), "::/0".to_owned()],
+    };
+    slots.chain([uplink]).collect()
+}
+
+/// What travels on a slot's interface.
+fn link(slot: usize) -> Link {
+    if place::is_ethernet(slot) {
+        Link::Ethernet
+    } else {
+        Link::Ip
+    }
+}
+
 /// The bytes to write on a device.
-pub(crate) fn frame(link: Link, probe: &Probe, transport: &[u8]) -> Vec<u8> {
+fn frame(link: Link, probe: &Probe, transport: &[u8]) -> Vec<u8> {
     let packet = packet::ip(&probe.packet, transport);
     match link {
         Link::Ip => packet,
@@ -184,6 +222,9 @@ fn raw_sockets() -> std::io::Result<BTreeMap<(bool, u8), OwnedFd>> {
 }
 
 mod tests {
+    use margay::net::Protocol;
+    use margay::scenario::Transport;
+
     use super::super::netns::{in_netns, nft};
     use super::*;
 

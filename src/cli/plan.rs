@@ -1,0 +1,74 @@
+//! `margay plan`: what an apply would change.
+
+use std::fmt::Write;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::exit::{Exit, Failure};
+use super::kernel::Kernel;
+use super::options::{Form, Output};
+use super::policy::Policy;
+use super::screen::Screen;
+use crate::backend::Backend;
+use crate::backend::nft::Ownership;
+use crate::compile::words::{Change, Concern, words};
+use crate::ruleset::Table;
+use crate::ruleset::diff::diff;
+use crate::ruleset::render::script;
+
+/// Show what apply would change: in words of policies and endpoints, then of nft. Exit 2 for changes
+#[derive(Debug, Args)]
+pub(super) struct Plan {
+    #[command(flatten)]
+    policy: Policy,
+    #[command(flatten)]
+    kernel: Kernel,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Plan {
+    pub(super) fn run(&self, screen: &Screen) -> Result<Exit, Failure> {
+        let state = self.policy.state(screen)?;
+        let (key, desired) = self.policy.table(&state)?;
+        let applied = self.kernel.open(Ownership::None)?.observe(&key)?;
+        let commit = diff(applied.as_ref(), &desired, &key);
+        let tables: Vec<&Table> = applied.iter().chain([&desired]).collect();
+        let script = script(&commit, &tables);
+        let changes = words(&commit, &state, &self.policy.host);
+        let text = match self.output.form {
+            Form::Text if commit.is_empty() => "nothing to change\n".to_owned(),
+            Form::Text => {
+                let lines = changes
+                    .iter()
+                    .fold(String::new(), |mut lines, (concern, change)| {
+                        // Writing to a String cannot fail.
+                        let _ok = writeln!(lines, "{change} {concern}");
+                        lines
+                    });
+                format!("{lines}\n{script}")
+            }
+            Form::Json => {
+                let change = |(concern, change): (&Concern, &Change)| -> Value {
+                    json!({ "change": change.to_string(), "what": concern.to_string() })
+                };
+                format!(
+                    "{:#}\n",
+                    json!({
+                        "schema": "margay.plan/1",
+                        "changes": changes.iter().map(change).collect::<Vec<_>>(),
+                        "transactions": commit.steps.len(),
+                        "script": script,
+                    })
+                )
+            }
+        };
+        screen.result(&text)?;
+        Ok(if commit.is_empty() {
+            Exit::Done
+        } else {
+            Exit::Changes
+        })
+    }
+}

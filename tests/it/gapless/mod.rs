@@ -1,0 +1,131 @@
+//! No packet sees half a policy: packets at full speed on one core, updates on the other.
+//!
+//! Each kind of update goes back and forth between two states. Of a packet sent while no update is
+//! under way the one right answer is known; of one that overlaps an update, the answers of both
+//! states are right, and for most packets these are the same.
+
+mod control;
+mod kill;
+mod kinds;
+mod load;
+mod script;
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use margay::ruleset::transaction::{Commit, Wait};
+use margay::scenario::place;
+
+use crate::support::engine::Engine;
+use crate::support::netns::{in_netns_alone, report};
+use crate::support::prober::{Wiring, places};
+use kinds::{Kind, Size};
+use load::{Clock, Seen, Shot, fire, pin, shots};
+
+/// Probes that must overlap a commit before a kind of update has been tried enough.
+const OVERLAPPED: u64 = 10_000;
+
+/// Probes a second that a test of this must reach.
+const RATE: u64 = 100_000;
+
+#[test]
+fn no_packet_sees_half_a_policy() {
+    in_netns_alone("no_packet_sees_half_a_policy", || {
+        let mut wiring = Wiring::new(&places(), &place::host_addresses()).unwrap();
+        let mut engine = Engine::new();
+        let mut wrong = Vec::new();
+        for kind in kinds::all() {
+            let seen = tried(&mut wiring, &mut engine, &kind);
+            wrong.extend(
+                seen.examples
+                    .iter()
+                    .map(|seen| format!("{}: {seen}", kind.name)),
+            );
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    });
+}
+
+/// As many updates as a kind asks for, and more until enough probes overlapped one.
+fn tried(wiring: &mut Wiring, engine: &mut Engine, kind: &Kind) -> Seen {
+    let rulesets = kind.states.each_ref().map(|state| engine.compiled(state));
+    // There and back, so that the counted updates are all alike.
+    engine.update(&rulesets[0]);
+    let both = [1, 0].map(|state| engine.update(&rulesets[state]));
+    let shots = shots(kind, wiring);
+    let wanted = updates(kind.size, &both);
+    let mut made = 0;
+    let clock = Clock::default();
+    let seen = under_load(wiring, &shots, &clock, || {
+        while made < wanted || clock.overlapped.load(Ordering::Relaxed) < OVERLAPPED {
+            made += 1;
+            clock.epoch.fetch_add(1, Ordering::SeqCst);
+            engine.update(&rulesets[made % 2]);
+            clock.epoch.fetch_add(1, Ordering::SeqCst);
+            // Most packets should be judged by one state alone.
+            pause(Duration::from_micros(300));
+        }
+    });
+    say(kind.name, made, &clock, &seen);
+    assert!(seen.rate() >= RATE, "{} probes a second", seen.rate());
+    seen
+}
+
+/// Runs updates on core 0 while shots are fired from core 1.
+fn under_load(wiring: &Wiring, shots: &[Shot], clock: &Clock, updates: impl FnOnce()) -> Seen {
+    pin(0);
+    std::thread::scope(|scope| {
+        let sender = scope.spawn(|| fire(wiring, shots, clock));
+        let stop = StopOnDrop(clock);
+        updates();
+        drop(stop);
+        sender
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// Lets the sender end also where an update panics.
+struct StopOnDrop<'a>(&'a Clock);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.stop.store(true, Ordering::SeqCst);
+    }
+}
+
+fn say(name: &str, updates: usize, clock: &Clock, seen: &Seen) {
+    report(&format!(
+        "{name}: {updates} updates, {} probes ({} a second), {} overlapped an update, {} wrong",
+        seen.probes,
+        seen.rate(),
+        clock.overlapped.load(Ordering::Relaxed),
+        seen.wrong,
+    ));
+}
+
+/// How many updates are worth their time: fewer of those that wait for packets in flight.
+fn updates(size: Size, commits: &[Commit]) -> usize {
+    let mut steps = commits.iter().flat_map(|commit| &commit.steps);
+    let waits = steps.any(|step| step.wait == Wait::Grace);
+    match (size, waits, is_soak()) {
+        (Size::Small, false, false) => 2_000,
+        (Size::Small, true, false) => 200,
+        (Size::Large, _, false) => 20,
+        (Size::Small, _, true) => 10_000,
+        (Size::Large, _, true) => 300,
+    }
+}
+
+/// `MARGAY_SOAK=1` is the long run.
+fn is_soak() -> bool {
+    std::env::var_os("MARGAY_SOAK").is_some_and(|value| value == "1")
+}
+
+/// Sleeping would take longer than this.
+fn pause(time: Duration) {
+    let started = Instant::now();
+    while started.elapsed() < time {
+        std::hint::spin_loop();
+    }
+}

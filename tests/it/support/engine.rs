@@ -1,0 +1,76 @@
+//! The engine from state to kernel, in process.
+
+use margay::backend::Backend;
+use margay::backend::nft::{NftBackend, Ownership};
+use margay::compile::compile;
+use margay::compile::skeleton::{Skeleton, table_key};
+use margay::model::State;
+use margay::ruleset::diff::{applied_after, diff, normalised};
+use margay::ruleset::transaction::{Commit, Phase, Step, Wait};
+use margay::ruleset::{Ruleset, Table};
+use margay::scenario::place::HOST;
+
+/// A table in the calling thread's namespace, and what is in force of it.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    backend: NftBackend,
+    applied: Option<Table>,
+    skeleton: Skeleton,
+}
+
+impl Engine {
+    pub(crate) fn new() -> Self {
+        Self {
+            backend: NftBackend::new(Ownership::Persist).unwrap(),
+            applied: None,
+            skeleton: Skeleton::builtin().unwrap(),
+        }
+    }
+
+    /// What the kernel should hold for a state.
+    pub(crate) fn compiled(&self, state: &State) -> Ruleset {
+        compile(state, HOST, &self.skeleton)
+    }
+
+    /// Takes what the kernel holds as what is in force: another process may have changed it.
+    pub(crate) fn look(&mut self) {
+        self.applied = self.observed();
+    }
+
+    /// What the kernel holds.
+    pub(crate) fn observed(&mut self) -> Option<Table> {
+        self.backend.observe(&table_key()).unwrap()
+    }
+
+    /// Whether the kernel holds just this, generations aside.
+    pub(crate) fn holds(&mut self, ruleset: &Ruleset) -> bool {
+        let observed = self.observed().map(|table| normalised(&table));
+        observed == ruleset.tables.get(&table_key()).map(normalised)
+    }
+
+    /// Puts a ruleset in force in one transaction: what no commit may do.
+    pub(crate) fn update_squashed(&mut self, ruleset: &Ruleset) {
+        let desired = &ruleset.tables[&table_key()];
+        let commit = diff(self.applied.as_ref(), desired, &table_key());
+        let all = commit.steps.iter().flat_map(|step| step.operations.clone());
+        let squashed = Commit {
+            steps: vec![Step {
+                phase: Phase::Switch,
+                wait: Wait::None,
+                operations: all.collect(),
+            }],
+            ..commit.clone()
+        };
+        self.backend.commit(&squashed).unwrap();
+        self.applied = Some(applied_after(self.applied.as_ref(), &commit));
+    }
+
+    /// Puts a ruleset in force.
+    pub(crate) fn update(&mut self, ruleset: &Ruleset) -> Commit {
+        let desired = &ruleset.tables[&table_key()];
+        let commit = diff(self.applied.as_ref(), desired, &table_key());
+        self.backend.commit(&commit).unwrap();
+        self.applied = Some(applied_after(self.applied.as_ref(), &commit));
+        commit
+    }
+}
