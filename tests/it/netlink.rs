@@ -2,5 +2,6 @@
 
 mod equality;
 mod program;
+mod random;
 mod raw;
 mod refusals;

@@ -10,7 +10,7 @@ use super::encode::{
     NFTA_CHAIN_HOOK, NFTA_CHAIN_NAME, NFTA_CHAIN_POLICY, NFTA_CHAIN_TYPE, NFTA_CHAIN_USERDATA,
     NFTA_HOOK_HOOKNUM, NFTA_HOOK_PRIORITY, NFTA_OBJ_DATA, NFTA_OBJ_NAME, NFTA_OBJ_TYPE,
     NFTA_OBJ_USERDATA, NFTA_RULE_CHAIN, NFTA_RULE_EXPRESSIONS, NFTA_RULE_USERDATA,
-    NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_SET_ELEM_LIST_SET, NFTA_TABLE,
+    NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_SET_ELEM_LIST_SET, NFTA_TABLE, hook_number,
 };
 use super::engine::NftBackend;
 use super::lower::Content;
@@ -21,7 +21,7 @@ use super::{elements, expression, userdata};
 use crate::backend::ObserveError;
 use crate::ruleset::{
     Chain, ChainPolicy, Data, ElementData, Elements, Hook, HookPoint, Name, ObjectKind, Rule, Set,
-    SetFlags, Table, TableKey,
+    SetFlags, Table, TableFamily, TableKey,
 };
 
 /// How often a dump is begun anew because somebody changed the ruleset meanwhile.
@@ -72,7 +72,7 @@ impl NftBackend {
         let mut anonymous = AnonymousSets::new();
         self.read_sets(table, &mut read, &mut anonymous)?;
         for chain in self.objects(MessageType::GetChain, table, None)? {
-            let (name, chain) = read_chain(Reader(&chain))
+            let (name, chain) = read_chain(table.family, Reader(&chain))
                 .ok_or_else(|| foreign(table, "a chain that is not of type filter"))?;
             read.chains.insert(name, chain);
         }
@@ -200,13 +200,15 @@ fn foreign(table: &TableKey, what: &str) -> ObserveError {
     }
 }
 
-fn read_chain(chain: Reader<'_>) -> Option<(Name, Chain)> {
+fn read_chain(family: TableFamily, chain: Reader<'_>) -> Option<(Name, Chain)> {
     let name = Name::new(chain.text(NFTA_CHAIN_NAME)?).ok()?;
     let hook = match chain.find(NFTA_CHAIN_HOOK) {
         None => None,
-        Some(hook) if chain.text(NFTA_CHAIN_TYPE) == Some("filter") => {
-            Some(read_hook(Reader(hook), chain.number(NFTA_CHAIN_POLICY)?)?)
-        }
+        Some(hook) if chain.text(NFTA_CHAIN_TYPE) == Some("filter") => Some(read_hook(
+            family,
+            Reader(hook),
+            chain.number(NFTA_CHAIN_POLICY)?,
+        )?),
         Some(_) => return None,
     };
     let comment = chain.find(NFTA_CHAIN_USERDATA).and_then(userdata::comment);
@@ -220,12 +222,12 @@ fn read_chain(chain: Reader<'_>) -> Option<(Name, Chain)> {
     ))
 }
 
-fn read_hook(hook: Reader<'_>, policy: u32) -> Option<Hook> {
+fn read_hook(family: TableFamily, hook: Reader<'_>, policy: u32) -> Option<Hook> {
     let number = hook.number(NFTA_HOOK_HOOKNUM)?;
     Some(Hook {
         point: HookPoint::ALL
             .into_iter()
-            .find(|point| point.number() == number)?,
+            .find(|point| hook_number(family, *point) == number)?,
         priority: hook.number(NFTA_HOOK_PRIORITY)?.cast_signed(),
         policy: match policy {
             0 => ChainPolicy::Drop,

@@ -9,7 +9,8 @@ use super::{anonymous, declaration, element, expression, userdata};
 use crate::backend::CommitError;
 use crate::ruleset::transaction::Operation;
 use crate::ruleset::{
-    Chain, ChainPolicy, Element, Elements, Key, Limit, Name, ObjectKind, Rule, Set, TableKey,
+    Chain, ChainPolicy, Element, Elements, HookPoint, Key, Limit, Name, ObjectKind, Rule, Set,
+    TableFamily, TableKey,
 };
 
 /// Where a message with elements ends and the next begins: below the limit of an attribute.
@@ -255,9 +256,11 @@ impl Encoder<'_> {
 
     fn add_chain(&mut self, name: &Name, chain: &Chain) -> Result<(), CommitError> {
         let comment = checked("the comment of a chain", chain.comment.as_deref())?;
+        let family = self.table.family;
         self.message(MessageType::NewChain, NLM_F_CREATE, |w| {
             w.text(NFTA_CHAIN_NAME, name.as_str());
             if let Some(hook) = &chain.hook {
+                let number = hook_number(family, hook.point);
                 w.text(NFTA_CHAIN_TYPE, "filter");
                 let policy = match hook.policy {
                     ChainPolicy::Drop => 0,
@@ -265,7 +268,7 @@ impl Encoder<'_> {
                 };
                 w.number(NFTA_CHAIN_POLICY, policy);
                 w.nest(NFTA_CHAIN_HOOK, |w| {
-                    w.number(NFTA_HOOK_HOOKNUM, hook.point.number());
+                    w.number(NFTA_HOOK_HOOKNUM, number);
                     w.raw(NFTA_HOOK_PRIORITY, &hook.priority.to_be_bytes());
                 });
             }
@@ -364,6 +367,18 @@ impl<'a> ElementList<'a> {
     fn close(&self, encoder: &mut Encoder<'_>) {
         encoder.batch.writer.end(self.nest);
         encoder.batch.close();
+    }
+}
+
+/// The number of a hook: `NF_INET_*` (linux/netfilter.h), `NF_ARP_*` (linux/netfilter_arp.h).
+pub(crate) fn hook_number(family: TableFamily, point: HookPoint) -> u32 {
+    match (family, point) {
+        (TableFamily::Arp, HookPoint::Input) => 0,
+        (TableFamily::Arp, HookPoint::Output) => 1,
+        (TableFamily::Arp, HookPoint::Forward) => 2,
+        // The kernel refuses what ARP does not have.
+        (TableFamily::Arp, HookPoint::Prerouting | HookPoint::Postrouting) => u32::MAX,
+        (TableFamily::Inet | TableFamily::Ip | TableFamily::Ip6, point) => point.number(),
     }
 }
 

@@ -129,7 +129,7 @@ pub(crate) fn of_set(set: &Set) -> Vec<u8> {
 /// The userdata of an anonymous set, which has the type of what is looked up.
 pub(crate) fn of_anonymous(set: &AnonymousSet) -> Vec<u8> {
     let mut w = Userdata::default();
-    w.number(KEY_BYTEORDER, byteorder_of_expressions(&set.key) as u32);
+    w.number(KEY_BYTEORDER, byteorder_of_expressions(set) as u32);
     match &set.content {
         Content::Keys(_) => {
             if set.is_interval() {
@@ -155,11 +155,13 @@ fn key_type(w: &mut Userdata, set: &AnonymousSet) {
         [_] if set.masked => {}
         [single] => type_of_expression(w, KEY_TYPEOF, *single),
         many => {
-            // Neither does it describe one whose byte order it changes, except in a map.
-            let in_set = matches!(set.content, Content::Keys(_));
-            let swapped = in_set && set.is_interval() && many.iter().any(|e| is_swapped(*e, true));
+            // Nor, except in a map, one whose byte order it changes, and those behind it.
+            let swaps = matches!(set.content, Content::Keys(_)) && set.is_interval();
+            let described = many
+                .iter()
+                .take_while(|field| !(swaps && is_swapped(**field, true)));
             w.type_of(KEY_TYPEOF, EXPR_CONCAT, |w| {
-                for (index, field) in (0..).zip(many.iter().filter(|_| !swapped)) {
+                for (index, field) in (0..).zip(described) {
                     type_of_expression(w, index, *field);
                 }
             });
@@ -204,9 +206,12 @@ fn byteorder_of_types(types: &[Datatype]) -> ByteOrder {
     }
 }
 
-fn byteorder_of_expressions(key: &[Expression]) -> ByteOrder {
-    match key {
+fn byteorder_of_expressions(set: &AnonymousSet) -> ByteOrder {
+    let swaps = matches!(set.content, Content::Keys(_)) && set.is_interval();
+    match set.key.as_slice() {
         [Expression::Payload(_)] => ByteOrder::Network,
+        // Of one byte nft changes the order in name alone, and not in a map.
+        [Expression::Meta(key)] if swaps && key.datatype().bytes() == 1 => ByteOrder::Network,
         [Expression::Meta(_) | Expression::Ct(_) | Expression::Fib(..)] => ByteOrder::Host,
         _ => ByteOrder::Invalid,
     }

@@ -1,7 +1,9 @@
 //! Transactions that make whole tables, in the order of the text.
 
+use margay::backend::Backend;
+use margay::backend::nft::{NftBackend, Ownership};
 use margay::ruleset::transaction::{Commit, Operation, Phase, Step, Wait};
-use margay::ruleset::{Elements, Set, Table, TableKey};
+use margay::ruleset::{Elements, Ruleset, Set, Table, TableKey};
 
 /// A commit of one transaction.
 pub(crate) fn commit_of(table: &TableKey, operations: Vec<Operation>) -> Commit {
@@ -40,4 +42,28 @@ pub(crate) fn operations(table: &Table) -> Vec<Operation> {
         operations.extend(rules.map(|rule| Operation::AddRule(name.clone(), rule)));
     }
     operations
+}
+
+/// Programs a ruleset in one transaction a table.
+pub(crate) fn commit(backend: &mut NftBackend, ruleset: &Ruleset) {
+    for (key, table) in &ruleset.tables {
+        let commit = commit_of(key, operations(table));
+        backend
+            .commit(&commit)
+            .unwrap_or_else(|error| panic!("{error}: {error:?}"));
+    }
+}
+
+/// Programs a ruleset and reads it back.
+pub(crate) fn program(ruleset: &Ruleset) -> Ruleset {
+    let mut backend = NftBackend::new(Ownership::None).unwrap();
+    commit(&mut backend, ruleset);
+    let mut observed = Ruleset::default();
+    for key in ruleset.tables.keys() {
+        let table = backend
+            .observe(key)
+            .unwrap_or_else(|error| panic!("{error}"));
+        observed.tables.insert(key.clone(), table.unwrap());
+    }
+    observed
 }

@@ -28,17 +28,17 @@ pub(crate) fn everything() -> Vec<String> {
         // NFTA_OBJ_USE, NFTA_OBJ_HANDLE.
         ("object", GETOBJ, &[5, 6]),
     ] {
-        for object in dump(kind, &[]) {
+        for (_, object) in dump(kind, 0, &[]) {
             lines.push(format!("{what} {}", names.tree(&object, dropped)));
         }
     }
-    for set in dump(GETSET, &[]) {
+    for (family, set) in dump(GETSET, 0, &[]) {
         let attributes: BTreeMap<u16, &[u8]> = walk(&set).collect();
         let request: Vec<u8> =
             [attribute(1, attributes[&1]), attribute(2, attributes[&2])].concat();
         // NFTA_SET_HANDLE, and NFTA_SET_TYPE and NFTA_SET_COUNT of newer kernels.
         lines.push(format!("set {}", names.tree(&set, &[16])));
-        for chunk in dump(GETSETELEM, &request) {
+        for (_, chunk) in dump(GETSETELEM, family, &request) {
             let elements: BTreeMap<u16, &[u8]> = walk(&chunk).collect();
             for (_, element) in walk(elements.get(&3).copied().unwrap_or_default()) {
                 // NFTA_SET_ELEM_EXPIRATION passes by itself.
@@ -134,11 +134,9 @@ fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Asks for all objects of a kind and gives their attributes.
-fn dump(kind: u16, attributes: &[u8]) -> Vec<Vec<u8>> {
+/// Asks for all objects of a kind and gives their families and attributes.
+fn dump(kind: u16, family: u8, attributes: &[u8]) -> Vec<(u8, Vec<u8>)> {
     const NLM_F_REQUEST_DUMP: u16 = 0x301;
-    // Objects are told from sets of a table: NFPROTO_INET where elements are asked for.
-    let family = u8::from(kind == GETSETELEM);
     let socket = NlSocket::connect(NlFamily::Netfilter, None, Groups::empty()).unwrap();
     let length = u32::try_from(20 + attributes.len()).unwrap();
     let mut request = length.to_ne_bytes().to_vec();
@@ -158,7 +156,7 @@ fn dump(kind: u16, attributes: &[u8]) -> Vec<Vec<u8>> {
             match u16::from_ne_bytes([rest[4], rest[5]]) {
                 NLMSG_DONE => return objects,
                 NLMSG_ERROR => panic!("dump {kind:#x}: {:?}", &rest[16..20]),
-                _ => objects.push(rest[20..length].to_vec()),
+                _ => objects.push((rest[16], rest[20..length].to_vec())),
             }
             rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
         }
