@@ -21,7 +21,7 @@ const PORT: u16 = 4_242;
 /// The group whose policy lets its members send everything.
 const OPEN: &str = "open";
 /// By its name the last of all groups, so the last that a policy looks up.
-const LAST: &str = "zz-last";
+pub(crate) const LAST: &str = "zz-last";
 
 /// Whose policies a packet meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
