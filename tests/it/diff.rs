@@ -3,7 +3,7 @@
 mod compiled;
 mod history;
 mod kinds;
-mod remote;
+mod members;
 mod safety;
 mod skeleton;
 mod world;

@@ -14,23 +14,24 @@
 //!    admits no more than the new policy.
 //! 5. *Collect* takes away entries of verdict maps that no packet needs, then what is no longer reached.
 //!
-//! Where only the groups of other hosts' endpoints change, 4 comes before 2 (see `remote`).
+//! Where nothing but groups changes, of other hosts' endpoints or of one endpoint of this host, 4 comes
+//! before 2 (see `members`), and the endpoint's traffic passes a `bridge` meanwhile.
 //!
 //! What must drop before and after drops at every instant. What must pass before and after passes at
-//! every instant of a commit that only tightens, only switches, only moves or only loosens, and of one
-//! that changes other hosts' members; one that mixes them for the same traffic (an endpoint of this
-//! host whose old and new groups another policy both admits) may drop it in between.
+//! every instant of a commit of one kind and of those that change groups; one that mixes them for the
+//! same traffic (two endpoints of this host that change groups at once) may drop it in between.
 
 mod apply;
+mod bridge;
 mod cost;
 mod elements;
 mod generations;
+mod members;
 mod names;
 mod normal;
 mod phases;
 mod reach;
 mod references;
-mod remote;
 mod steps;
 
 pub use apply::applied_after;

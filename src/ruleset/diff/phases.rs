@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::bridge::Bridge;
 use super::cost;
 use super::elements::Delta;
 use super::generations::{Changes, is_owned};
+use super::members::Regrouped;
 use super::reach::{Passage, Polarity};
 use super::references::{self, Kind};
-use super::remote;
 use super::steps;
 use crate::ruleset::digest::STATE_CHAIN;
 use crate::ruleset::transaction::{Operation, Phase, Step};
@@ -23,6 +24,8 @@ pub(super) struct Phases {
     revives: bool,
     /// Whether elements come before others go.
     loosens_first: bool,
+    /// Entries of verdict maps that lead to a bridge until their real move.
+    enter: Vec<Operation>,
     /// What comes to sets that deny. In such sets the phases have each other's place: phases are
     /// named for what becomes of elements.
     deny: Vec<Vec<Operation>>,
@@ -48,8 +51,26 @@ impl Phases {
         phases.chains(changes);
         phases.state(changes);
         phases.garbage(changes);
-        phases.loosens_first = remote::only_remote_members_change(changes);
+        phases.regroup(changes);
         phases
+    }
+
+    /// Changes of groups alone have an order of their own.
+    fn regroup(&mut self, changes: &Changes<'_>) {
+        let moves_and_members = !(self.loosen.is_empty() && self.tighten.is_empty());
+        match Regrouped::of(changes) {
+            Regrouped::Remote => self.loosens_first = true,
+            Regrouped::Endpoint if moves_and_members => {
+                let bridge = Bridge::of(changes);
+                self.loosens_first = true;
+                self.declare.extend(bridge.declare);
+                self.populate.extend(bridge.populate);
+                self.enter = bridge.enter;
+                self.flush.extend(bridge.flush);
+                self.delete.extend(bridge.delete);
+            }
+            Regrouped::Endpoint | Regrouped::More => {}
+        }
     }
 
     /// The transactions in order; what needs no operation is left out.
@@ -72,6 +93,7 @@ impl Phases {
         let phases = [
             one(Phase::Populate, populate),
             each(Phase::Loosen, self.deny),
+            one(Phase::Move, self.enter),
             one(Phase::Loosen, first),
             one(Phase::Tighten, self.tighten),
             each(Phase::Tighten, self.tighten_alone),

@@ -175,13 +175,28 @@ fn a_bundle_goes_after_what_leads_to_it() {
 }
 
 #[test]
-fn an_endpoint_changes_groups_through_nothing() {
+fn an_endpoint_changes_groups_over_a_bridge() {
     let (commit, _) = change(|world| {
         world.endpoints.get_mut(&3).unwrap().groups = BTreeSet::from([1]);
     });
-    let order = [Phase::Tighten, Phase::Move, Phase::Loosen];
+    let order = [
+        Phase::Populate,
+        Phase::Move,
+        Phase::Loosen,
+        Phase::Tighten,
+        Phase::Move,
+        Phase::Collect,
+    ];
     assert_eq!(phases(&commit), order);
-    assert_waits(&commit, &[Wait::None, Wait::Grace, Wait::Grace]);
+    let waits = [
+        Wait::None,
+        Wait::None,
+        Wait::Grace,
+        Wait::Grace,
+        Wait::Grace,
+        Wait::Grace,
+    ];
+    assert_waits(&commit, &waits);
     assert_eq!(touched(&commit, Phase::Tighten), [&name("group/g2/v4")]);
     assert_eq!(touched(&commit, Phase::Loosen), [&name("group/g1/v4")]);
 }

@@ -75,7 +75,10 @@ impl Promise {
             .filter(seen)
             .collect();
         match phases[..] {
-            [] | [_] | [Phase::Loosen, Phase::Tighten] => Self::Either,
+            []
+            | [_]
+            | [Phase::Loosen, Phase::Tighten]
+            | [Phase::Move, Phase::Loosen, Phase::Tighten, Phase::Move] => Self::Either,
             _ => Self::Closed,
         }
     }

@@ -1,0 +1,100 @@
+//! Addresses that change groups: when they may join their new groups before they leave the old ones.
+//!
+//! Groups admit, so tightening first is right for every change: what both policies drop never passes.
+//! But a packet that one group admits before and another afterwards is dropped in between. Loosening
+//! first has no such gap, and is right where the membership of one address decides alone: in both
+//! groups it then admits what the old or the new policy admits.
+//!
+//! That is so for addresses of other hosts: a packet shows one of them here, since both ends cannot
+//! be elsewhere. It is so for one endpoint of this host as well, while a `bridge` keeps its own policy
+//! to what the old and the new one both allow.
+
+use std::collections::BTreeSet;
+
+use super::bridge::is_of_an_object;
+use super::generations::Changes;
+use super::references::Kind;
+use crate::ruleset::{Datatype, Element, Key, Set, Table};
+
+/// Whose groups change, if nothing but groups and the policies of their members does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Regrouped {
+    /// Only addresses that no endpoint of this host has.
+    Remote,
+    /// One endpoint of this host, whose policy changes with its groups.
+    Endpoint,
+    /// Several endpoints, or more than groups.
+    More,
+}
+
+impl Regrouped {
+    /// Looks through every difference.
+    pub(super) fn of(changes: &Changes<'_>) -> Self {
+        let Some((addresses, interfaces)) = regrouped(changes) else {
+            return Self::More;
+        };
+        let own = own_addresses(changes.applied).chain(own_addresses(changes.desired));
+        let mut of_here = own.filter(|(_, address)| addresses.contains(address));
+        match (interfaces.first(), interfaces.len()) {
+            (None, _) if of_here.next().is_none() => Self::Remote,
+            (Some(only), 1) if of_here.all(|(interface, _)| interface == *only) => Self::Endpoint,
+            _ => Self::More,
+        }
+    }
+}
+
+type Bytes<'a> = BTreeSet<&'a [u8]>;
+
+/// The addresses that change groups, and the interfaces whose policy changes; `None` if more changes.
+fn regrouped<'a>(changes: &Changes<'a>) -> Option<(Bytes<'a>, Bytes<'a>)> {
+    let (mut addresses, mut interfaces) = (Bytes::new(), Bytes::new());
+    for (name, delta) in &changes.deltas {
+        changes.names.kept(Kind::Set, name)?;
+        // What moves between chains of the skeleton is no policy.
+        let is_policy = |element: &Element| element.target().is_none_or(is_of_an_object);
+        if !delta.moved.iter().all(|(_, wanted)| is_policy(wanted)) {
+            return None;
+        }
+        interfaces.extend(delta.moved.iter().map(|(key, _)| &key.start[..]));
+        let added = delta.added.iter().map(|(key, _)| *key);
+        let others: Vec<&Key> = added.chain(delta.removed.iter().copied()).collect();
+        if !others.is_empty() && !name.as_str().starts_with("group/") {
+            return None;
+        }
+        addresses.extend(others.iter().map(|key| &key.start[..]));
+    }
+    changes
+        .rewritten
+        .is_empty()
+        .then_some((addresses, interfaces))
+}
+
+/// The addresses in the source checks, `iifname . ip saddr` with and without a MAC: interface, address.
+fn own_addresses(table: &Table) -> impl Iterator<Item = (&[u8], &[u8])> {
+    table
+        .sets
+        .values()
+        .filter_map(|set| Some((set, address_type(set)?)))
+        .flat_map(|(set, address)| {
+            let keys = set.elements.keys();
+            keys.filter_map(move |key| interface_and_address(key, address))
+        })
+}
+
+fn address_type(set: &Set) -> Option<Datatype> {
+    match set.key[..] {
+        [
+            Datatype::IfName,
+            address @ (Datatype::Ipv4Addr | Datatype::Ipv6Addr),
+            ..,
+        ] => Some(address),
+        _ => None,
+    }
+}
+
+fn interface_and_address(key: &Key, address: Datatype) -> Option<(&[u8], &[u8])> {
+    let (interface, rest) = key
+        .start
+        .split_at_checked(Datatype::IfName.padded_bytes())?;
+    Some((interface, rest.get(..address.bytes())?))
+}
