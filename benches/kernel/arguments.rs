@@ -67,10 +67,9 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Reads the words after the program's name; `--bench` is cargo's own.
-    pub(crate) fn read(words: impl Iterator<Item = String>) -> Result<Self, String> {
+    /// Reads the words after the program's name.
+    pub(crate) fn read(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
         let (mut topics, mut pace, mut out) = (Vec::new(), Pace::Full, None);
-        let mut words = words.filter(|word| word != "--bench");
         while let Some(word) = words.next() {
             match word.as_str() {
                 "--quick" => pace = Pace::Quick,

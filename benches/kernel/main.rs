@@ -39,7 +39,9 @@ use arguments::{Arguments, Topic};
 use record::Record;
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
+    // cargo adds a word of its own.
+    let words = std::env::args().skip(1).filter(|word| word != "--bench");
+    let words: Vec<String> = words.collect();
     let arguments = match Arguments::read(words.iter().cloned()) {
         Ok(arguments) => arguments,
         Err(problem) => {
