@@ -23,7 +23,7 @@ use crate::ruleset::{Chain, Datatype, Element, Key, Name, Rule, Set, SetFlags, S
 ///     meta nfproto ipv6 goto policy/web/in/v6
 ///     ip saddr @policy/web/in/net4 goto allowed
 ///     ip saddr . meta l4proto . th dport @policy/web/in/port4 goto allowed
-///     ip saddr @group/bastion/v4 tcp dport 22 goto allowed
+///     tcp dport 22 ip saddr @group/bastion/v4 goto allowed
 /// }
 /// ```
 pub(super) fn add(table: &mut Table, group: &SecurityGroup, direction: Direction) {
@@ -139,9 +139,7 @@ impl Writer<'_> {
         let keys = blocks.iter().flat_map(|block| box_keys(shape, block));
         let (exact, ranges): (Vec<Key>, Vec<Key>) = keys.partition(|key| key.end.is_none());
         let address = self.side.address(family);
-        let left: Vec<_> = std::iter::once(address)
-            .chain(shape.expressions(family))
-            .collect();
+        let left = in_order(shape, vec![address], shape.expressions(family));
         let types: Vec<_> = left
             .iter()
             .map(|expression| expression.datatype())
@@ -202,7 +200,8 @@ impl Writer<'_> {
         if let [(first, last)] = ranges[..]
             && let Some(test) = rules::service(family, shape, first, last)
         {
-            return self.push([vec![member.clone()], test].concat());
+            // A comparison that fails is cheaper than a lookup that does.
+            return self.push([test, vec![member.clone()]].concat());
         }
         let keys: Vec<Key> = ranges
             .iter()
@@ -275,19 +274,34 @@ fn single(
     Some([vec![prefix], service].concat())
 }
 
-/// The keys of a box: prefix, then the service's fields.
+/// The keys of a box, its fields in the order of `in_order`.
 fn box_keys(shape: Shape, block: &Block) -> Vec<Key> {
-    let (first, last) = block.prefix.bounds();
     let boxes = shape.fields(block.first, block.last).into_iter();
     boxes
-        .map(|fields| {
-            let start = KeyBuilder::default().range(&first, &last);
+        .map(|service| {
+            let fields = in_order(shape, vec![block.prefix.bounds()], service);
+            let start = KeyBuilder::default();
             fields
                 .iter()
                 .fold(start, |key, (a, b)| key.range(a, b))
                 .build()
         })
         .collect()
+}
+
+/// The address comes before ports and messages, and after protocols: a packet leaves a set of boxes
+/// at the first field that fits none of them, and that is where the fewest fit.
+fn in_order<T>(shape: Shape, mut address: Vec<T>, mut service: Vec<T>) -> Vec<T> {
+    match shape {
+        Shape::Protocol => {
+            service.append(&mut address);
+            service
+        }
+        Shape::Port | Shape::Icmp => {
+            address.append(&mut service);
+            address
+        }
+    }
 }
 
 /// The keys of a service alone; a single field is not padded.

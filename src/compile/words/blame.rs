@@ -45,18 +45,23 @@ fn made_of<'s>(
         .find(|(d, _)| name.ends_with(d));
     let fits = |rule: &&GroupRule| match (&rule.peer, key, family) {
         (_, _, Some((_, family))) if rule.family != family => false,
-        (Peer::Cidr(cidr), Some(key), Some(_)) => overlaps(cidr, key),
+        (Peer::Cidr(cidr), Some(key), Some(_)) => overlaps(cidr, key, name),
         (Peer::Group(peer), Some(_), _) => name.contains(&format!("/group/{peer}/")),
         (Peer::Cidr(_) | Peer::Group(_), _, _) => true,
     };
     group.rules(direction).iter().filter(fits).collect()
 }
 
-/// Whether the addresses at the beginning of a key meet a prefix.
-fn overlaps(cidr: &Cidr, key: &Key) -> bool {
+/// Whether the addresses of a key meet a prefix: they end it where protocols come first, and begin it
+/// everywhere else.
+fn overlaps(cidr: &Cidr, key: &Key, set: &str) -> bool {
     let (first, last) = cidr.bounds();
-    let begins = key.start.get(..first.len());
-    let ends = key.last().get(..last.len());
+    let at = match set.contains("/proto") {
+        true => key.start.len().saturating_sub(first.len()),
+        false => 0,
+    };
+    let begins = key.start.get(at..at + first.len());
+    let ends = key.last().get(at..at + last.len());
     begins
         .zip(ends)
         .is_some_and(|(begin, end)| begin <= last.as_slice() && first.as_slice() <= end)
