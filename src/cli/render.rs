@@ -7,6 +7,7 @@ use super::exit::{Exit, Failure};
 use super::options::{Form, Output};
 use super::policy::Policy;
 use super::screen::Screen;
+use crate::backend::nft::notation;
 use crate::ruleset::Ruleset;
 use crate::ruleset::cost::{LongestPath, longest_path};
 use crate::ruleset::json::document;
@@ -28,6 +29,8 @@ pub(super) struct Render {
 enum Format {
     /// What `nft -f` loads
     Nft,
+    /// What `nft --debug=netlink` prints while it loads it
+    Netlink,
     /// What `nft -j -f` loads
     Json,
 }
@@ -39,6 +42,7 @@ impl Render {
         let longest = longest_path(&ruleset);
         let text = match self.format() {
             Format::Nft => nft(&ruleset, longest),
+            Format::Netlink => notation::of(&ruleset),
             Format::Json => format!("{:#}\n", json(&ruleset, longest)),
         };
         screen.result(&text)?;

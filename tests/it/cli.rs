@@ -408,6 +408,9 @@ fn render_prints_what_nft_loads() {
         exits(margay(&[&asked[..], &["-o", "json"]].concat()), 0).0,
         json
     );
+    let (netlink, _) = exits(margay(&[&asked[..], &["--format", "netlink"]].concat()), 0);
+    let to_policy = "inet margay to-policy\n  [ meta load oifname => reg 1 ]\n";
+    assert!(netlink.contains(to_policy), "{netlink}");
     let mut listings = Vec::new();
     for (arguments, form) in [(&["-f", "-"][..], &text), (&["-j", "-f", "-"], &json)] {
         in_netns("render_prints_what_nft_loads", || {

@@ -74,12 +74,8 @@ pub(crate) fn write(w: &mut Writer, name: &str, set: &Set, id: u32) {
 /// Writes the declaration of an anonymous set that will hold `size` elements.
 pub(crate) fn write_anonymous(w: &mut Writer, set: &AnonymousSet, id: u32, size: u32) {
     let shape = Shape::of_anonymous(set);
-    let mut flags = NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | interval_flags(&shape);
-    if matches!(set.content, Content::Verdicts(_)) {
-        flags |= NFT_SET_MAP;
-    }
     w.text(NFTA_SET_NAME, set.template());
-    w.number(NFTA_SET_FLAGS, flags);
+    w.number(NFTA_SET_FLAGS, anonymous_flags(set));
     w.number(
         NFTA_SET_KEY_TYPE,
         type_number(set.key.iter().map(|e| e.datatype().facts().1)),
@@ -98,7 +94,18 @@ fn verdict_data(w: &mut Writer) {
     w.number(NFTA_SET_DATA_LEN, 0);
 }
 
-fn flags(set: &Set) -> u32 {
+/// `NFTA_SET_FLAGS` of a set that lives and dies with its rule.
+pub(crate) fn anonymous_flags(set: &AnonymousSet) -> u32 {
+    let map = match set.content {
+        Content::Keys(_) => 0,
+        Content::Verdicts(_) => NFT_SET_MAP,
+    };
+    let shape = Shape::of_anonymous(set);
+    NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | interval_flags(&shape) | map
+}
+
+/// `NFTA_SET_FLAGS` of a named set.
+pub(crate) fn flags(set: &Set) -> u32 {
     let mut flags = set.flags.bits() | interval_flags(&Shape::of(set));
     if set.timeout.is_some() {
         flags |= NFT_SET_TIMEOUT;

@@ -15,6 +15,7 @@ mod field;
 mod instruction;
 mod lower;
 mod message;
+pub mod notation;
 mod piece;
 mod piece_reader;
 mod raise;

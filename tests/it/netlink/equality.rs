@@ -7,10 +7,7 @@ use super::program::{commit, program};
 use super::raw;
 use crate::support::netns::{in_netns, nft};
 
-const CONSTRUCTS: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/tests/it/netlink/constructs.nft"
-);
+const CONSTRUCTS: &str = include_str!("constructs.nft");
 const SLOTS: &str = include_str!("../../../nft-templates/slots.nft");
 const SOURCE: &str = include_str!("../../../nft-templates/source.nft");
 const FILTER: &str = include_str!("../../../nft-templates/filter.nft");
@@ -58,7 +55,7 @@ fn listable(mut ruleset: Ruleset) -> Ruleset {
 /// A listing as sorted words, without the time that elements have left.
 ///
 /// The order of rules is in the attributes; that of a hash set's elements is by chance.
-fn words(listing: &str) -> Vec<&str> {
+pub(super) fn words(listing: &str) -> Vec<&str> {
     let mut words: Vec<&str> = listing.split([' ', ',', '\n', '\t']).collect();
     while let Some(at) = words.iter().position(|word| *word == "expires") {
         words.drain(at..at + 2);
@@ -67,10 +64,20 @@ fn words(listing: &str) -> Vec<&str> {
     words
 }
 
+/// The templates with elements in their slots.
+pub(super) fn templates() -> Ruleset {
+    let text = [SLOTS, SOURCE, FILTER, FILLED].concat();
+    parse("templates", &text).unwrap()
+}
+
+/// One of everything that rulesets can say.
+pub(super) fn constructs() -> Ruleset {
+    parse("constructs.nft", CONSTRUCTS).unwrap()
+}
+
 #[test]
 fn the_templates_with_elements_equal_nfts() {
-    let text = [SLOTS, SOURCE, FILTER, FILLED].concat();
-    let ruleset = parse("templates", &text).unwrap();
+    let ruleset = templates();
     let test = "netlink::equality::the_templates_with_elements_equal_nfts";
     compare(test, &ruleset);
     in_netns(test, || assert_eq!(program(&ruleset), ruleset));
@@ -78,9 +85,10 @@ fn the_templates_with_elements_equal_nfts() {
 
 #[test]
 fn every_construct_equals_nfts() {
-    let text = std::fs::read_to_string(CONSTRUCTS).unwrap();
-    let ruleset = parse("constructs.nft", &text).unwrap();
-    compare("netlink::equality::every_construct_equals_nfts", &ruleset);
+    compare(
+        "netlink::equality::every_construct_equals_nfts",
+        &constructs(),
+    );
 }
 
 #[test]
