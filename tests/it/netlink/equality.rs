@@ -1,10 +1,12 @@
 //! What we encode is what nft encodes of the same text, attribute by attribute.
 
 use margay::backend::nft::{NftBackend, Ownership};
-use margay::ruleset::{Ruleset, SetFlags, parse};
+use margay::ruleset::{Ruleset, parse};
 
+use super::listing::{listable, listed, words};
 use super::program::{commit, program};
 use super::raw;
+use crate::golden;
 use crate::support::netns::{in_netns, nft};
 
 const CONSTRUCTS: &str = include_str!("constructs.nft");
@@ -28,7 +30,7 @@ pub(crate) fn compare(test: &str, ruleset: &Ruleset) {
         let observed = listable(program(ruleset));
         of_ours = raw::everything();
         list_of_ours = nft(&["list", "ruleset"], "");
-        let listed = parse("nft list ruleset", &list_of_ours).unwrap();
+        let listed = listed(&list_of_ours);
         assert_eq!(observed.to_string(), listed.to_string());
         assert_eq!(observed, listed);
     });
@@ -41,27 +43,6 @@ pub(crate) fn compare(test: &str, ruleset: &Ruleset) {
     assert!(differing.is_empty(), "{}", differing.join("\n"));
     assert_eq!(of_nft.len(), of_ours.len());
     assert_eq!(words(&list_of_nft), words(&list_of_ours));
-}
-
-/// nft lists no size of a constant set.
-fn listable(mut ruleset: Ruleset) -> Ruleset {
-    let tables = ruleset.tables.values_mut();
-    for set in tables.flat_map(|table| table.sets.values_mut()) {
-        set.size = set.size.filter(|_| !set.flags.contains(SetFlags::CONSTANT));
-    }
-    ruleset
-}
-
-/// A listing as sorted words, without the time that elements have left.
-///
-/// The order of rules is in the attributes; that of a hash set's elements is by chance.
-pub(super) fn words(listing: &str) -> Vec<&str> {
-    let mut words: Vec<&str> = listing.split([' ', ',', '\n', '\t']).collect();
-    while let Some(at) = words.iter().position(|word| *word == "expires") {
-        words.drain(at..at + 2);
-    }
-    words.sort_unstable();
-    words
 }
 
 /// The templates with elements in their slots.
@@ -81,6 +62,15 @@ fn the_templates_with_elements_equal_nfts() {
     let test = "netlink::equality::the_templates_with_elements_equal_nfts";
     compare(test, &ruleset);
     in_netns(test, || assert_eq!(program(&ruleset), ruleset));
+}
+
+#[test]
+fn every_golden_case_equals_nfts() {
+    let test = "netlink::equality::every_golden_case_equals_nfts";
+    for case in golden::cases() {
+        println!("{}", case.display());
+        compare(test, &golden::compiled(&case));
+    }
 }
 
 #[test]
