@@ -9,11 +9,11 @@ use super::exit::{Exit, Failure};
 use super::kernel::Kernel;
 use super::options::{Form, Output};
 use super::policy::Policy;
+use super::refusal;
 use super::screen::Screen;
+use crate::backend::Backend;
 use crate::backend::nft::{NftBackend, Ownership};
 use crate::backend::reconcile::{ReconcileError, reconcile};
-use crate::backend::{Backend, CommitError};
-use crate::compile::words::blamed;
 use crate::model::State;
 use crate::ruleset::transaction::Commit;
 
@@ -75,7 +75,9 @@ impl Apply {
     fn commit(&self, backend: &mut NftBackend, state: &State) -> Result<Vec<Commit>, Failure> {
         let (key, desired) = self.policy.table(state)?;
         let mut commits = Vec::new();
-        let blame = |error| self.blame(error, state);
+        let blame = |error: ReconcileError| {
+            Failure::Refused(refusal::told(&error, state, &self.policy.host))
+        };
         if backend.observe(&key)?.is_none() {
             let nothing = State {
                 settings: state.settings.clone(),
@@ -86,23 +88,6 @@ impl Apply {
         }
         commits.push(reconcile(backend, &key, &desired).map_err(blame)?);
         Ok(commits)
-    }
-
-    /// A refusal, with the policy and the rules that it is about.
-    fn blame(&self, error: ReconcileError, state: &State) -> Failure {
-        let host = &self.policy.host;
-        let about = match &error {
-            ReconcileError::Commit(CommitError::Refused { culprit, .. }) => {
-                blamed(&culprit.operation, culprit.element, state, host)
-            }
-            ReconcileError::Commit(_) | ReconcileError::Observe(_) => None,
-        };
-        Failure::Refused(
-            error,
-            about
-                .map(|about| format!("\nabout {about}"))
-                .unwrap_or_default(),
-        )
     }
 }
 

@@ -4,7 +4,6 @@ use std::io;
 use std::path::PathBuf;
 use std::process::{ExitCode, ExitStatus};
 
-use crate::backend::reconcile::ReconcileError;
 use crate::backend::{CommitError, ObserveError};
 use crate::compile::inquiry::InquiryError;
 use crate::compile::skeleton::SkeletonError;
@@ -74,8 +73,8 @@ pub(super) enum Failure {
     #[error("{0}")]
     Uncommitted(#[from] CommitError),
     /// The table is not what it should be; and whom that is about.
-    #[error("{0}{1}")]
-    Refused(ReconcileError, String),
+    #[error("{0}")]
+    Refused(String),
     /// Everything was said already.
     #[error("see above")]
     Said(Exit),

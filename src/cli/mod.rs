@@ -12,6 +12,7 @@ mod options;
 mod plan;
 mod policy;
 mod problems;
+pub mod refusal;
 mod render;
 mod screen;
 mod trace;

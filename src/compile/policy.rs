@@ -275,7 +275,7 @@ fn single(
 }
 
 /// The keys of a box, its fields in the order of `in_order`.
-fn box_keys(shape: Shape, block: &Block) -> Vec<Key> {
+pub(super) fn box_keys(shape: Shape, block: &Block) -> Vec<Key> {
     let boxes = shape.fields(block.first, block.last).into_iter();
     boxes
         .map(|service| {
@@ -305,7 +305,7 @@ fn in_order<T>(shape: Shape, mut address: Vec<T>, mut service: Vec<T>) -> Vec<T>
 }
 
 /// The keys of a service alone; a single field is not padded.
-fn service_keys(shape: Shape, first: u32, last: u32) -> Vec<Key> {
+pub(super) fn service_keys(shape: Shape, first: u32, last: u32) -> Vec<Key> {
     let boxes = shape.fields(first, last).into_iter();
     boxes
         .map(|fields| match fields.as_slice() {

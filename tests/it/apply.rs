@@ -216,7 +216,21 @@ fn a_refused_element_is_traced_to_the_rules_it_came_from() {
         about("policy/web/in/port4", Some(1)),
         "policy web ingress\n  allow IPv4 tcp 80-443 from 192.0.2.0/24  (w.yaml:7)"
     );
-    assert_eq!(about("policy/web/in/port4", None).lines().count(), 4);
-    assert_eq!(about("group/web/v4", Some(0)), "members of group web");
-    assert_eq!(about("source-ip4", Some(0)), "endpoint vm2 (tap2)");
+    assert_eq!(
+        about("policy/web/in/port4", None),
+        "policy web ingress, one of 2 elements\n  \
+         allow IPv4 tcp 80-443 from 10.0.0.0/8  (w.yaml:6)\n  \
+         allow IPv4 tcp 80-443 from 192.0.2.0/24  (w.yaml:7)"
+    );
+    assert_eq!(
+        about("group/web/v4", Some(1)),
+        "members of group web\n  endpoint vm2  (w.yaml:15)"
+    );
+    let endpoint = "endpoint vm2 (tap2)\n  (w.yaml:15)";
+    assert_eq!(about("source-ip4", Some(0)), endpoint);
+    assert_eq!(about("endpoints", Some(1)), endpoint);
+    assert_eq!(
+        about("endpoints", None),
+        "endpoints of this host, one of 2 elements"
+    );
 }

@@ -88,7 +88,7 @@ pub fn encode(
         encoder.catalog.follow(operation);
         if encoder.batch.writer.is_overflowed() {
             let limit = "a netlink attribute has at most 65,535 bytes";
-            return Err(unencodable(super::refusal::describe(operation), limit));
+            return Err(unencodable(operation.to_string(), limit));
         }
     }
     encoder.batch.end();

@@ -46,9 +46,14 @@ impl Answer {
     }
 
     /// The error number in words, with the kernel's own text.
-    fn reason(&self) -> String {
+    fn reason(&self, operation: &Operation) -> String {
         let words = io::Error::from_raw_os_error(self.errno).to_string();
-        let words = words.split(" (os error").next().unwrap_or_default();
+        let words = match (operation, self.errno) {
+            // `nft_add_set_elem` (net/netfilter/nf_tables_api.c) has this number for it, whose own
+            // words speak of files.
+            (Operation::AddElements(..), libc::ENFILE) => "the set is full",
+            _ => words.split(" (os error").next().unwrap_or_default(),
+        };
         match &self.text {
             Some(text) => format!("{words}: {text}"),
             None => words.to_owned(),
@@ -81,9 +86,9 @@ pub(crate) fn explain(
     };
     CommitError::Refused {
         phase,
-        operation: describe(&culprit.operation),
+        operation: culprit.operation.to_string(),
         errno: first.errno,
-        reason: format!("{}{others}", first.reason()),
+        reason: format!("{}{others}", first.reason(&culprit.operation)),
         culprit: Box::new(culprit),
     }
 }
@@ -117,6 +122,10 @@ fn element_at(encoded: &Encoded, source: Source, offset: usize) -> Option<usize>
     let attributes = Reader(message.get(HEADER_BYTES + FAMILY_BYTES..)?);
     let list = attributes.find(NFTA_SET_ELEM_LIST_ELEMENTS)?;
     let mut at = message.len() - list.len();
+    if offset < at {
+        // About the set, not about any of its elements.
+        return None;
+    }
     let mut starts: usize = 0;
     for (_, element) in Reader(list) {
         if at > offset {
@@ -127,24 +136,4 @@ fn element_at(encoded: &Encoded, source: Source, offset: usize) -> Option<usize>
         at += (element.len() + 4).next_multiple_of(4);
     }
     Some(source.first_element + starts.saturating_sub(1))
-}
-
-/// An operation in words, to follow "refused to".
-pub(crate) fn describe(operation: &Operation) -> String {
-    match operation {
-        Operation::AddTable => "add the table".to_owned(),
-        Operation::DeleteTable => "delete the table".to_owned(),
-        Operation::AddCounter(name, _) => format!("add counter \"{name}\""),
-        Operation::DeleteCounter(name) => format!("delete counter \"{name}\""),
-        Operation::AddLimit(name, _) => format!("add limit \"{name}\""),
-        Operation::DeleteLimit(name) => format!("delete limit \"{name}\""),
-        Operation::AddSet(name, _) => format!("add set \"{name}\""),
-        Operation::DeleteSet(name) => format!("delete set \"{name}\""),
-        Operation::AddElements(name, _) => format!("add elements to set \"{name}\""),
-        Operation::DeleteElements(name, _) => format!("delete elements from set \"{name}\""),
-        Operation::AddChain(name, _) => format!("add chain \"{name}\""),
-        Operation::FlushChain(name) => format!("flush chain \"{name}\""),
-        Operation::DeleteChain(name) => format!("delete chain \"{name}\""),
-        Operation::AddRule(chain, _) => format!("add a rule to chain \"{chain}\""),
-    }
 }
