@@ -46,6 +46,8 @@ mod demo;
 
 // What others change is put back.
 mod repair;
+// What the kernel refuses, provoked and printed with policy and rule; named namespaces.
+mod refusals;
 // Documents to the kernel and back: plan, apply, cleanup.
 mod apply;
 // What a packet costs, counted: the same at any number of rules and endpoints.

@@ -33,6 +33,35 @@ fn beside(others: FlockOperation, test: &str, body: impl FnOnce() + Send) {
     });
 }
 
+/// Runs a test in a process of its own in new namespaces, of which `kinds` are `unshare`'s letters.
+/// With `m` among them `/run` is empty there and nobody else's. Without root a user namespace is added.
+pub(crate) fn again_in_namespaces(kinds: &str, test: &str, body: impl FnOnce()) {
+    const INSIDE: &str = "MARGAY_TEST_INSIDE";
+    if std::env::var_os(INSIDE).is_some_and(|inside| inside == test) {
+        return body();
+    }
+    let kinds = match rustix::process::geteuid().is_root() || kinds.contains('U') {
+        true => kinds.to_owned(),
+        false => format!("-Ur{}", kinds.trim_start_matches('-')),
+    };
+    if let Err(error) = run("unshare", &[&kinds, "true"], "") {
+        return skip(test, &format!("unshare {kinds}: {}", error.trim()));
+    }
+    let script = match kinds.contains('m') {
+        true => "mount -t tmpfs margay-test /run && exec \"$0\" \"$@\"",
+        false => "exec \"$0\" \"$@\"",
+    };
+    let _lock = locked(FlockOperation::LockShared);
+    let status = Command::new("unshare")
+        .args([&kinds, "sh", "-c", script])
+        .arg(std::env::current_exe().unwrap())
+        .args([test, "--exact", "--nocapture"])
+        .env(INSIDE, test)
+        .status()
+        .unwrap();
+    assert!(status.success(), "{test} failed in namespaces {kinds}");
+}
+
 /// Runs a part of a kernel test in one more thread and namespace.
 pub(crate) fn in_another_netns<T: Send>(body: impl FnOnce() -> T + Send) -> T {
     isolated(|entered| {
