@@ -13,10 +13,13 @@ use margay::cli::refusal::told;
 use margay::codec;
 use margay::compile::compile;
 use margay::compile::skeleton::{Skeleton, table_key};
+use margay::compile::words::blamed;
 use margay::model::State;
 use margay::ruleset::Table;
 use margay::ruleset::diff::{diff, normalised};
+use margay::ruleset::transaction::Operation;
 
+use crate::golden;
 use crate::support::netns::{in_netns, nft};
 
 /// Lines 6 and 7 make a set of three fields, 8 and 9 one of prefixes, 10 and 11 one of a peer's ports.
@@ -345,4 +348,37 @@ fn an_overlap_that_the_kernel_takes_is_put_right_by_the_next_apply() {
             assert!(normalised(&held) == normalised(&after), "{element} is left");
         }
     });
+}
+
+/// Without a kernel: whatever element of a policy may be refused, rules are named, and of its family.
+#[test]
+fn every_element_of_every_golden_policy_is_traced_to_rules() {
+    let mut traced = 0;
+    for case in golden::cases() {
+        let (state, ruleset) = (golden::state(&case), golden::compiled(&case));
+        let sets = &ruleset.tables[&table_key()].sets;
+        for (name, set) in sets {
+            if !name.logical().starts_with("policy/") {
+                continue;
+            }
+            let family = if name.logical().ends_with('4') {
+                "\n  allow IPv4"
+            } else {
+                "\n  allow IPv6"
+            };
+            let operation = Operation::AddElements(name.clone(), set.elements.clone());
+            for element in 0..set.elements.len() {
+                let about = blamed(&operation, Some(element), &state, "node1").unwrap();
+                let rules = about.lines().count() - 1;
+                let is_of_family = about.matches(family).count() == rules;
+                assert!(
+                    rules > 0 && is_of_family,
+                    "{}: {name}: {about}",
+                    case.display()
+                );
+                traced += 1;
+            }
+        }
+    }
+    assert!(traced >= 25, "only {traced} elements were traced");
 }
