@@ -45,6 +45,59 @@ fn sources_are_tidy() {
 }
 
 #[test]
+fn rules_are_about_what_exists() {
+    let exists = |path: &str| {
+        let path = root().join(path);
+        path.exists() || path.with_extension("rs").exists()
+    };
+    let missing = rules::paths().filter(|path| !exists(path));
+    assert_none(
+        missing
+            .map(|path| format!("tests/it/tidy/rules.rs: there is no {path}"))
+            .collect(),
+    );
+}
+
+#[test]
+fn every_dependency_is_used() {
+    let sources: Vec<_> = ["src", "tests", "benches"]
+        .iter()
+        .flat_map(|f| Source::below(root(), f))
+        .collect();
+    let listed = dependencies(&read("Cargo.toml"));
+    assert!(listed.len() > 5, "the dependencies were not found");
+    let is_used = |name: &str| {
+        sources
+            .iter()
+            .any(|source| source.words().any(|word| word.text == name))
+    };
+    let unused = listed.iter().filter(|name| !is_used(name));
+    let unlisted = rules::crates_behind_doors().filter(|name| !listed.iter().any(|l| l == name));
+    let complaints = unused.map(|name| format!("Cargo.toml: nothing uses {name}"));
+    assert_none(
+        complaints
+            .chain(unlisted.map(|name| format!("Cargo.toml: {name} has a door and is not there")))
+            .collect(),
+    );
+}
+
+/// The crates that a manifest depends on, as code calls them.
+fn dependencies(manifest: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut inside = false;
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            inside = line.ends_with("dependencies]");
+        } else if let Some((name, _)) = line.split_once(" = ")
+            && inside
+        {
+            found.push(name.replace('-', "_"));
+        }
+    }
+    found
+}
+
+#[test]
 fn every_folder_of_sources_says_what_it_is() {
     let sources = Source::below(root(), "src");
     let has = |path: &str| sources.iter().any(|s| s.path == path);
