@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::names;
+use super::skeleton;
 use crate::model::{Direction, Endpoint, GroupName, State};
 use crate::net::{InterfaceName, MacAddress, octets};
 use crate::ruleset::key::{KeyBuilder, interface_bytes};
@@ -36,8 +37,13 @@ pub fn groups<'s>(state: &State, endpoint: &'s Endpoint) -> BTreeSet<&'s GroupNa
 pub(super) fn add(table: &mut Table, endpoint: &Endpoint, groups: &BTreeSet<&GroupName>) {
     let interface = interface_bytes(endpoint.interface.as_str());
     let key = Key::value(&interface);
-    insert(table, "endpoints", key.clone());
-    insert_verdict(table, "source", key.clone(), source_check(endpoint.mac));
+    insert(table, skeleton::ENDPOINTS, key.clone());
+    insert_verdict(
+        table,
+        skeleton::SOURCE,
+        key.clone(),
+        source_check(endpoint.mac),
+    );
     for &address in &endpoint.addresses {
         add_source(table, &interface, address, endpoint.mac);
     }
@@ -46,14 +52,14 @@ pub(super) fn add(table: &mut Table, endpoint: &Endpoint, groups: &BTreeSet<&Gro
             .exact(&interface)
             .exact(&mac.0)
             .build();
-        insert(table, "source-macs", key);
+        insert(table, skeleton::SOURCE_MACS, key);
     }
     if let Some(policy) = target(table, groups, Direction::Egress) {
-        insert_verdict(table, "from", key.clone(), Verdict::Jump(policy));
+        insert_verdict(table, skeleton::FROM, key.clone(), Verdict::Jump(policy));
     }
     // Without one, what another endpoint may send would pass: its interface need not have a prefix.
     let policy = target(table, groups, Direction::Ingress).map_or(Verdict::Drop, Verdict::Goto);
-    insert_verdict(table, "to", key, policy);
+    insert_verdict(table, skeleton::TO, key, policy);
 }
 
 /// The chain that holds an endpoint's policy: that of its only group, or a bundle of several.
@@ -86,9 +92,9 @@ fn bundle(groups: &BTreeSet<&GroupName>, direction: Direction) -> Chain {
 
 fn source_check(mac: Option<MacAddress>) -> Verdict {
     Verdict::Goto(names::fixed(if mac.is_some() {
-        "source-mac"
+        skeleton::SOURCE_MAC
     } else {
-        "source-ip"
+        skeleton::SOURCE_IP
     }))
 }
 
@@ -98,10 +104,14 @@ fn add_source(table: &mut Table, interface: &[u8], address: IpAddr, mac: Option<
         .exact(interface)
         .exact(&octets(address));
     match (mac, address) {
-        (None, IpAddr::V4(_)) => insert(table, "source-ip4", key.build()),
-        (None, IpAddr::V6(_)) => insert(table, "source-ip6", key.build()),
-        (Some(mac), IpAddr::V4(_)) => insert(table, "source-mac4", key.exact(&mac.0).build()),
-        (Some(mac), IpAddr::V6(_)) => insert(table, "source-mac6", key.exact(&mac.0).build()),
+        (None, IpAddr::V4(_)) => insert(table, skeleton::SOURCE_IP4, key.build()),
+        (None, IpAddr::V6(_)) => insert(table, skeleton::SOURCE_IP6, key.build()),
+        (Some(mac), IpAddr::V4(_)) => {
+            insert(table, skeleton::SOURCE_MAC4, key.exact(&mac.0).build())
+        }
+        (Some(mac), IpAddr::V6(_)) => {
+            insert(table, skeleton::SOURCE_MAC6, key.exact(&mac.0).build())
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! | members of a group | set `group/web/v4` |
 //! | policy of a group | chain `policy/web/in`, its IPv6 half `policy/web/in/v6` |
 //! | lookup tables of a policy | sets `policy/web/in/port4`, `policy/web/in/group/db/port4` |
-//! | ordered list of policies | chain `bundle/0123456789abcdef/in` |
+//! | ordered list of policies | chain `bundle/0123456789abcdef0123456789abcdef/in` |
 
 use crate::model::{Direction, GroupName};
 use crate::net::Family;
@@ -16,6 +16,8 @@ use crate::ruleset::Name;
 const READABLE_BYTES_MAX: usize = 64;
 /// What is left of a longer name.
 const CUT_BYTES: usize = 40;
+/// Digits of a hash, 128 bits: whoever chooses group names must not find two with one hash.
+const HASH_DIGITS: usize = 32;
 
 /// An object of the skeleton, by the name that the templates give it.
 pub fn fixed(name: &'static str) -> Name {
@@ -79,7 +81,7 @@ fn segment(group: &GroupName) -> String {
 }
 
 fn hash(text: &str) -> String {
-    blake3::hash(text.as_bytes()).to_hex()[..16].to_owned()
+    blake3::hash(text.as_bytes()).to_hex()[..HASH_DIGITS].to_owned()
 }
 
 fn family_word(family: Family) -> &'static str {

@@ -2,6 +2,7 @@
 
 use super::names;
 use super::service::{Shape, icmp};
+use super::skeleton;
 use crate::model::Direction;
 use crate::net::{Family, Protocol};
 use crate::ruleset::{
@@ -40,8 +41,8 @@ impl Side {
     /// The chain that an allowed packet goes on in.
     pub(super) fn next(self) -> Name {
         match self {
-            Self::Source => names::fixed("allowed"),
-            Self::Destination => names::fixed("destination"),
+            Self::Source => names::fixed(skeleton::ALLOWED),
+            Self::Destination => names::fixed(skeleton::DESTINATION),
         }
     }
 }

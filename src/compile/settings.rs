@@ -3,6 +3,7 @@
 use super::endpoints::{fill, insert};
 use super::names;
 use super::rules;
+use super::skeleton;
 use crate::model::{HostAction, InterfacePrefix, Settings};
 use crate::net::{Family, octets};
 use crate::ruleset::key::{KeyBuilder, interface_bytes};
@@ -11,12 +12,12 @@ use crate::ruleset::{Key, Rule, Statement, Table, Verdict};
 /// Fills the slots that settings decide.
 pub(super) fn add(table: &mut Table, settings: &Settings) {
     for prefix in outermost(&settings.interface_prefixes) {
-        insert(table, "workloads", wildcard(prefix));
+        insert(table, skeleton::WORKLOADS, wildcard(prefix));
     }
     if let Some(metadata) = settings.metadata {
         let slot = match Family::of(metadata.address) {
-            Family::V4 => "metadata4",
-            Family::V6 => "metadata6",
+            Family::V4 => skeleton::METADATA4,
+            Family::V6 => skeleton::METADATA6,
         };
         let address = KeyBuilder::default().exact(&octets(metadata.address));
         insert(
@@ -25,7 +26,11 @@ pub(super) fn add(table: &mut Table, settings: &Settings) {
             address.exact(&metadata.port.to_be_bytes()).build(),
         );
     }
-    fill(table, "host-action", host_action(settings.endpoint_to_host));
+    fill(
+        table,
+        skeleton::HOST_ACTION,
+        host_action(settings.endpoint_to_host),
+    );
 }
 
 /// `goto allowed`, `accept` without our mark, or `drop`.
@@ -33,7 +38,7 @@ fn host_action(action: HostAction) -> Rule {
     Rule::new(vec![match action {
         HostAction::Drop => Statement::Verdict(Verdict::Drop),
         HostAction::Return => Statement::Verdict(Verdict::Accept),
-        HostAction::Accept => rules::goto(names::fixed("allowed")),
+        HostAction::Accept => rules::goto(names::fixed(skeleton::ALLOWED)),
     }])
 }
 
