@@ -32,34 +32,90 @@ impl Cleanup {
         // A table that was tampered with is removed like any other: whatever is in it is ours.
         let found = match backend.observe(&key) {
             Ok(None) => None,
-            Ok(Some(table)) => Some(summary(&table)),
-            Err(ObserveError::Foreign { what, .. }) => {
-                Some(format!("with something foreign: {what}"))
-            }
+            Ok(Some(table)) => Some(Found::of(&table)),
+            Err(ObserveError::Foreign { what, .. }) => Some(Found::Foreign(what.to_string())),
             Err(error) => return Err(error.into()),
         };
         let removes = found.is_some() && !self.dry_run;
+        match self.output.form {
+            Form::Text => screen.result(&listing(found.as_ref(), removes))?,
+            Form::Json => {}
+        }
         if removes {
             backend.commit(&removal())?;
         }
-        screen.result(&match self.output.form {
-            Form::Text => match &found {
-                None => "nothing to remove\n".to_owned(),
-                Some(found) if removes => format!("removed table {key}: {found}\n"),
-                Some(found) => format!("would remove table {key}: {found}\n"),
-            },
-            Form::Json => format!(
-                "{:#}\n",
-                json!({
-                    "schema": "margay.cleanup/1",
-                    "table": found.is_some().then(|| key.to_string()),
-                    "content": found,
-                    "removed": removes,
-                })
-            ),
-        })?;
+        match self.output.form {
+            Form::Text if removes => screen.result(&format!("removed table {key}\n"))?,
+            Form::Text => {}
+            // One document, which can say what became of it only afterwards.
+            Form::Json => screen.result(&document(found.as_ref(), removes))?,
+        }
         Ok(Exit::Done)
     }
+}
+
+/// What stands in the table that is to be removed.
+enum Found {
+    /// A table that we can read.
+    Whole {
+        base_chains: Vec<String>,
+        counts: String,
+    },
+    /// What it holds that we cannot read.
+    Foreign(String),
+}
+
+impl Found {
+    fn of(table: &Table) -> Self {
+        let chains = table.chains.iter();
+        let base_chains = chains.filter(|(_, chain)| chain.hook.is_some());
+        Self::Whole {
+            base_chains: base_chains.map(|(name, _)| name.to_string()).collect(),
+            counts: counts(table),
+        }
+    }
+
+    fn base_chains(&self) -> &[String] {
+        match self {
+            Self::Whole { base_chains, .. } => base_chains,
+            Self::Foreign(_) => &[],
+        }
+    }
+
+    fn content(&self) -> String {
+        match self {
+            Self::Whole { counts, .. } => counts.clone(),
+            Self::Foreign(what) => format!("with something foreign: {what}"),
+        }
+    }
+}
+
+/// Printed before anything is removed, so that it is known also if the removal fails.
+fn listing(found: Option<&Found>, removes: bool) -> String {
+    let Some(found) = found else {
+        return "nothing to remove\n".to_owned();
+    };
+    let verb = if removes { "removing" } else { "would remove" };
+    let mut text = format!(
+        "{verb} table {}: {}\n",
+        skeleton::table_key(),
+        found.content()
+    );
+    for chain in found.base_chains() {
+        text.push_str(&format!("  base chain {chain}\n"));
+    }
+    text
+}
+
+fn document(found: Option<&Found>, removes: bool) -> String {
+    let document = json!({
+        "schema": "margay.cleanup/1",
+        "table": found.map(|_| skeleton::table_key().to_string()),
+        "content": found.map(Found::content),
+        "base_chains": found.map(Found::base_chains),
+        "removed": removes,
+    });
+    format!("{document:#}\n")
 }
 
 fn removal() -> Commit {
@@ -73,7 +129,7 @@ fn removal() -> Commit {
     }
 }
 
-fn summary(table: &Table) -> String {
+fn counts(table: &Table) -> String {
     let rules: usize = table.chains.values().map(|chain| chain.rules.len()).sum();
     let elements: usize = table.sets.values().map(|set| set.elements.len()).sum();
     let (chains, sets) = (table.chains.len(), table.sets.len());

@@ -180,7 +180,13 @@ fn cleanup_removes_our_table_and_no_other() {
         World::new(WORLD).run("apply", &[], 0);
         let (dry, _) = exits(margay(&["cleanup", "--dry-run"]), 0);
         assert!(dry.starts_with("would remove table inet margay: "), "{dry}");
+        assert!(dry.contains("\n  base chain forward\n"), "{dry}");
         assert!(listed().contains("margay"));
+        let (text, _) = exits(margay(&["cleanup"]), 0);
+        let told = dry.replace("would remove", "removing") + "removed table inet margay\n";
+        assert_eq!(text, told);
+        assert_eq!(listed(), foreign);
+        World::new(WORLD).run("apply", &[], 0);
         let (json, _) = exits(margay(&["cleanup", "-o", "json"]), 0);
         let told: Value = serde_json::from_str(&json).unwrap();
         assert_eq!(
