@@ -1,7 +1,7 @@
 //! One table brought to what it should be: look, compare, commit, and again if somebody came between.
 
 use super::{Backend, CommitError, ObserveError};
-use crate::ruleset::diff::diff;
+use crate::ruleset::diff::{diff, rebuilt};
 use crate::ruleset::transaction::Commit;
 use crate::ruleset::{Table, TableKey};
 
@@ -19,6 +19,28 @@ pub enum ReconcileError {
     Commit(#[from] CommitError),
 }
 
+/// What is in force, where it can be understood, and the commit that makes of it what is desired.
+///
+/// A table of ours that holds what we never write is replaced whole, in one transaction: whatever it
+/// is that somebody put there, it may let packets pass, and nothing of ours can be trusted around it.
+///
+/// # Errors
+/// The kernel cannot be read.
+pub fn planned(
+    backend: &mut dyn Backend,
+    key: &TableKey,
+    desired: &Table,
+) -> Result<(Option<Table>, Commit), ObserveError> {
+    match backend.observe(key) {
+        Ok(applied) => {
+            let commit = diff(applied.as_ref(), desired, key);
+            Ok((applied, commit))
+        }
+        Err(ObserveError::Foreign { .. }) => Ok((None, rebuilt(desired, key))),
+        Err(error) => Err(error),
+    }
+}
+
 /// Makes the table what is desired, and gives what had to be committed.
 ///
 /// # Errors
@@ -31,8 +53,7 @@ pub fn reconcile(
     let mut attempts = 0;
     loop {
         attempts += 1;
-        let applied = backend.observe(key)?;
-        let commit = diff(applied.as_ref(), desired, key);
+        let (_, commit) = planned(backend, key, desired)?;
         match backend.commit(&commit) {
             Ok(()) => return Ok(commit),
             Err(CommitError::Contended) if attempts < ATTEMPTS_MAX => {}

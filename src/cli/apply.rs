@@ -78,7 +78,7 @@ impl Apply {
         let blame = |error: ReconcileError| {
             Failure::Refused(refusal::told(&error, state, &self.policy.host))
         };
-        if backend.observe(&key)?.is_none() {
+        if matches!(backend.observe(&key), Ok(None)) {
             let nothing = State {
                 settings: state.settings.clone(),
                 ..State::default()

@@ -10,11 +10,10 @@ use super::kernel::Kernel;
 use super::options::{Form, Output};
 use super::policy::Policy;
 use super::screen::Screen;
-use crate::backend::Backend;
 use crate::backend::nft::Ownership;
+use crate::backend::reconcile::planned;
 use crate::compile::words::{Change, Concern, words};
 use crate::ruleset::Table;
-use crate::ruleset::diff::diff;
 use crate::ruleset::render::script;
 
 /// Show what apply would change: in words of policies and endpoints, then of nft. Exit 2 for changes
@@ -32,8 +31,8 @@ impl Plan {
     pub(super) fn run(&self, screen: &Screen) -> Result<Exit, Failure> {
         let state = self.policy.state(screen)?;
         let (key, desired) = self.policy.table(&state)?;
-        let applied = self.kernel.open(Ownership::None)?.observe(&key)?;
-        let commit = diff(applied.as_ref(), &desired, &key);
+        let mut kernel = self.kernel.open(Ownership::None)?;
+        let (applied, commit) = planned(&mut kernel, &key, &desired)?;
         let tables: Vec<&Table> = applied.iter().chain([&desired]).collect();
         let script = script(&commit, &tables);
         let changes = words(&commit, &state, &self.policy.host);

@@ -265,6 +265,10 @@ fn single(
     let block = blocks
         .iter()
         .find(|block| box_keys(shape, block).contains(key))?;
+    if shape == Shape::Icmp && block.prefix.prefix_len() == 0 {
+        // nft 1.0.6 lists `meta nfproto ipv4 meta l4proto icmp` without the family.
+        return None;
+    }
     let service = rules::service(family, shape, block.first, block.last)?;
     let (first, last) = block.prefix.bounds();
     let prefix = match block.prefix.prefix_len() {

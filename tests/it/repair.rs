@@ -2,8 +2,9 @@
 
 use std::net::UdpSocket;
 
-use margay::backend::Backend;
 use margay::backend::nft::{NftBackend, Ownership};
+use margay::backend::reconcile::reconcile;
+use margay::backend::{Backend, CommitError};
 use margay::compile::skeleton::table_key;
 use margay::ruleset::diff::{diff, normalised};
 use margay::ruleset::parse::parse;
@@ -172,6 +173,98 @@ fn every_golden_table_is_put_back_after_it_was_deleted_or_damaged() {
                     assert!(steps > 0, "{}: {damage}", case.display());
                 }
             }
+        },
+    );
+}
+
+#[test]
+fn what_we_never_write_is_replaced_with_the_whole_table() {
+    in_netns(
+        "repair::what_we_never_write_is_replaced_with_the_whole_table",
+        || {
+            let case = golden::cases()
+                .into_iter()
+                .find(|case| case.ends_with("one-group"))
+                .unwrap();
+            let ruleset = golden::compiled(&case);
+            let desired = only_table(&ruleset);
+            let mut backend = NftBackend::new(Ownership::None).unwrap();
+            apply(&mut backend, desired);
+            let listing = nft(&["list", "ruleset"], "");
+            for damage in [
+                "add table inet margay { flags dormant; }",
+                "add quota inet margay q { over 1 mbytes }",
+                "insert rule inet margay forward numgen inc mod 2 0 accept",
+                "add element inet margay to { * : accept }",
+                "add chain inet margay r { type route hook output priority 0; }",
+                "add chain inet margay forward { policy drop; }",
+                "replace rule inet margay allowed handle 0 drop",
+                "add chain inet margay more { type filter hook forward priority -10; accept; }",
+            ] {
+                let script = match damage.contains("handle 0") {
+                    true => damage.replace("handle 0", &format!("handle {}", handle_of_accept())),
+                    false => damage.to_owned(),
+                };
+                nft(&["-f", "-"], &script);
+                let commit = reconcile(&mut backend, &table_key(), desired).unwrap();
+                assert!(!commit.is_empty(), "{damage}: nothing was put back");
+                assert_eq!(
+                    words(&nft(&["list", "ruleset"], "")),
+                    words(&listing),
+                    "{damage}"
+                );
+            }
+        },
+    );
+}
+
+/// The handle of `accept` in the chain `allowed`.
+fn handle_of_accept() -> String {
+    let listing = nft(&["-a", "list", "chain", "inet", "margay", "allowed"], "");
+    let line = listing
+        .lines()
+        .find(|line| line.trim().starts_with("accept #"))
+        .unwrap();
+    line.rsplit(' ').next().unwrap().to_owned()
+}
+
+/// The words of a listing without their order, which is the order of creation.
+fn words(listing: &str) -> Vec<&str> {
+    let mut words: Vec<&str> = listing.split_whitespace().collect();
+    words.sort_unstable();
+    words
+}
+
+#[test]
+fn what_changed_since_it_was_looked_at_is_looked_at_again() {
+    in_netns(
+        "repair::what_changed_since_it_was_looked_at_is_looked_at_again",
+        || {
+            let case = golden::cases()
+                .into_iter()
+                .find(|case| case.ends_with("one-group"))
+                .unwrap();
+            let ruleset = golden::compiled(&case);
+            let desired = only_table(&ruleset);
+            let mut backend = NftBackend::new(Ownership::None).unwrap();
+            let held = backend.observe(&table_key()).unwrap();
+            let commit = diff(held.as_ref(), desired, &table_key());
+            nft(&["-f", "-"], "add table inet another");
+            let outcome = backend.commit(&commit);
+            assert!(
+                matches!(outcome, Err(CommitError::Contended)),
+                "{outcome:?}"
+            );
+            assert_eq!(nft(&["list", "tables"], ""), "table inet another\n");
+            reconcile(&mut backend, &table_key(), desired).unwrap();
+            assert!(
+                diff(
+                    backend.observe(&table_key()).unwrap().as_ref(),
+                    desired,
+                    &table_key()
+                )
+                .is_empty()
+            );
         },
     );
 }

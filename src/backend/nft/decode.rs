@@ -7,10 +7,10 @@ use super::attribute::Reader;
 use super::declaration as set_attribute;
 use super::dump::Dump;
 use super::encode::{
-    NFTA_CHAIN_HOOK, NFTA_CHAIN_NAME, NFTA_CHAIN_POLICY, NFTA_CHAIN_TYPE, NFTA_CHAIN_USERDATA,
-    NFTA_HOOK_HOOKNUM, NFTA_HOOK_PRIORITY, NFTA_OBJ_DATA, NFTA_OBJ_NAME, NFTA_OBJ_TYPE,
-    NFTA_OBJ_USERDATA, NFTA_RULE_CHAIN, NFTA_RULE_EXPRESSIONS, NFTA_RULE_USERDATA,
-    NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_SET_ELEM_LIST_SET, NFTA_TABLE, hook_number,
+    NFT_TABLE_F_DORMANT, NFTA_CHAIN_HOOK, NFTA_CHAIN_NAME, NFTA_CHAIN_POLICY, NFTA_CHAIN_TYPE,
+    NFTA_CHAIN_USERDATA, NFTA_HOOK_HOOKNUM, NFTA_HOOK_PRIORITY, NFTA_OBJ_DATA, NFTA_OBJ_NAME,
+    NFTA_OBJ_TYPE, NFTA_OBJ_USERDATA, NFTA_RULE_CHAIN, NFTA_RULE_EXPRESSIONS, NFTA_RULE_USERDATA,
+    NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_SET_ELEM_LIST_SET, NFTA_TABLE, NFTA_TABLE_FLAGS, hook_number,
 };
 use super::engine::NftBackend;
 use super::lower::Content;
@@ -53,6 +53,7 @@ impl NftBackend {
             if torn || self.current_generation()? != before {
                 continue;
             }
+            self.seen = Some(before);
             return match outcome {
                 Ok(read) => Ok(read),
                 Err(Stop::Error(error)) => Err(error),
@@ -64,8 +65,13 @@ impl NftBackend {
 
     fn read_table(&mut self, table: &TableKey) -> Result<Option<Table>, Stop> {
         let tables = self.objects(MessageType::GetTable, table, None)?;
-        if tables.is_empty() {
+        let Some(held) = tables.first() else {
             return Ok(None);
+        };
+        let flags = Reader(held).number(NFTA_TABLE_FLAGS).unwrap_or(0);
+        if flags & NFT_TABLE_F_DORMANT != 0 {
+            let what = "the flag dormant: no packet passes its chains";
+            return Err(Stop::Error(foreign(table, what)));
         }
         let mut read = Table::default();
         self.read_objects(table, &mut read)?;

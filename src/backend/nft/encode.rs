@@ -21,6 +21,8 @@ const ELEMENT_BYTES_MAX: usize = 1_000;
 /// `NFTA_*_TABLE`, `NFTA_TABLE_NAME` and `NFTA_TABLE_FLAGS` (linux/netfilter/nf_tables.h).
 pub(crate) const NFTA_TABLE: u16 = 1;
 pub(crate) const NFTA_TABLE_FLAGS: u16 = 2;
+/// `NFT_TABLE_F_DORMANT`: the table is there and its base chains hang nowhere.
+pub(crate) const NFT_TABLE_F_DORMANT: u32 = 0x1;
 /// `NFT_TABLE_F_PERSIST`.
 pub(crate) const NFT_TABLE_F_PERSIST: u32 = 0x4;
 

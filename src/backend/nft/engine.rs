@@ -17,6 +17,11 @@ use crate::backend::{Backend, CommitError, ObserveError};
 use crate::ruleset::transaction::{Commit, Operation, Step, Wait};
 use crate::ruleset::{Table, TableKey};
 
+/// The kernel counts commits and leaves 0 out (`nf_tables_commit`, net/netfilter/nf_tables_api.c).
+fn next_generation(generation: u32) -> u32 {
+    generation.wrapping_add(1).max(1)
+}
+
 /// How long a packet can be in flight, where the kernel has no barrier to wait for.
 const GRACE: Duration = Duration::from_millis(100);
 
@@ -28,6 +33,8 @@ pub struct NftBackend {
     /// What is known of the sets of each table.
     catalogs: BTreeMap<TableKey, Catalog>,
     pub(super) sequence: u32,
+    /// The generation that was looked at last, and what our own commits made of it.
+    pub(super) seen: Option<u32>,
 }
 
 impl NftBackend {
@@ -41,6 +48,7 @@ impl NftBackend {
             ownership,
             catalogs: BTreeMap::new(),
             sequence: 0,
+            seen: None,
         })
     }
 
@@ -115,8 +123,13 @@ impl NftBackend {
         table: &TableKey,
         step: &Step,
     ) -> Result<(), CommitError> {
-        let encoded = self.encode_as(ownership, table, &step.operations)?;
-        let before = self.current_generation()?;
+        let mut encoded = self.encode_as(ownership, table, &step.operations)?;
+        // What was looked at and is no longer so is never overwritten: the kernel answers ERESTART.
+        message::expect_generation(&mut encoded.bytes, self.seen.unwrap_or(0));
+        let before = match self.seen {
+            Some(seen) => seen,
+            None => self.current_generation()?,
+        };
         let answers = self.exchange(&encoded.bytes)?;
         let (done, errors): (Vec<_>, Vec<_>) =
             answers.into_iter().partition(|answer| answer.errno == 0);
@@ -132,14 +145,14 @@ impl NftBackend {
             .iter()
             .any(|answer| answer.sequence == encoded.last_sequence);
         if acknowledged {
+            self.seen = self.seen.map(next_generation);
             return Ok(());
         }
-        // The answer was lost: whether the commit happened shows in the generation.
-        match self.current_generation()?.wrapping_sub(before) {
-            0 => Err(io::Error::from_raw_os_error(libc::ENOBUFS).into()),
-            1 => Ok(()),
-            _ => Err(CommitError::Contended),
+        // The answer was lost. Where nothing moved the commit did not happen; else look again.
+        if self.current_generation()? == before {
+            return Err(io::Error::from_raw_os_error(libc::ENOBUFS).into());
         }
+        Err(CommitError::Contended)
     }
 
     /// Sends a batch and collects what the kernel says to it.

@@ -18,6 +18,11 @@ const NFNL_SUBSYS_NFTABLES: u16 = 10;
 /// Flags of a message (linux/netlink.h).
 pub(crate) const NLM_F_REQUEST: u16 = 1;
 pub(crate) const NLM_F_ACK: u16 = 4;
+/// `NFNL_BATCH_GENID` (linux/netfilter/nfnetlink.h): the generation that the batch is meant for.
+const NFNL_BATCH_GENID: u16 = 1;
+/// Where its value stands: behind the header of the message, of the family and of the attribute.
+const GENERATION_AT: usize = 16 + FAMILY_BYTES + 4;
+
 pub(crate) const NLM_F_DUMP_INTR: u16 = 0x10;
 pub(crate) const NLM_F_DUMP: u16 = 0x300;
 pub(crate) const NLM_F_CREATE: u16 = 0x400;
@@ -90,6 +95,8 @@ impl Batch {
             start: 0,
         };
         batch.frame(NFNL_MSG_BATCH_BEGIN);
+        batch.writer.number(NFNL_BATCH_GENID, 0);
+        batch.close();
         batch
     }
 
@@ -151,6 +158,13 @@ impl Batch {
         bytes.extend_from_slice(&[0, 0]);
         bytes.extend_from_slice(&NFNL_SUBSYS_NFTABLES.to_be_bytes());
         self.close();
+    }
+}
+
+/// Makes a finished batch fail with `ERESTART` unless the ruleset is of this generation; 0 is any.
+pub(crate) fn expect_generation(batch: &mut [u8], generation: u32) {
+    if let Some(value) = batch.get_mut(GENERATION_AT..GENERATION_AT + 4) {
+        value.copy_from_slice(&generation.to_be_bytes());
     }
 }
 

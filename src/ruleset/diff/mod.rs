@@ -60,6 +60,15 @@ pub fn diff(applied: Option<&Table>, desired: &Table, key: &TableKey) -> Commit 
     }
 }
 
+/// The commit that replaces whatever a table holds. It is one transaction and not gapless: a packet
+/// may pass one hook by the old table and the next by the new one.
+pub fn rebuilt(desired: &Table, key: &TableKey) -> Commit {
+    Commit {
+        table: key.clone(),
+        steps: vec![rebuild(desired)],
+    }
+}
+
 /// Puts the table itself before all that goes into it.
 fn first(mut steps: Vec<Step>) -> Vec<Step> {
     match steps.first_mut() {
