@@ -97,7 +97,8 @@ fn every_command_works_on_a_named_namespace_and_bad_input_moves_nothing() {
         assert_eq!(named.listed(), listed);
         let (removed, _) = named.margay("cleanup", 0);
         assert!(
-            removed.starts_with("removed table inet margay"),
+            removed.starts_with("removing table inet margay: ")
+                && removed.ends_with("removed table inet margay\n"),
             "{removed}"
         );
         assert_eq!(named.listed(), "");
