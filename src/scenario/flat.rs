@@ -16,8 +16,10 @@ pub const POLICY: &str = "web";
 pub struct Flat {
     /// Rules of each direction of the policy whose peers are prefixes.
     pub rules: usize,
-    /// The family of the first ten of them; families change every ten. IPv6 packets have the longer path.
+    /// The family of the first ten of them. IPv6 packets have the longer path.
     pub first: Family,
+    /// The families of the rest.
+    pub families: Families,
     /// Groups that the policy names, each in one more rule of each family.
     pub groups_named: usize,
     /// Endpoints of this host.
@@ -26,11 +28,21 @@ pub struct Flat {
     pub bundles: usize,
 }
 
+/// Which families the rules of prefixes speak of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Families {
+    /// Both; they change every ten rules.
+    Both,
+    /// The first alone.
+    First,
+}
+
 impl Default for Flat {
     fn default() -> Self {
         Self {
             rules: 1_000,
             first: Family::V6,
+            families: Families::Both,
             groups_named: 20,
             endpoints: 10,
             bundles: 1,
@@ -85,11 +97,12 @@ fn policy(random: &mut Random, size: Flat) -> Option<SecurityGroup> {
     group(POLICY, rules)
 }
 
-/// Families change every ten rules, shapes with every second.
+/// Families change every ten rules where there are two, shapes with every second.
 fn prefix_rule(random: &mut Random, size: Flat, n: usize) -> GroupRule {
-    let second = match size.first {
-        Family::V4 => Family::V6,
-        Family::V6 => Family::V4,
+    let second = match (size.families, size.first) {
+        (Families::First, first) => first,
+        (Families::Both, Family::V4) => Family::V6,
+        (Families::Both, Family::V6) => Family::V4,
     };
     let family = [size.first, second][n / 10 % 2];
     GroupRule {

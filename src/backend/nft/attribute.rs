@@ -178,9 +178,9 @@ mod tests {
     #[test]
     fn a_length_never_wraps() {
         let mut writer = Writer::default();
-        writer.nest(1, |inside| inside.raw(2, &[0; 65_527]));
+        writer.nest(1, |inside| inside.raw(2, &[0; 65_524]));
         assert!(!writer.is_overflowed());
-        writer.nest(1, |inside| inside.raw(2, &[0; 65_528]));
+        writer.nest(1, |inside| inside.raw(2, &[0; 65_525]));
         assert!(writer.is_overflowed());
     }
 

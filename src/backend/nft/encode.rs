@@ -15,6 +15,8 @@ use crate::ruleset::{
 
 /// Where a message with elements ends and the next begins: below the limit of an attribute.
 const ELEMENT_BYTES: usize = 65_000;
+/// Headers of an element, its key and the key's value: what a plain one takes beside its bytes.
+const ELEMENT_HEADERS_BYTES: usize = 12;
 /// Most bytes that one element can take: two keys, a verdict's name, a comment.
 const ELEMENT_BYTES_MAX: usize = 1_000;
 
@@ -223,9 +225,11 @@ impl Encoder<'_> {
         fresh: bool,
     ) -> Result<(), CommitError> {
         let shape = self.shape(name);
-        for element in elements.values() {
-            checked("the comment of an element", element.comment.as_deref())?;
-        }
+        let key_bytes = elements.keys().next().map_or(0, |key| key.start.len());
+        self.batch
+            .writer
+            .bytes
+            .reserve(elements.len() * (ELEMENT_HEADERS_BYTES + key_bytes));
         let mut list = ElementList::new(MessageType::NewElement, name.as_str(), None);
         list.open(self, 0);
         // nft begins a new set of ranges by saying that nothing lies below the first.
@@ -236,7 +240,9 @@ impl Encoder<'_> {
                 element::write_end(&mut self.batch.writer, &zero);
             }
         }
+        // One walk: a million elements do not fit the cache, and each walk more costs as much again.
         for (index, (key, element)) in elements.iter().enumerate() {
+            checked("the comment of an element", element.comment.as_deref())?;
             list.make_room(self, index);
             element::write(&mut self.batch.writer, &shape, key, element);
         }
