@@ -93,6 +93,18 @@ impl Wiring {
         arrived(&self.devices[to.as_str()], transport)
     }
 
+    /// Whether a packet that was not there at once comes within a few milliseconds.
+    ///
+    /// While the other core sends something of the kernel's own by the same device, such as MLD, it
+    /// also sends what this core queues there. That packet is late, not lost.
+    pub(crate) fn arrives_late(&self, probe: &Probe, transport: &[u8]) -> bool {
+        let to = probe.to.as_ref().unwrap();
+        (0..50).any(|_| {
+            std::thread::sleep(std::time::Duration::from_micros(100));
+            arrived(&self.devices[to.as_str()], transport)
+        })
+    }
+
     /// Throws away what came out so far: answers of the host, and what the kernel sends by itself.
     pub(crate) fn drain(&self) {
         let mut buffer = [0; 2048];

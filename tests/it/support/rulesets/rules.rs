@@ -157,7 +157,23 @@ fn anonymous_keys(choices: &mut Choices, left: &[Expression]) -> Vec<Key> {
         .collect();
     keys.sort();
     keys.dedup();
+    if types.len() == 1 && keys.windows(2).any(|pair| touch(&pair[0], &pair[1])) {
+        // nft holds ranges that touch as one; values that do, without a range, stay apart.
+        keys = keys.iter().map(|key| Key::value(&key.start)).collect();
+    }
     keys
+}
+
+/// Whether no value lies between two ranges.
+fn touch(before: &Key, after: &Key) -> bool {
+    let mut next = before.last().to_vec();
+    for byte in next.iter_mut().rev() {
+        *byte = byte.wrapping_add(1);
+        if *byte != 0 {
+            break;
+        }
+    }
+    next[..] == after.start[..]
 }
 
 fn effect(choices: &mut Choices, scope: &Scope, context: Context) -> Statement {
