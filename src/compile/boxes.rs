@@ -3,7 +3,7 @@
 //! The kernel refuses overlapping elements of a concatenated interval set. Prefixes are nested or
 //! apart, so it is enough to take from a prefix's services what a shorter prefix around it already
 //! allows: boxes of nested prefixes then differ in their services, all others in their prefixes.
-//! One set holds the result, whatever the depth of the nesting.
+//! One set holds the result, whatever the depth of the nesting, unless there are too many pieces.
 
 use std::collections::BTreeMap;
 
@@ -18,46 +18,87 @@ pub(super) struct Block {
     pub(super) last: u32,
 }
 
-/// The union of the boxes as disjoint boxes, without what lies under a `wholly` allowed prefix.
-pub(super) fn disjoint(blocks: &[Block], wholly: &[Cidr]) -> Vec<Block> {
-    let mut own: BTreeMap<(Vec<u8>, u8), (Cidr, RangeSet)> = BTreeMap::new();
-    for block in blocks {
-        let (_, ranges) = own
-            .entry(order(block.prefix))
-            .or_insert((block.prefix, RangeSet::default()));
-        ranges.insert(block.first, block.last);
+/// Pieces that a box may fall into on average before layers are the smaller evil.
+const PIECES_MAX: usize = 4;
+
+/// The union of the boxes in layers, each of disjoint boxes, without what lies under a `wholly`
+/// allowed prefix.
+///
+/// There is one layer unless nested prefixes would fall into very many pieces. Then each depth of
+/// nesting is a layer: 33 at the most for IPv4, 129 for IPv6.
+pub(super) fn layers(blocks: &[Block], wholly: &[Cidr]) -> Vec<Vec<Block>> {
+    match disjoint(blocks, wholly, blocks.len().saturating_mul(PIECES_MAX)) {
+        Some(boxes) if boxes.is_empty() => vec![],
+        Some(boxes) => vec![boxes],
+        None => by_depth(&by_prefix(blocks, &[])),
     }
-    for &prefix in wholly {
-        let (_, ranges) = own
-            .entry(order(prefix))
-            .or_insert((prefix, RangeSet::default()));
-        ranges.insert(0, u32::MAX);
-    }
+}
+
+/// The union of the boxes as disjoint boxes, without what lies under a `wholly` allowed prefix;
+/// `None` where there would be more than `most`.
+pub(super) fn disjoint(blocks: &[Block], wholly: &[Cidr], most: usize) -> Option<Vec<Block>> {
     let mut allowed = Vec::new();
     let mut around: Vec<(Cidr, RangeSet)> = Vec::new();
-    for (prefix, ranges) in own.into_values() {
-        while around
-            .last()
-            .is_some_and(|(outer, _)| !outer.contains(prefix.network()))
-        {
-            around.pop();
-        }
-        let outer = around
-            .last()
-            .map(|(_, ranges)| ranges.clone())
-            .unwrap_or_default();
-        let fresh = ranges.minus(&outer);
+    for (prefix, ranges) in by_prefix(blocks, wholly) {
+        leave(&mut around, prefix);
+        let outer = around.last().map(|(_, outer)| outer.clone());
+        let outer = outer.unwrap_or_default();
         // A wholly allowed prefix casts its shadow on longer ones but is no box itself.
         if !ranges.contains(u32::MAX) {
-            allowed.extend(fresh.iter().map(|(first, last)| Block {
-                prefix,
-                first,
-                last,
-            }));
+            allowed.extend(boxes(prefix, &ranges.minus(&outer)));
+        }
+        if allowed.len() > most {
+            return None;
         }
         around.push((prefix, outer.union(&ranges)));
     }
-    allowed
+    Some(allowed)
+}
+
+/// The boxes by how many others' prefixes lie around theirs.
+fn by_depth(own: &[(Cidr, RangeSet)]) -> Vec<Vec<Block>> {
+    let mut layers: Vec<Vec<Block>> = Vec::new();
+    let mut around: Vec<(Cidr, RangeSet)> = Vec::new();
+    for (prefix, ranges) in own {
+        leave(&mut around, *prefix);
+        if layers.len() == around.len() {
+            layers.push(Vec::new());
+        }
+        layers[around.len()].extend(boxes(*prefix, ranges));
+        around.push((*prefix, RangeSet::default()));
+    }
+    layers
+}
+
+/// What each prefix allows, every prefix after those around it.
+fn by_prefix(blocks: &[Block], wholly: &[Cidr]) -> Vec<(Cidr, RangeSet)> {
+    let mut own: BTreeMap<(Vec<u8>, u8), (Cidr, RangeSet)> = BTreeMap::new();
+    let of_blocks = blocks.iter().map(|b| (b.prefix, b.first, b.last));
+    let of_wholly = wholly.iter().map(|&prefix| (prefix, 0, u32::MAX));
+    for (prefix, first, last) in of_blocks.chain(of_wholly) {
+        let known = own.entry(order(prefix));
+        let (_, ranges) = known.or_insert((prefix, RangeSet::default()));
+        ranges.insert(first, last);
+    }
+    own.into_values().collect()
+}
+
+/// Leaves the prefixes that do not lie around this one.
+fn leave(around: &mut Vec<(Cidr, RangeSet)>, prefix: Cidr) {
+    while around
+        .last()
+        .is_some_and(|(outer, _)| !outer.contains(prefix.network()))
+    {
+        around.pop();
+    }
+}
+
+fn boxes(prefix: Cidr, ranges: &RangeSet) -> impl Iterator<Item = Block> {
+    ranges.iter().map(move |(first, last)| Block {
+        prefix,
+        first,
+        last,
+    })
 }
 
 /// The union of prefixes as disjoint inclusive address ranges that do not touch.
@@ -118,12 +159,10 @@ mod tests {
     fn a_nested_prefix_keeps_only_what_is_new() {
         let boxes = [block("10.0.0.0/8", 80, 90), block("10.1.0.0/16", 85, 95)];
         let expected = vec![block("10.0.0.0/8", 80, 90), block("10.1.0.0/16", 91, 95)];
-        assert_eq!(disjoint(&boxes, &[]), expected);
-        assert_eq!(
-            disjoint(&boxes, &["10.1.0.0/16".parse().unwrap()]),
-            expected[..1]
-        );
-        assert_eq!(disjoint(&boxes, &["0.0.0.0/0".parse().unwrap()]), []);
+        assert_eq!(layers(&boxes, &[]), std::slice::from_ref(&expected));
+        let under = |prefix: &str| layers(&boxes, &[prefix.parse().unwrap()]);
+        assert_eq!(under("10.1.0.0/16"), [expected[..1].to_vec()]);
+        assert!(under("0.0.0.0/0").is_empty());
     }
 
     #[test]
@@ -138,6 +177,15 @@ mod tests {
         let merged = merged(&prefixes.map(|text| text.parse().unwrap()));
         assert_eq!(merged.len(), 3);
         assert_eq!(merged[0], (vec![10, 0, 0, 0], vec![10, 255, 255, 255]));
+    }
+
+    #[test]
+    fn prefixes_that_would_fall_to_pieces_are_layered() {
+        let ports = (0..100).map(|n| block("10.0.0.0/8", 2 * n, 2 * n));
+        let inner = (0..100).map(|n| block(&format!("10.{n}.0.0/16"), 0, 300));
+        let boxes: Vec<Block> = ports.chain(inner).collect();
+        let layers = layers(&boxes, &[]);
+        assert_eq!(layers.iter().map(Vec::len).collect::<Vec<_>>(), [100, 100]);
     }
 
     fn arbitrary_block() -> impl Strategy<Value = Block> {
@@ -156,17 +204,22 @@ mod tests {
         fn the_boxes_are_disjoint_and_their_union_is_kept(
             boxes in prop::collection::vec(arbitrary_block(), 0..30),
         ) {
-            let result = disjoint(&boxes, &[]);
-            for (index, a) in result.iter().enumerate() {
-                prop_assert!(result[index + 1..].iter().all(|b| !overlap(a, b)), "{result:?}");
+            let one = disjoint(&boxes, &[], usize::MAX).unwrap();
+            let several = by_depth(&by_prefix(&boxes, &[]));
+            for layer in several.iter().chain([&one]) {
+                for (index, a) in layer.iter().enumerate() {
+                    prop_assert!(layer[index + 1..].iter().all(|b| !overlap(a, b)), "{layer:?}");
+                }
             }
+            let several: Vec<Block> = several.into_iter().flatten().collect();
             for host in 0..64u8 {
                 let address = std::net::IpAddr::from([10, 0, 0, host]);
                 let allows = |set: &[Block], service| {
                     set.iter().any(|b| b.prefix.contains(address) && (b.first..=b.last).contains(&service))
                 };
                 for service in 0..60 {
-                    prop_assert_eq!(allows(&boxes, service), allows(&result, service));
+                    prop_assert_eq!(allows(&boxes, service), allows(&one, service));
+                    prop_assert_eq!(allows(&boxes, service), allows(&several, service));
                 }
             }
         }

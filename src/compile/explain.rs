@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::names;
+use super::policy;
 use crate::model::{Direction, Endpoint, GroupRule, Peer, SecurityGroup, Service, State};
 use crate::net::{Family, Protocol};
 use crate::ruleset::Verdict;
@@ -63,9 +63,7 @@ fn owners(state: &State) -> BTreeMap<String, (&SecurityGroup, Direction)> {
     let mut owners = BTreeMap::new();
     for group in state.groups.values() {
         for direction in Direction::ALL {
-            let chain = names::policy(&group.name, direction);
-            let v6 = names::policy_v6(&group.name, direction);
-            for name in [chain, v6] {
+            for name in policy::chains(&group.name, direction) {
                 owners.insert(name.as_str().to_owned(), (group, direction));
             }
         }

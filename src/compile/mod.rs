@@ -16,9 +16,13 @@ pub mod skeleton;
 pub mod words;
 
 mod boxes;
+mod lane;
+mod layout;
+mod objects;
 mod policy;
 mod ranges;
 mod rules;
+mod run;
 mod service;
 mod settings;
 
@@ -45,7 +49,7 @@ pub fn compile(state: &State, host: &str, skeleton: &Skeleton) -> Ruleset {
     }
     for group in in_use.iter().filter_map(|name| state.groups.get(*name)) {
         for direction in Direction::ALL {
-            policy::add(&mut table, group, direction);
+            policy::objects(group, direction).put_into(&mut table);
         }
     }
     add_members(&mut table, state, &in_use);

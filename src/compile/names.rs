@@ -3,10 +3,11 @@
 //! | object | name |
 //! |---|---|
 //! | members of a group | set `group/web/v4` |
-//! | policy of a group | chain `policy/web/in`, its IPv6 half `policy/web/in/v6` |
+//! | policy of a group | chain `policy/web/in`, its IPv6 half `policy/web/in/v6`, TCP in either `policy/web/in/tcp` |
 //! | lookup tables of a policy | sets `policy/web/in/port4`, `policy/web/in/group/db/port4` |
 //! | ordered list of policies | chain `bundle/0123456789abcdef0123456789abcdef/in` |
 
+use super::lane::Lane;
 use crate::model::{Direction, GroupName};
 use crate::net::Family;
 use crate::ruleset::Name;
@@ -43,9 +44,28 @@ pub fn policy_v6(group: &GroupName, direction: Direction) -> Name {
     made(&format!("{}/v6", policy(group, direction)))
 }
 
+/// The chain below a policy's that only packets of one protocol come to.
+pub(super) fn lane(chain: &Name, lane: Lane) -> Name {
+    let word = match lane {
+        Lane::Tcp => "tcp",
+        Lane::Udp => "udp",
+        Lane::Icmp => "icmp",
+        Lane::Whole | Lane::Rest => return chain.clone(),
+    };
+    made(&format!("{chain}/{word}"))
+}
+
 /// A set that belongs to a policy: the boxes of one shape.
 pub fn shape(owner: &Name, shape: &str, family: Family) -> Name {
     made(&format!("{owner}/{shape}{}", digit(family)))
+}
+
+/// One of the sets that hold the boxes of one shape, by the depth of its layer from 0.
+pub(super) fn layer(set: &Name, depth: usize) -> Name {
+    match depth {
+        0 => set.clone(),
+        _ => made(&format!("{set}/{depth}")),
+    }
 }
 
 /// The name below which the sets stand that a policy keeps for one peer group.

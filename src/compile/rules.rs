@@ -72,6 +72,11 @@ pub(super) fn family(family: Family) -> Statement {
     equal(Expression::Meta(MetaKey::Nfproto), Key::value(&[number]))
 }
 
+/// `meta l4proto tcp goto chain`.
+pub(super) fn protocol_goto(of: Protocol, chain: Name) -> Rule {
+    Rule::new(vec![protocol(of), goto(chain)])
+}
+
 /// `meta nfproto ipv6 goto chain`.
 pub(super) fn family_goto(of: Family, chain: Name) -> Rule {
     Rule::new(vec![family(of), goto(chain)])
@@ -86,6 +91,11 @@ pub(super) fn service(of: Family, shape: Shape, first: u32, last: u32) -> Option
     match shape {
         Shape::Protocol => Some(vec![equal(Expression::Meta(MetaKey::L4proto), key(0)?)]),
         Shape::Port => ports(Protocol(fields.first()?.0.first().copied()?), key(1)?),
+        Shape::Tcp | Shape::Udp if key(0)? == Key::range(&[0, 0], &[0xff, 0xff]) => Some(vec![]),
+        Shape::Tcp | Shape::Udp => Some(vec![equal(
+            Expression::Payload(PayloadField::ThDport),
+            key(0)?,
+        )]),
         Shape::Icmp if first & 0xff != 0 || last & 0xff != 0xff => None,
         Shape::Icmp if (first, last) == (0, 0xffff) => Some(vec![protocol(icmp(of))]),
         Shape::Icmp => {

@@ -1,5 +1,6 @@
 //! Services as numbers, one numbering a shape, so that protocols, ports and ICMP messages become ranges.
 
+use super::lane::Lane;
 use crate::model::Service;
 use crate::net::{Family, PortRange, Protocol};
 use crate::ruleset::{Datatype, Expression, MetaKey, PayloadField};
@@ -13,17 +14,44 @@ pub(super) enum Shape {
     Port,
     /// ICMP messages of the family: the number is type * 256 + code.
     Icmp,
+    /// [`Self::Port`] where packets are known to be TCP: the number is the same, the key the port alone.
+    Tcp,
+    /// [`Self::Tcp`] for UDP.
+    Udp,
 }
 
 impl Shape {
-    pub(super) const ALL: [Self; 3] = [Self::Port, Self::Icmp, Self::Protocol];
-
     /// The word that stands in the names of its sets.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Protocol => "proto",
             Self::Port => "port",
             Self::Icmp => "icmp",
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
+
+    /// [`Self::word`] for exact ones that have a set of their own.
+    pub(super) fn exact_word(self) -> &'static str {
+        match self {
+            Self::Protocol => "proto-exact",
+            Self::Port => "port-exact",
+            Self::Icmp => "icmp-exact",
+            Self::Tcp => "tcp-exact",
+            Self::Udp => "udp-exact",
+        }
+    }
+
+    /// The lane that the packets of a service are in.
+    pub(super) fn lane(self, number: u32) -> Lane {
+        match self {
+            Self::Tcp => Lane::Tcp,
+            Self::Udp => Lane::Udp,
+            Self::Port if number >> 16 == u32::from(Protocol::TCP.0) => Lane::Tcp,
+            Self::Port if number >> 16 == u32::from(Protocol::UDP.0) => Lane::Udp,
+            Self::Icmp => Lane::Icmp,
+            Self::Port | Self::Protocol => Lane::Rest,
         }
     }
 
@@ -33,6 +61,7 @@ impl Shape {
         match (self, family) {
             (Self::Protocol, _) => vec![l4proto],
             (Self::Port, _) => vec![l4proto, Expression::Payload(PayloadField::ThDport)],
+            (Self::Tcp | Self::Udp, _) => payload(&[PayloadField::ThDport]),
             (Self::Icmp, Family::V4) => payload(&[PayloadField::IcmpType, PayloadField::IcmpCode]),
             (Self::Icmp, Family::V6) => {
                 payload(&[PayloadField::Icmpv6Type, PayloadField::Icmpv6Code])
@@ -60,6 +89,7 @@ impl Shape {
                     (low_word(first), low_word(last)),
                 ]]
             }
+            Self::Tcp | Self::Udp => vec![vec![(low_word(first), low_word(last))]],
             Self::Icmp => icmp_boxes(first, last)
                 .into_iter()
                 .map(|(types, codes)| {

@@ -136,8 +136,8 @@ fn prefix(random: &mut Random, n: usize, family: Family) -> Cidr {
     text.parse().unwrap_or(Cidr::any(family))
 }
 
-/// Five shapes in turn, two rules each: exact ports of an address, ranges of ports, whole protocols,
-/// ICMP, everything. Two of a shape are a set already, so ten rules have the sets that more have.
+/// Five shapes in turn, two rules each: exact ports of an address, ports of SCTP and UDP-Lite or ranges
+/// of ports, whole protocols, ICMP, everything. Two of a shape are a set already, so ten rules have the sets that more have.
 fn service(random: &mut Random, n: usize, family: Family) -> Service {
     let port = random.port();
     let range = PortRange::new(port, port.saturating_add(1 + random.port() % 512));
@@ -150,11 +150,11 @@ fn service(random: &mut Random, n: usize, family: Family) -> Service {
     match (n % 10, (n / 10) % 3) {
         (0, _) => Service::Ports(Protocol::TCP, single),
         (1, _) => Service::Ports(Protocol::UDP, single),
-        (2, 0 | 1) => Service::Ports(Protocol::TCP, range),
-        (2, _) => Service::Ports(Protocol::SCTP, range),
-        (3, 0) => Service::Ports(Protocol::UDP, range),
-        (3, 1) => Service::Ports(Protocol::UDP, single),
-        (3, _) => Service::Protocol(Protocol::UDPLITE),
+        (2, 0) => Service::Ports(Protocol::SCTP, range),
+        (2, _) => Service::Ports(Protocol::TCP, range),
+        (3, 0) => Service::Protocol(Protocol::UDPLITE),
+        (3, 1) => Service::Ports(Protocol::UDP, range),
+        (3, _) => Service::Ports(Protocol::UDP, single),
         (4, _) => Service::Protocol(Protocol(89)),
         (5, _) => Service::Protocol(Protocol(112)),
         (6, _) => Service::Icmp(ask, None),

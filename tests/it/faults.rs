@@ -116,26 +116,26 @@ const FAULTS: [Fault; 25] = [
             "prerouting",
             "input",
             "forward",
-            "from-endpoint",
+            "known",
+            "from-known",
+            "invalid",
             "destination",
         ] {
             rules(t, chain, "").for_each(|rules| rules.retain(|rule| !looks_up(rule, "workloads")));
         }
     }),
     ("invalid packets are left to policy", |t| {
-        for chain in ["from-endpoint", "to-endpoint", "to-host"] {
-            let invalid = Key::value(&CtState::INVALID.bits().to_ne_bytes());
-            for statement in rules(t, chain, "")
-                .flatten()
-                .flat_map(|rule| &mut rule.statements)
+        let leads = |rule: &Rule| rule.statements.last() == Some(&goto("invalid"));
+        rules(t, "forward", "").for_each(|rules| rules.retain(|rule| !leads(rule)));
+        let invalid = Key::value(&CtState::INVALID.bits().to_ne_bytes());
+        let statements = rules(t, "to-host", "").flatten();
+        for statement in statements.flat_map(|rule| &mut rule.statements) {
+            if let Statement::Vmap {
+                map: VmapSource::Anonymous(map),
+                ..
+            } = statement
             {
-                if let Statement::Vmap {
-                    map: VmapSource::Anonymous(map),
-                    ..
-                } = statement
-                {
-                    map.remove(&invalid);
-                }
+                map.remove(&invalid);
             }
         }
     }),

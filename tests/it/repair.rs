@@ -218,12 +218,12 @@ fn what_we_never_write_is_replaced_with_the_whole_table() {
     );
 }
 
-/// The handle of `accept` in the chain `allowed`.
+/// The handle of the rule in the chain `allowed`.
 fn handle_of_accept() -> String {
     let listing = nft(&["-a", "list", "chain", "inet", "margay", "allowed"], "");
     let line = listing
         .lines()
-        .find(|line| line.trim().starts_with("accept #"))
+        .find(|line| line.contains(" accept #"))
         .unwrap();
     line.rsplit(' ').next().unwrap().to_owned()
 }

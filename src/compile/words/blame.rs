@@ -4,11 +4,12 @@ use std::iter::once;
 
 use super::{Book, Concern};
 use crate::compile::boxes::Block;
+use crate::compile::lane::{Lane, Part};
+use crate::compile::layout::{box_keys, service_keys};
 use crate::compile::names;
-use crate::compile::policy::{box_keys, service_keys};
-use crate::compile::service::{Shape, numbered};
+use crate::compile::service::Shape;
 use crate::model::{Direction, GroupRule, Peer, State};
-use crate::net::{Family, octets};
+use crate::net::{Cidr, Family, octets};
 use crate::ruleset::transaction::Operation;
 use crate::ruleset::{Key, Name};
 
@@ -111,59 +112,97 @@ fn endpoint(interface: &str, name: &str, host: &str, state: &State) -> Vec<Strin
 
 /// Whether a rule is part of a chain or set of its policy and, where one is meant, of its element.
 fn is_part(rule: &GroupRule, owner: &Name, object: &str, key: Option<&Key>) -> bool {
-    if object == owner.as_str() {
-        return true;
-    }
-    if object.strip_prefix(owner.as_str()) == Some("/v6") {
-        return rule.family == Family::V6;
-    }
-    let shape = numbered(rule.family, rule.service).map(|(shape, ..)| shape.word());
-    let is_one_of = |home: &Name, words: [&str; 2]| {
-        words.map(|word| names::shape(home, word, rule.family).as_str() == object) != [false; 2]
+    let v6 = format!("{owner}/v6");
+    let home = match rule.family {
+        Family::V4 => owner.as_str(),
+        Family::V6 => &v6,
     };
-    let has_set = match (&rule.peer, shape) {
-        (Peer::Cidr(_), None) => is_one_of(owner, ["host", "net"]),
-        (Peer::Cidr(_), Some(word)) => is_one_of(owner, [word, &format!("{word}-exact")]),
-        (Peer::Group(peer), Some(word)) => is_one_of(&names::peer(owner, peer), [word; 2]),
-        (Peer::Group(_), None) => false,
-    };
-    has_set && key.is_none_or(|key| meets(rule, key))
+    let lanes = Lane::ALL.into_iter();
+    let mut parts = lanes.map(|lane| (lane, lane.part(rule.family, rule.service)));
+    object == owner.as_str()
+        || object == home
+        || parts.any(|(lane, part)| {
+            let chain = names::lane(&Name::from_parts(home), lane);
+            let is_there = part != Part::Nothing;
+            let is_chain = chain.as_str() == object && lane.protocol(rule.family).is_some();
+            (is_there && is_chain)
+                || keys(rule, lane, part).iter().any(|sort| {
+                    sort.is_of(rule, owner, object) && key.is_none_or(|key| sort.meets(key))
+                })
+        })
 }
 
-/// Whether a rule allows something of what an element stands for.
-fn meets(rule: &GroupRule, key: &Key) -> bool {
-    let of_rule = match (&rule.peer, numbered(rule.family, rule.service)) {
-        (Peer::Cidr(prefix), None) => {
-            let (first, last) = prefix.bounds();
-            vec![Key::range(&first, &last)]
-        }
+/// The keys that a rule can have in the sets of one name.
+struct Keys {
+    words: [&'static str; 2],
+    keys: Vec<Key>,
+    /// How many bytes the first field has, and each after it.
+    widths: (usize, usize),
+}
+
+impl Keys {
+    fn is_of(&self, rule: &GroupRule, owner: &Name, object: &str) -> bool {
+        let home = match &rule.peer {
+            Peer::Cidr(_) => owner.clone(),
+            Peer::Group(peer) => names::peer(owner, peer),
+        };
+        let is_layer = |rest: &str| rest.bytes().all(|b| b == b'/' || b.is_ascii_digit());
+        self.words.iter().any(|word| {
+            let set = names::shape(&home, word, rule.family);
+            object.strip_prefix(set.as_str()).is_some_and(is_layer)
+        })
+    }
+
+    fn meets(&self, key: &Key) -> bool {
+        self.keys.iter().any(|one| overlap(one, key, self.widths))
+    }
+}
+
+/// Every sort of set that a rule can be in as a part of a lane.
+fn keys(rule: &GroupRule, lane: Lane, part: Part) -> Vec<Keys> {
+    let numbered = match part {
+        Part::Nothing => return vec![],
+        Part::Some(numbered) => Some(numbered),
+        Part::Everything => lane.everything(),
+    };
+    let mut sorts = Vec::new();
+    if let (Part::Everything, Peer::Cidr(prefix)) = (part, &rule.peer) {
+        let (first, last) = prefix.bounds();
+        sorts.push(Keys {
+            words: ["host", "net"],
+            widths: (first.len(), 4),
+            keys: vec![Key::range(&first, &last)],
+        });
+    }
+    match (&rule.peer, numbered) {
         (Peer::Cidr(prefix), Some((shape, first, last))) => {
-            let prefix = *prefix;
-            box_keys(
-                shape,
-                &Block {
-                    prefix,
-                    first,
-                    last,
-                },
-            )
+            sorts.push(boxes(*prefix, shape, first, last))
         }
-        (Peer::Group(_), Some((shape, first, last))) => service_keys(shape, first, last),
-        (Peer::Group(_), None) => vec![],
-    };
-    let widths = widths(rule);
-    of_rule.iter().any(|one| overlap(one, key, widths))
+        (Peer::Group(_), Some((shape, first, last))) => sorts.push(Keys {
+            words: [shape.word(); 2],
+            widths: (4, 4),
+            keys: service_keys(shape, first, last),
+        }),
+        (_, None) => {}
+    }
+    sorts
 }
 
-/// How many bytes the first field of a rule's keys has, and each after it.
-fn widths(rule: &GroupRule) -> (usize, usize) {
-    let service = numbered(rule.family, rule.service).map(|(shape, ..)| shape);
-    match (&rule.peer, service) {
-        (Peer::Cidr(prefix), Some(Shape::Protocol)) => (4, prefix.bounds().0.len()),
-        (Peer::Cidr(prefix), Some(Shape::Port | Shape::Icmp) | None) => {
-            (prefix.bounds().0.len(), 4)
-        }
-        (Peer::Group(_), _) => (4, 4),
+/// The keys of a box, alone or among exact ones.
+fn boxes(prefix: Cidr, shape: Shape, first: u32, last: u32) -> Keys {
+    let block = Block {
+        prefix,
+        first,
+        last,
+    };
+    let address = prefix.bounds().0.len();
+    Keys {
+        words: [shape.word(), shape.exact_word()],
+        widths: match shape {
+            Shape::Protocol => (4, address),
+            Shape::Port | Shape::Icmp | Shape::Tcp | Shape::Udp => (address, 4),
+        },
+        keys: box_keys(shape, &block),
     }
 }
 

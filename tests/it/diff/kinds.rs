@@ -237,13 +237,12 @@ fn two_endpoints_that_move_switch_to_copies_of_the_maps() {
     assert_eq!(phases(&commit), order);
     assert!(after.sets.contains_key("from.0001") && !after.sets.contains_key("from"));
     assert!(
-        after.chains.contains_key("from-endpoint.0001"),
+        after.chains.contains_key("to-host.0001"),
         "holds an anonymous map"
     );
-    assert!(
-        after.chains.contains_key("destination"),
-        "is rewritten in place"
-    );
+    for rewritten in ["forward", "destination"] {
+        assert!(after.chains.contains_key(rewritten), "{rewritten}");
+    }
     let (commit, _) = commit_to(&after, &world());
     assert!(!commit.is_empty());
 }
