@@ -36,22 +36,35 @@ impl Cleanup {
             Err(ObserveError::Foreign { what, .. }) => Some(Found::Foreign(what.to_string())),
             Err(error) => return Err(error.into()),
         };
-        let removes = found.is_some() && !self.dry_run;
+        let fate = match found.is_some() && !self.dry_run {
+            true => Fate::Removed,
+            false => Fate::Kept,
+        };
         match self.output.form {
-            Form::Text => screen.result(&listing(found.as_ref(), removes))?,
+            Form::Text => screen.result(&listing(found.as_ref(), fate))?,
             Form::Json => {}
         }
-        if removes {
+        if fate == Fate::Removed {
             backend.commit(&removal())?;
         }
         match self.output.form {
-            Form::Text if removes => screen.result(&format!("removed table {key}\n"))?,
+            Form::Text if fate == Fate::Removed => {
+                screen.result(&format!("removed table {key}\n"))?
+            }
             Form::Text => {}
             // One document, which can say what became of it only afterwards.
-            Form::Json => screen.result(&document(found.as_ref(), removes))?,
+            Form::Json => screen.result(&document(found.as_ref(), fate))?,
         }
         Ok(Exit::Done)
     }
+}
+
+/// What becomes of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Removed,
+    /// It is listed only, or is not there.
+    Kept,
 }
 
 /// What stands in the table that is to be removed.
@@ -91,11 +104,14 @@ impl Found {
 }
 
 /// Printed before anything is removed, so that it is known also if the removal fails.
-fn listing(found: Option<&Found>, removes: bool) -> String {
+fn listing(found: Option<&Found>, fate: Fate) -> String {
     let Some(found) = found else {
         return "nothing to remove\n".to_owned();
     };
-    let verb = if removes { "removing" } else { "would remove" };
+    let verb = match fate {
+        Fate::Removed => "removing",
+        Fate::Kept => "would remove",
+    };
     let mut text = format!(
         "{verb} table {}: {}\n",
         skeleton::table_key(),
@@ -107,13 +123,13 @@ fn listing(found: Option<&Found>, removes: bool) -> String {
     text
 }
 
-fn document(found: Option<&Found>, removes: bool) -> String {
+fn document(found: Option<&Found>, fate: Fate) -> String {
     let document = json!({
         "schema": "margay.cleanup/1",
         "table": found.map(|_| skeleton::table_key().to_string()),
         "content": found.map(Found::content),
         "base_chains": found.map(Found::base_chains),
-        "removed": removes,
+        "removed": fate == Fate::Removed,
     });
     format!("{document:#}\n")
 }

@@ -62,9 +62,10 @@ impl fmt::Display for Phase {
 }
 
 /// What must have happened since the transaction before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Wait {
     /// Nothing: no packet can read both.
+    #[default]
     None,
     /// A grace period: every packet in flight at the last transaction has left.
     Grace,

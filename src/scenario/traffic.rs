@@ -135,7 +135,10 @@ fn near(random: &mut Random, service: Service, family: Family) -> Transport {
             } else {
                 *random.pick(&[Protocol::TCP, Protocol::UDP, Protocol::SCTP])
             };
-            let port = near_port(random, ports, exact);
+            let port = *random.pick(&match exact {
+                true => ports_inside(ports),
+                false => ports_outside(ports),
+            });
             with_ports(random, protocol, port)
         }
         Service::Icmp(kind, code) => {
@@ -156,12 +159,15 @@ fn near(random: &mut Random, service: Service, family: Family) -> Transport {
     }
 }
 
-/// An end of a range, or the port next to it outside.
-fn near_port(random: &mut Random, ports: PortRange, inside: bool) -> u16 {
+/// The ends of a range and its middle.
+fn ports_inside(ports: PortRange) -> Vec<u16> {
     let (first, last) = (ports.first(), ports.last());
-    let inner = [first, last, first + (last - first) / 2];
-    let outer = [first.wrapping_sub(1), last.wrapping_add(1)];
-    *random.pick(if inside { &inner } else { &outer })
+    vec![first, last, first + (last - first) / 2]
+}
+
+/// The ports next to a range.
+fn ports_outside(ports: PortRange) -> Vec<u16> {
+    vec![ports.first().wrapping_sub(1), ports.last().wrapping_add(1)]
 }
 
 fn with_ports(random: &mut Random, protocol: Protocol, destination: u16) -> Transport {

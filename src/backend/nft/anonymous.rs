@@ -2,7 +2,7 @@
 
 use super::attribute::Writer;
 use super::bits;
-use super::element;
+use super::element::{self, RangeEnd};
 use super::lower::{AnonymousSet, Content};
 use super::shape::{Layout, Shape};
 use crate::ruleset::{Bytes, Element, ElementData, Key, Verdict};
@@ -19,11 +19,11 @@ pub(crate) struct Entries {
 pub(crate) enum Entry {
     /// A whole element.
     Whole(Key, Element),
-    /// The first value of a range; `open` where the range ends with the last value of all.
+    /// The first value of a range.
     Start {
         start: Bytes,
         element: Element,
-        open: bool,
+        end: RangeEnd,
     },
     /// The first value that is not in the range before.
     End(Bytes),
@@ -36,8 +36,8 @@ impl Entry {
             Self::Start {
                 start,
                 element,
-                open,
-            } => element::write_start(w, start, element, *open),
+                end,
+            } => element::write_start(w, start, element, *end),
             Self::End(end) => element::write_end(w, end),
         }
     }
@@ -58,7 +58,14 @@ pub(crate) fn entries(set: &AnonymousSet) -> Entries {
     };
     match shape.layout() {
         Layout::Plain | Layout::Corners => whole(elements),
-        Layout::Ends => ranges(&shape, elements, matches!(set.content, Content::Keys(_))),
+        Layout::Ends => {
+            let sorted = in_order(&shape, elements);
+            // Neighbours in a set become one range; in a map they share one boundary.
+            ranges(match set.content {
+                Content::Keys(_) => joined(sorted),
+                Content::Verdicts(_) => sorted,
+            })
+        }
     }
 }
 
@@ -79,16 +86,18 @@ fn whole(elements: Vec<(Key, Element)>) -> Entries {
     }
 }
 
-/// Ranges in order. Neighbours in a set become one range; in a map they share one boundary.
-fn ranges(shape: &Shape, elements: Vec<(Key, Element)>, is_set: bool) -> Entries {
+/// Elements as the kernel sorts them.
+fn in_order(shape: &Shape, elements: Vec<(Key, Element)>) -> Vec<(Key, Element)> {
     let mut sorted: Vec<(Key, Element)> = elements
         .into_iter()
         .map(|(key, element)| (shape.swap(&key), element))
         .collect();
     sorted.sort_by(|(a, _), (b, _)| a.cmp(b));
-    if is_set {
-        sorted = joined(sorted);
-    }
+    sorted
+}
+
+/// Ranges that are in order as their boundaries.
+fn ranges(sorted: Vec<(Key, Element)>) -> Entries {
     let gap = sorted
         .first()
         .is_some_and(|(key, _)| key.start.iter().any(|b| *b != 0));
@@ -108,7 +117,7 @@ fn ranges(shape: &Shape, elements: Vec<(Key, Element)>, is_set: bool) -> Entries
         entries.push(Entry::Start {
             start: key.start,
             element,
-            open: end.is_none(),
+            end: RangeEnd::before(end.as_ref()),
         });
         if let Some(end) = end.filter(|end| Some(end) != next.as_ref()) {
             entries.push(Entry::End(end));

@@ -27,6 +27,16 @@ pub(crate) enum Dump {
     Torn,
 }
 
+impl Dump {
+    /// Adds an object; to what is torn anyway nothing need be added.
+    fn extend(&mut self, object: Option<&[u8]>) {
+        match self {
+            Self::Whole(objects) => objects.extend(object.map(<[u8]>::to_vec)),
+            Self::Torn => {}
+        }
+    }
+}
+
 impl NftBackend {
     /// Asks for every object of a kind, narrowed by attributes.
     pub(super) fn dump(
@@ -83,7 +93,7 @@ impl NftBackend {
     }
 
     fn collect(&mut self) -> io::Result<Dump> {
-        let (mut objects, mut torn) = (Vec::new(), false);
+        let mut dump = Dump::Whole(Vec::new());
         let mut buffer = Vec::new();
         loop {
             self.socket.receive(&mut buffer, Blocking::Wait)?;
@@ -91,29 +101,23 @@ impl NftBackend {
                 if message.sequence != self.sequence {
                     continue;
                 }
-                torn |= message.flags & NLM_F_DUMP_INTR != 0;
+                if message.flags & NLM_F_DUMP_INTR != 0 {
+                    dump = Dump::Torn;
+                }
                 match message.kind {
-                    NLMSG_DONE => return Ok(outcome(objects, torn)),
+                    NLMSG_DONE => return Ok(dump),
                     NLMSG_ERROR => {
                         return match Answer::read(&message).map(|answer| answer.errno) {
-                            Some(0) => Ok(outcome(objects, torn)),
+                            Some(0) => Ok(dump),
                             Some(libc::EINTR) => Ok(Dump::Torn),
                             Some(errno) => Err(io::Error::from_raw_os_error(errno)),
                             None => Err(io::ErrorKind::InvalidData.into()),
                         };
                     }
-                    _ => objects.extend(message.body.get(FAMILY_BYTES..).map(<[u8]>::to_vec)),
+                    _ => dump.extend(message.body.get(FAMILY_BYTES..)),
                 }
             }
         }
-    }
-}
-
-fn outcome(objects: Vec<Vec<u8>>, torn: bool) -> Dump {
-    if torn {
-        Dump::Torn
-    } else {
-        Dump::Whole(objects)
     }
 }
 

@@ -18,17 +18,39 @@ pub(crate) const NFTA_SET_ELEM_OBJREF: u16 = 9;
 pub(crate) const NFTA_SET_ELEM_KEY_END: u16 = 10;
 pub(crate) const NFT_SET_ELEM_INTERVAL_END: u32 = 1;
 
+/// Where the range that an element begins ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RangeEnd {
+    /// Where another element or another key says; a single key is its own end.
+    Told,
+    /// With the last value of all, behind which nothing could say it.
+    Open,
+}
+
+impl RangeEnd {
+    /// The end of a range by the value that follows it.
+    pub(crate) fn before(next: Option<&Bytes>) -> Self {
+        next.map_or(Self::Open, |_| Self::Told)
+    }
+}
+
 /// Writes one element, which in a set of ranges becomes two.
 pub(crate) fn write(w: &mut Writer, shape: &Shape, key: &Key, element: &Element) {
     match shape.layout() {
         Layout::Plain => w.nest(NFTA_LIST_ELEM, |w| {
-            body(w, &key.start, None, element, false)
+            body(w, &key.start, None, element, RangeEnd::Told)
         }),
         Layout::Ends => {
             let range = shape.swap(key);
             let end = bits::successor(range.last());
             w.nest(NFTA_LIST_ELEM, |w| {
-                body(w, &range.start, None, element, end.is_none());
+                body(
+                    w,
+                    &range.start,
+                    None,
+                    element,
+                    RangeEnd::before(end.as_ref()),
+                );
             });
             if let Some(end) = end {
                 write_end(w, &end);
@@ -38,7 +60,7 @@ pub(crate) fn write(w: &mut Writer, shape: &Shape, key: &Key, element: &Element)
             let range = shape.swap(key);
             let last = Some(range.last());
             w.nest(NFTA_LIST_ELEM, |w| {
-                body(w, &range.start, last, element, false)
+                body(w, &range.start, last, element, RangeEnd::Told)
             });
         }
     }
@@ -53,11 +75,11 @@ pub(crate) fn write_end(w: &mut Writer, end: &[u8]) {
 }
 
 /// Writes the beginning of a range alone; another range follows it at once.
-pub(crate) fn write_start(w: &mut Writer, start: &Bytes, element: &Element, open: bool) {
-    w.nest(NFTA_LIST_ELEM, |w| body(w, start, None, element, open));
+pub(crate) fn write_start(w: &mut Writer, start: &Bytes, element: &Element, end: RangeEnd) {
+    w.nest(NFTA_LIST_ELEM, |w| body(w, start, None, element, end));
 }
 
-fn body(w: &mut Writer, start: &[u8], last: Option<&Bytes>, element: &Element, open: bool) {
+fn body(w: &mut Writer, start: &[u8], last: Option<&Bytes>, element: &Element, end: RangeEnd) {
     if let Some(timeout) = element.timeout {
         w.long(NFTA_SET_ELEM_TIMEOUT, milliseconds(timeout));
     }
@@ -71,8 +93,8 @@ fn body(w: &mut Writer, start: &[u8], last: Option<&Bytes>, element: &Element, o
         ElementData::Value(bytes) => value(w, NFTA_SET_ELEM_DATA, bytes),
         ElementData::Object(name) => w.text(NFTA_SET_ELEM_OBJREF, name.as_str()),
     }
-    if element.comment.is_some() || open {
+    if element.comment.is_some() || end == RangeEnd::Open {
         let comment = element.comment.as_deref();
-        w.raw(NFTA_SET_ELEM_USERDATA, &userdata::of_element(comment, open));
+        w.raw(NFTA_SET_ELEM_USERDATA, &userdata::of_element(comment, end));
     }
 }

@@ -114,6 +114,15 @@ struct Encoder<'a> {
     fresh: Option<Name>,
 }
 
+/// When the set was declared to which elements come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Declared {
+    /// By the operation before.
+    JustNow,
+    /// Earlier: it may hold elements.
+    Before,
+}
+
 impl Encoder<'_> {
     fn operation(&mut self, operation: &Operation) -> Result<(), CommitError> {
         let fresh = self.fresh.take();
@@ -129,7 +138,11 @@ impl Encoder<'_> {
                 self.named(MessageType::DeleteSet, declaration::NFTA_SET_NAME, name);
             }
             Operation::AddElements(name, elements) => {
-                self.add_elements(name, elements, fresh.as_ref() == Some(name))?;
+                let declared = match fresh.as_ref() == Some(name) {
+                    true => Declared::JustNow,
+                    false => Declared::Before,
+                };
+                self.add_elements(name, elements, declared)?;
             }
             Operation::DeleteElements(name, keys) => self.delete_elements(name, keys),
             Operation::AddChain(name, chain) => self.add_chain(name, chain)?,
@@ -222,7 +235,7 @@ impl Encoder<'_> {
         &mut self,
         name: &Name,
         elements: &Elements,
-        fresh: bool,
+        declared: Declared,
     ) -> Result<(), CommitError> {
         let shape = self.shape(name);
         let key_bytes = elements.keys().next().map_or(0, |key| key.start.len());
@@ -233,7 +246,7 @@ impl Encoder<'_> {
         let mut list = ElementList::new(MessageType::NewElement, name.as_str(), None);
         list.open(self, 0);
         // nft begins a new set of ranges by saying that nothing lies below the first.
-        if fresh && shape.layout() == Layout::Ends {
+        if declared == Declared::JustNow && shape.layout() == Layout::Ends {
             let zero = vec![0; shape.key().first().map_or(0, |field| field.bytes())];
             let at_zero = |key: &Key| shape.swap(key).start.as_slice() == zero;
             if !elements.is_empty() && !elements.keys().any(at_zero) {

@@ -176,13 +176,34 @@ fn fib_of(instruction: &Instruction) -> impl Iterator<Item = Expression> + use<>
     })
 }
 
+/// Where a value stands in a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It is the key.
+    Alone,
+    /// Other values stand beside it.
+    Concatenated,
+}
+
+impl Standing {
+    /// Where each value of a key of so many stands.
+    pub(crate) fn among(values: usize) -> Self {
+        match values {
+            0 | 1 => Self::Alone,
+            _ => Self::Concatenated,
+        }
+    }
+}
+
 /// Whether nft converts the value to network order before it compares ranges or looks up intervals.
-pub(crate) fn is_swapped(expression: Expression, concatenated: bool) -> bool {
+pub(crate) fn is_swapped(expression: Expression, standing: Standing) -> bool {
     match expression {
         Expression::Payload(_) => false,
         Expression::Meta(MetaKey::IifName | MetaKey::OifName) => false,
         // One byte has no order, yet in a concatenation nft writes the conversion down.
-        Expression::Meta(MetaKey::L4proto | MetaKey::Nfproto | MetaKey::Pkttype) => concatenated,
+        Expression::Meta(MetaKey::L4proto | MetaKey::Nfproto | MetaKey::Pkttype) => {
+            standing == Standing::Concatenated
+        }
         Expression::Meta(MetaKey::Iif | MetaKey::Oif | MetaKey::Mark)
         | Expression::Ct(_)
         | Expression::Fib(..) => true,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bits;
 use super::dependency::Context;
-use super::field::{is_swapped, load, location, meta_number};
+use super::field::{Standing, is_swapped, load, location, meta_number};
 use super::instruction::{
     Comparison, Instruction, NFT_REG_1, NFT_REG_VERDICT, NFT_REJECT_ICMP_UNREACH,
     NFT_REJECT_ICMPX_UNREACH, NFT_REJECT_TCP_RST, SetReference, register_at,
@@ -162,12 +162,12 @@ impl Lowering<'_> {
         for expression in key {
             self.context.require(*expression, &mut self.pieces);
         }
-        let concatenated = key.len() > 1;
+        let standing = Standing::among(key.len());
         let mut word = 0;
         for expression in key {
             let register = register_at(word);
             self.emit(load(*expression, register));
-            if order == Order::Network && is_swapped(*expression, concatenated) {
+            if order == Order::Network && is_swapped(*expression, standing) {
                 self.swap(register, expression.datatype());
             }
             word += words(expression.datatype());
@@ -319,7 +319,7 @@ impl Lowering<'_> {
         self.load(&test.left, Order::Native);
         self.mask(mask);
         for expression in test.left.iter().take(1) {
-            if order == Order::Network && is_swapped(*expression, false) {
+            if order == Order::Network && is_swapped(*expression, Standing::Alone) {
                 self.swap(NFT_REG_1, expression.datatype());
             }
         }

@@ -2,7 +2,8 @@
 //!
 //! The kernel keeps these bytes and never reads them (libnftnl `udata.h`).
 
-use super::field::{Header, ct_number, fib_number, is_swapped, location, meta_number};
+use super::element::RangeEnd;
+use super::field::{Header, Standing, ct_number, fib_number, is_swapped, location, meta_number};
 use super::lower::{AnonymousSet, Content};
 use crate::ruleset::{Data, Datatype, Expression, Set};
 
@@ -88,13 +89,13 @@ pub(crate) fn of_comment(comment: &str) -> Vec<u8> {
     w.0
 }
 
-/// The userdata of an element: its comment, and whether its range ends with the last value.
-pub(crate) fn of_element(comment: Option<&str>, open: bool) -> Vec<u8> {
+/// The userdata of an element: its comment, and that its range ends with the last value, if it does.
+pub(crate) fn of_element(comment: Option<&str>, end: RangeEnd) -> Vec<u8> {
     let mut w = Userdata::default();
     if let Some(comment) = comment {
         w.text(COMMENT, comment);
     }
-    if open {
+    if end == RangeEnd::Open {
         w.number(ELEMENT_FLAGS, SET_ELEM_F_INTERVAL_OPEN);
     }
     w.0
@@ -159,7 +160,7 @@ fn key_type(w: &mut Userdata, set: &AnonymousSet) {
             let swaps = matches!(set.content, Content::Keys(_)) && set.is_interval();
             let described = many
                 .iter()
-                .take_while(|field| !(swaps && is_swapped(**field, true)));
+                .take_while(|field| !(swaps && is_swapped(**field, Standing::Concatenated)));
             w.type_of(KEY_TYPEOF, EXPR_CONCAT, |w| {
                 for (index, field) in (0..).zip(described) {
                     type_of_expression(w, index, *field);

@@ -33,13 +33,13 @@ impl<'a> Names<'a> {
         let counters = applied.counters.keys().map(|name| (Kind::Counter, name));
         let limits = applied.limits.keys().map(|name| (Kind::Limit, name));
         for (kind, name) in sets.chain(chains).chain(counters).chain(limits) {
-            names.hold(kind, name, reach.contains(kind, name));
+            names.hold(kind, name, reach);
         }
         names
     }
 
-    fn hold(&mut self, kind: Kind, name: &'a Name, is_reached: bool) {
-        let generation = name.generation();
+    fn hold(&mut self, kind: Kind, name: &'a Name, reach: &Reached<'a>) {
+        let (is_reached, generation) = (reach.contains(kind, name), name.generation());
         let held = self.applied.entry((kind, name.logical())).or_insert(Held {
             in_force: name,
             is_reached,

@@ -11,7 +11,7 @@ use super::reach::{Passage, Polarity};
 use super::references::{self, Kind};
 use super::steps;
 use crate::ruleset::digest::STATE_CHAIN;
-use crate::ruleset::transaction::{Operation, Phase, Step};
+use crate::ruleset::transaction::{Operation, Phase, Step, Wait};
 use crate::ruleset::{Chain, Element, Elements, Expression, Key, Name, Set};
 
 /// The transactions of a commit, by what they are for.
@@ -20,8 +20,8 @@ pub(super) struct Phases {
     declare: Vec<Operation>,
     populate: Vec<Operation>,
     fill: Vec<Operation>,
-    /// Whether what a commit that died left behind is changed.
-    revives: bool,
+    /// A packet may still read what a commit that died left behind, so changing that waits.
+    populate_after: Wait,
     /// Whether elements come before others go.
     loosens_first: bool,
     /// Entries of verdict maps that lead to a bridge until their real move.
@@ -105,7 +105,7 @@ impl Phases {
             one(Phase::Collect, self.withdraw),
             one(Phase::Collect, collect),
         ];
-        let mut steps = steps::in_order(phases.into_iter().flatten(), self.revives);
+        let mut steps = steps::in_order(phases.into_iter().flatten(), self.populate_after);
         steps::place_digest(&mut steps, self.digest);
         steps
     }
@@ -171,7 +171,7 @@ impl Phases {
     }
 
     fn unread_set(&mut self, edits: Edits) {
-        self.revives = true;
+        self.populate_after = Wait::Grace;
         self.populate.extend(edits.relocate_first);
         self.populate.extend(edits.remove);
         self.fill.extend(edits.relocate_then);
@@ -279,7 +279,7 @@ impl Phases {
         };
         let operations = match changes.reach.passage(Kind::Chain, held) {
             None => {
-                self.revives = true;
+                self.populate_after = Wait::Grace;
                 &mut self.populate
             }
             // Of a chain that packets meet twice the first meeting decides.

@@ -6,18 +6,19 @@ use crate::ruleset::transaction::{Operation, Phase, Step, Wait};
 /// before; so does taking away, or changing, what a packet may still be reading.
 pub(super) fn in_order(
     phases: impl Iterator<Item = (Phase, Vec<Operation>)>,
-    revives: bool,
+    populate_after: Wait,
 ) -> Vec<Step> {
-    let mut is_changed = false;
+    let mut after_change = Wait::None;
     let mut steps = Vec::new();
     for (phase, operations) in phases.filter(|(_, list)| !list.is_empty()) {
-        let waits = match phase {
-            Phase::Populate => revives,
-            Phase::Collect => true,
-            Phase::Tighten | Phase::Switch | Phase::Move | Phase::Loosen => is_changed,
+        let wait = match phase {
+            Phase::Populate => populate_after,
+            Phase::Collect => Wait::Grace,
+            Phase::Tighten | Phase::Switch | Phase::Move | Phase::Loosen => after_change,
         };
-        is_changed |= phase != Phase::Populate;
-        let wait = if waits { Wait::Grace } else { Wait::None };
+        if phase != Phase::Populate {
+            after_change = Wait::Grace;
+        }
         steps.push(Step {
             phase,
             wait,

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::value::{Userdata, VerdictText, words};
 use crate::backend::nft::anonymous::{self, Entry};
+use crate::backend::nft::element::RangeEnd;
 use crate::backend::nft::lower::AnonymousSet;
 use crate::backend::nft::shape::{Layout, Shape};
 use crate::backend::nft::{bits, declaration, userdata};
@@ -74,8 +75,8 @@ impl fmt::Display for AnonymousText<'_> {
                 Entry::Start {
                     start,
                     element,
-                    open,
-                } => line(f, start, None, Some(element), Flags::of(*open))?,
+                    end,
+                } => line(f, start, None, Some(element), Flags::of(*end))?,
                 Entry::End(end) => line(f, end, None, None, Flags::End)?,
             }
         }
@@ -95,8 +96,11 @@ enum Flags {
 }
 
 impl Flags {
-    fn of(open: bool) -> Self {
-        if open { Self::Open } else { Self::None }
+    fn of(end: RangeEnd) -> Self {
+        match end {
+            RangeEnd::Told => Self::None,
+            RangeEnd::Open => Self::Open,
+        }
     }
 }
 
@@ -107,7 +111,7 @@ fn whole(f: &mut fmt::Formatter<'_>, shape: &Shape, key: &Key, element: &Element
         Layout::Plain => line(f, &key.start, None, Some(element), Flags::None),
         Layout::Ends => {
             let end = bits::successor(swapped.last());
-            let flags = Flags::of(end.is_none());
+            let flags = Flags::of(RangeEnd::before(end.as_ref()));
             line(f, &swapped.start, None, Some(element), flags)?;
             end.map_or(Ok(()), |end| line(f, &end, None, None, Flags::End))
         }
@@ -142,7 +146,11 @@ fn line(
     write!(f, "{} [end]", u8::from(flags == Flags::End))?;
     let comment = element.and_then(|element| element.comment.as_deref());
     if comment.is_some() || flags == Flags::Open {
-        let bytes = userdata::of_element(comment, flags == Flags::Open);
+        let end = match flags {
+            Flags::None | Flags::End => RangeEnd::Told,
+            Flags::Open => RangeEnd::Open,
+        };
+        let bytes = userdata::of_element(comment, end);
         write!(f, "  {}", Userdata(&bytes))?;
     }
     writeln!(f)
