@@ -1,5 +1,6 @@
 //! Commits: what each kind of change becomes, and that histories leave no trace.
 
+mod anonymous;
 mod compiled;
 mod history;
 mod kinds;

@@ -5,6 +5,7 @@ mod apply;
 mod change;
 mod depth;
 mod elements;
+mod publication;
 mod safety;
 
 use crate::backend::{Backend, CommitError, Culprit, ObserveError};

@@ -7,13 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::change::{SetChange, set_changes};
+use super::publication::{Publication, own_set, publication};
 use crate::ruleset::packet::Route;
 use crate::ruleset::reach::{Reach, reach};
 use crate::ruleset::reference::Reference;
 use crate::ruleset::transaction::{Operation, Phase, Step};
 use crate::ruleset::{
-    Chain, ChainPolicy, Expression, Hook, Key, Name, Operand, Rule, SetFlags, Statement, Table,
-    VmapSource,
+    Chain, ChainPolicy, Expression, Hook, Key, Name, Rule, SetFlags, Statement, Table, VmapSource,
 };
 
 /// Whether packets can see a step.
@@ -286,7 +286,8 @@ fn rules_use_what_is_in_force(
                     "a new rule of {chain:?} uses {new:?}, which is new too"
                 ));
             }
-            if rule.statements.iter().any(shows_late) {
+            let mut sets = rule.statements.iter().filter_map(own_set);
+            if sets.any(|(store, answer)| publication(store, answer) == Publication::Later) {
                 return Err(late_rule(chain, rule));
             }
         }
@@ -305,30 +306,5 @@ fn in_force(before: &Table, reference: Reference<'_>) -> bool {
         Reference::Set(name) => before.sets.contains_key(name),
         Reference::Counter(name) => before.counters.contains_key(name),
         Reference::Limit(name) => before.limits.contains_key(name),
-    }
-}
-
-/// Whether a statement has an anonymous object whose content shows later than the rule.
-fn shows_late(statement: &Statement) -> bool {
-    match statement {
-        Statement::Match(test) => match &test.right {
-            Operand::Anonymous(keys) => keys.iter().any(|key| key.end.is_some()),
-            Operand::Key(_) | Operand::AnyBit(_) | Operand::Set(_) => false,
-        },
-        Statement::Vmap { map, .. } => match map {
-            VmapSource::Anonymous(_) => true,
-            VmapSource::Named(_) => false,
-        },
-        Statement::Verdict(_)
-        | Statement::Counter
-        | Statement::NamedCounter(_)
-        | Statement::CounterMap { .. }
-        | Statement::Limit(_)
-        | Statement::NamedLimit(_)
-        | Statement::Log { .. }
-        | Statement::Reject(_)
-        | Statement::Notrack
-        | Statement::SetMark(_)
-        | Statement::Dynamic { .. } => false,
     }
 }
