@@ -106,4 +106,28 @@ impl Datatype {
             Self::IfIndex | Self::Mark | Self::CtState | Self::FibAddrType
         )
     }
+
+    /// Whether values of the type have ranges. The bytes of host-order types do not sort as their
+    /// numbers, and ranges of the rest mean nothing.
+    pub fn is_ordered(self) -> bool {
+        match self {
+            Self::Ipv4Addr
+            | Self::Ipv6Addr
+            | Self::InetProto
+            | Self::InetService
+            | Self::IcmpType
+            | Self::IcmpCode
+            | Self::Icmpv6Type
+            | Self::Icmpv6Code => true,
+            Self::EtherAddr
+            | Self::NfProto
+            | Self::IfName
+            | Self::IfIndex
+            | Self::Mark
+            | Self::CtState
+            | Self::PktType
+            | Self::FibAddrType
+            | Self::TcpFlag => false,
+        }
+    }
 }

@@ -109,3 +109,38 @@ pub fn interface_bytes(name: &str) -> [u8; 16] {
     bytes[..length].copy_from_slice(&name.as_bytes()[..length]);
     bytes
 }
+
+/// The keys of a set without a name as nft lists them: in order, each once, ranges that touch made one.
+pub fn listed(mut keys: Vec<Key>, types: &[Datatype]) -> Vec<Key> {
+    keys.sort();
+    keys.dedup();
+    // Joined names would have no text.
+    let joins = types.len() == 1 && types != [Datatype::IfName];
+    let ranges = joins && keys.iter().any(|key| key.end.is_some());
+    if ranges { joined(keys) } else { keys }
+}
+
+/// Ranges with those that touch made one, as nft does and the kernel then holds them.
+fn joined(sorted: Vec<Key>) -> Vec<Key> {
+    let mut joined: Vec<Key> = Vec::with_capacity(sorted.len());
+    for key in sorted {
+        match joined.last_mut() {
+            Some(before) if key.start <= *before.last() || follows(before.last(), &key.start) => {
+                *before = Key::range(&before.start, key.last().max(before.last()));
+            }
+            Some(_) | None => joined.push(key),
+        }
+    }
+    joined
+}
+
+/// Whether a value comes right after another.
+fn follows(before: &[u8], value: &[u8]) -> bool {
+    let changed = before.iter().zip(value).position(|(a, b)| a != b);
+    let Some(at) = changed else {
+        return false;
+    };
+    before[at].checked_add(1) == Some(value[at])
+        && before[at + 1..].iter().all(|b| *b == 0xff)
+        && value[at + 1..].iter().all(|b| *b == 0)
+}

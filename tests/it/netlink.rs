@@ -1,6 +1,7 @@
 //! The netlink backend against the kernel, with nft as the witness.
 
 mod equality;
+mod hostile;
 mod listing;
 mod notation;
 mod program;

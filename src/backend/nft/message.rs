@@ -57,6 +57,11 @@ impl MessageType {
     fn number(self) -> u16 {
         (NFNL_SUBSYS_NFTABLES << 8) | self as u16
     }
+
+    /// The type of the messages that answer a question: the kernel numbers it just before.
+    pub(crate) fn answer(self) -> u16 {
+        self.number() - 1
+    }
 }
 
 /// Where a part of a batch comes from.

@@ -13,6 +13,7 @@ mod encode;
 mod expression;
 mod field;
 mod instruction;
+mod listing;
 mod lower;
 mod message;
 pub mod notation;
@@ -21,6 +22,7 @@ mod piece_reader;
 mod raise;
 mod refers;
 mod refusal;
+mod sayable;
 mod shape;
 mod simple;
 mod socket;
@@ -29,6 +31,7 @@ mod userdata;
 
 mod engine;
 
+pub use decode::decode;
 pub use encode::{Encoded, encode};
 pub use engine::NftBackend;
 pub use shape::{Catalog, Shape};

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::expression;
 use super::instruction::{Instruction, SetReference};
 use super::lower::{Content, lower};
 use super::statements::Statements;
+use super::{expression, sayable};
 use crate::ruleset::{
     Expression, Match, MetaKey, Name, Operand, Operator, RejectKind, Rule, Statement, TableFamily,
 };
@@ -28,6 +28,9 @@ pub(crate) fn raise(
         statements.take(instruction)?;
     }
     let mut rule = Rule::new(statements.finish()?);
+    if !rule.statements.iter().all(sayable::statement) {
+        return Err("a value that is none of its type".to_owned());
+    }
     let instructions = numbered(instructions);
     leave_out_dependencies(family, &mut rule, &instructions, intervals);
     if numbered(&lower(family, &rule, intervals).instructions) == instructions {
@@ -97,7 +100,11 @@ fn numbered(instructions: &[Instruction]) -> Vec<Instruction> {
             ..
         } = instruction
         {
-            name.truncate(expression::ANONYMOUS_PREFIX_BYTES);
+            // The kernel takes any bytes for a name, which a cut could fall into.
+            *name = name
+                .chars()
+                .take(expression::ANONYMOUS_PREFIX_CHARS)
+                .collect();
             *id = next;
             next += 1;
         }

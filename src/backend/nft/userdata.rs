@@ -5,6 +5,7 @@
 use super::element::RangeEnd;
 use super::field::{Header, Standing, ct_number, fib_number, is_swapped, location, meta_number};
 use super::lower::{AnonymousSet, Content};
+use super::sayable;
 use crate::ruleset::{Data, Datatype, Expression, Set};
 
 /// Longest comment, `NFTNL_UDATA_COMMENT_MAXLEN` (libnftnl).
@@ -218,13 +219,15 @@ fn byteorder_of_expressions(set: &AnonymousSet) -> ByteOrder {
     }
 }
 
-/// A comment among tagged values, under one of two tags.
+/// A comment among tagged values, under one of two tags. One that nft could not print is none of
+/// ours, and no packet reads it: it is as if it were not there.
 fn find_text(mut bytes: &[u8], kind: u8) -> Option<String> {
     while let [found, length, rest @ ..] = bytes {
         let value = rest.get(..usize::from(*length))?;
         if *found == kind {
             let text = value.strip_suffix(&[0]).unwrap_or(value);
-            return Some(String::from_utf8_lossy(text).into_owned());
+            let text = std::str::from_utf8(text).ok()?;
+            return sayable::comment(text).then(|| text.to_owned());
         }
         bytes = &rest[value.len()..];
     }

@@ -112,7 +112,7 @@ fn field(cursor: &mut Cursor<'_>, datatype: Datatype) -> Result<Bounds, ParseErr
         return Ok(bounds);
     }
     let first = value(cursor, datatype)?;
-    if is_ordered(datatype) && cursor.eat("-") {
+    if datatype.is_ordered() && cursor.eat("-") {
         let position = cursor.position();
         let last = one(cursor, datatype)?;
         if last < first {
@@ -191,7 +191,7 @@ fn prefix(datatype: Datatype, word: &str) -> Option<Bounds> {
 
 /// `1-5`. A dash may also stand in a name, so every dash is tried.
 fn range(datatype: Datatype, word: &str) -> Option<Bounds> {
-    if !is_ordered(datatype) || value_of(datatype, word).is_some() {
+    if !datatype.is_ordered() || value_of(datatype, word).is_some() {
         return None;
     }
     let mut dashes = word.match_indices('-').take(RANGE_DASHES_MAX);
@@ -204,30 +204,6 @@ fn range(datatype: Datatype, word: &str) -> Option<Bounds> {
 
 /// More dashes than two names and a range have.
 const RANGE_DASHES_MAX: usize = 8;
-
-/// Whether values of the type have ranges. The bytes of host-order types do not sort as their numbers,
-/// and ranges of the rest mean nothing.
-fn is_ordered(datatype: Datatype) -> bool {
-    match datatype {
-        Datatype::Ipv4Addr
-        | Datatype::Ipv6Addr
-        | Datatype::InetProto
-        | Datatype::InetService
-        | Datatype::IcmpType
-        | Datatype::IcmpCode
-        | Datatype::Icmpv6Type
-        | Datatype::Icmpv6Code => true,
-        Datatype::EtherAddr
-        | Datatype::NfProto
-        | Datatype::IfName
-        | Datatype::IfIndex
-        | Datatype::Mark
-        | Datatype::CtState
-        | Datatype::PktType
-        | Datatype::FibAddrType
-        | Datatype::TcpFlag => false,
-    }
-}
 
 /// `"eth0"`, or `"tap*"`: every name that begins so.
 fn interface(cursor: &mut Cursor<'_>) -> Result<Bounds, ParseError> {

@@ -16,8 +16,8 @@ const NFTA_DATA_VALUE: u16 = 1;
 const NFTA_DATA_VERDICT: u16 = 2;
 const NFTA_VERDICT_CODE: u16 = 1;
 const NFTA_VERDICT_CHAIN: u16 = 2;
-/// Bytes of `__set` and `__map`, after which the kernel puts a number.
-pub(crate) const ANONYMOUS_PREFIX_BYTES: usize = 5;
+/// Characters of `__set` and `__map`, after which the kernel puts a number.
+pub(crate) const ANONYMOUS_PREFIX_CHARS: usize = 5;
 const NFT_LOOKUP_F_INV: u32 = 1;
 const NFT_RANGE_NEQ: u32 = 1;
 const NFT_BYTEORDER_HTON: u32 = 1;
