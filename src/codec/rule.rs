@@ -205,6 +205,8 @@ mod tests {
                 "allow IPv6 icmp 128/0 ::/0",
             ),
             ("allow IPv6 icmp from ::1", "allow IPv6 icmpv6 ::1/128"),
+            ("allow IPv6 1 from ::1", "allow IPv6 1 ::1/128"),
+            ("allow IPv4 1 from 10.1.2.3", "allow IPv4 icmp 10.1.2.3/32"),
             ("allow IPv4 traffic from 10.1.2.3", "allow IPv4 10.1.2.3/32"),
             (
                 "  allow\tIPv4  47 from group a.b  ",

@@ -140,17 +140,28 @@ impl GroupRule {
             Direction::Ingress => "from",
             Direction::Egress => "to",
         };
-        format!(
-            "allow {}{} {preposition} {}",
-            self.family, self.service, self.peer
-        )
+        let (family, service, peer) = (self.family, self.said_service(), &self.peer);
+        format!("allow {family}{service} {preposition} {peer}")
+    }
+
+    /// The service as the grammar has it. Under IPv6 the word icmp means ICMPv6, so there ICMP is a
+    /// number.
+    fn said_service(&self) -> String {
+        match (self.family, self.service) {
+            (Family::V6, Service::Protocol(Protocol::ICMP)) => format!(" {}", Protocol::ICMP.0),
+            (
+                Family::V4 | Family::V6,
+                Service::Any | Service::Protocol(_) | Service::Ports(..) | Service::Icmp(..),
+            ) => self.service.to_string(),
+        }
     }
 }
 
 impl fmt::Display for GroupRule {
     /// The rule in the grammar of the documents, direction word left out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "allow {}{} {}", self.family, self.service, self.peer)
+        let (family, service, peer) = (self.family, self.said_service(), &self.peer);
+        write!(f, "allow {family}{service} {peer}")
     }
 }
 
