@@ -19,6 +19,8 @@ mod documents;
 
 // The program as scripts see it.
 mod cli;
+// The samples of the readme.
+mod readme;
 
 // The nft text of rulesets, printed and read.
 mod text;
