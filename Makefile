@@ -2,14 +2,17 @@
 
 CARGO ?= cargo
 
-.PHONY: deps demo test lint bench soak golden
+# How long each parser is fuzzed.
+SECONDS ?= 60
+
+.PHONY: deps demo test lint bench soak fuzz golden
 
 # Installs by apt what is missing of nftables, iproute2, gcc and libc6-dev.
 deps:
 	@PATH="$$PATH:/usr/sbin:/sbin"; missing=""; \
-	command -v nft >/dev/null || missing="$$missing nftables"; \
-	command -v ip >/dev/null || missing="$$missing iproute2"; \
-	command -v cc >/dev/null || missing="$$missing gcc"; \
+	for need in nft:nftables ip:iproute2 cc:gcc $(NEEDS); do \
+		command -v $${need%%:*} >/dev/null || missing="$$missing $${need#*:}"; \
+	done; \
 	test -e "$$(cc -print-file-name=crt1.o 2>/dev/null)" || missing="$$missing libc6-dev"; \
 	test -z "$$missing" && exit 0; \
 	install="apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends$$missing"; \
@@ -40,6 +43,18 @@ bench: deps
 # Looks for a packet that sees half a policy, for much longer than `make test` does.
 soak: deps
 	MARGAY_SOAK=1 $(CARGO) test --test it gapless -- --nocapture
+
+# Gives every parser bytes that nobody should write, for SECONDS each, and stops at the first that it does
+# not bear. Installs what is missing: g++ by apt and cargo-fuzz by cargo. What is found stays in target/fuzz.
+fuzz: NEEDS = c++:g++
+fuzz: deps
+	$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz
+	@set -e; for parser in $$($(CARGO) fuzz list --fuzz-dir tests/fuzz); do \
+		echo "fuzz: $$parser, $(SECONDS) seconds"; \
+		$(CARGO) fuzz run --fuzz-dir tests/fuzz --sanitizer none $$parser \
+			target/fuzz/$$parser/corpus target/fuzz/$$parser/seeds -- \
+			-max_total_time=$(SECONDS) -timeout=10; \
+	done
 
 # Rewrites the golden files from what the code does now: read the difference before you commit it.
 golden: deps

@@ -25,6 +25,9 @@ mod readme;
 // The nft text of rulesets, printed and read.
 mod text;
 
+// Every parser, given what nobody should write.
+mod fuzz;
+
 // Golden folders: a policy, the ruleset that it becomes, what packets meet there.
 mod golden;
 

@@ -1,0 +1,78 @@
+//! Every parser of Margay: what it must do with any bytes, and bytes to begin with.
+
+mod property;
+mod seed;
+
+use std::path::Path;
+
+/// A reader of what others wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Parser {
+    /// Documents in YAML.
+    Yaml,
+    /// Documents in JSON.
+    Json,
+    /// A line of a security group.
+    Rule,
+    /// nft text.
+    Ruleset,
+    /// The kernel's answers.
+    Netlink,
+    /// The expected matrix of a demo.
+    Expected,
+    /// A single word or name.
+    Value,
+}
+
+impl Parser {
+    /// Every parser.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Yaml,
+        Self::Json,
+        Self::Rule,
+        Self::Ruleset,
+        Self::Netlink,
+        Self::Expected,
+        Self::Value,
+    ];
+
+    /// The name of its target.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Yaml => "yaml",
+            Self::Json => "json",
+            Self::Rule => "rule",
+            Self::Ruleset => "ruleset",
+            Self::Netlink => "netlink",
+            Self::Expected => "expected",
+            Self::Value => "value",
+        }
+    }
+
+    /// Has the parser read bytes, and panics where it does what it must not.
+    pub(crate) fn take(self, bytes: &[u8]) {
+        let text = || String::from_utf8_lossy(bytes);
+        match self {
+            Self::Yaml => property::documents("a.yaml", &text()),
+            Self::Json => property::documents("a.json", &text()),
+            Self::Rule => property::rule(&text()),
+            Self::Ruleset => property::ruleset(&text()),
+            Self::Netlink => property::netlink(bytes),
+            Self::Expected => property::expected(&text()),
+            Self::Value => property::value(&text()),
+        }
+    }
+
+    /// What it reads in examples and tests of this repository.
+    pub(crate) fn seeds(self, root: &Path) -> Vec<Vec<u8>> {
+        match self {
+            Self::Yaml => seed::documents(root),
+            Self::Json => seed::json(root),
+            Self::Rule => seed::rules(root),
+            Self::Ruleset => seed::rulesets(root),
+            Self::Netlink => seed::messages(root),
+            Self::Expected => seed::expected(root),
+            Self::Value => seed::words(root),
+        }
+    }
+}

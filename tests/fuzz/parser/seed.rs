@@ -1,0 +1,116 @@
+//! Bytes to begin with: the examples, the templates and the golden cases of this repository.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use margay::backend::nft::{Catalog, Ownership, encode};
+use margay::compile::skeleton::table_key;
+use margay::ruleset::diff::rebuilt;
+use margay::ruleset::parse;
+
+/// The folders of which each holds golden cases, policies or templates.
+const FOLDERS: [&str; 4] = [
+    "examples/demo",
+    "nft-templates",
+    "tests/golden",
+    "tests/it/netlink",
+];
+
+/// Documents in YAML.
+pub(crate) fn documents(root: &Path) -> Vec<Vec<u8>> {
+    bytes(texts(root, "yaml"))
+}
+
+/// The same documents in JSON.
+pub(crate) fn json(root: &Path) -> Vec<Vec<u8>> {
+    let values = |text: &String| {
+        let values = serde_saphyr::from_multiple::<serde_json::Value>(text).unwrap();
+        let printed: Vec<_> = values.iter().map(|value| format!("{value:#}")).collect();
+        printed.join("\n")
+    };
+    bytes(texts(root, "yaml").iter().map(values).collect())
+}
+
+/// The rules of all documents.
+pub(crate) fn rules(root: &Path) -> Vec<Vec<u8>> {
+    let texts = texts(root, "yaml");
+    let lines = texts.iter().flat_map(|text| text.lines());
+    let rules = lines.filter_map(|line| line.trim().strip_prefix("- allow"));
+    let unique: BTreeSet<String> = rules.map(|rule| format!("allow{rule}")).collect();
+    bytes(unique.into_iter().collect())
+}
+
+/// nft text.
+pub(crate) fn rulesets(root: &Path) -> Vec<Vec<u8>> {
+    bytes(texts(root, "nft"))
+}
+
+/// The messages that make each of their tables, as one of ours.
+pub(crate) fn messages(root: &Path) -> Vec<Vec<u8>> {
+    let rulesets = texts(root, "nft");
+    let tables = rulesets
+        .iter()
+        .flat_map(|text| parse("seed", text).unwrap().tables);
+    let ours = tables.filter(|(key, _)| key.family == table_key().family);
+    let steps = ours.flat_map(|(_, table)| rebuilt(&table, &table_key()).steps);
+    let batches = steps.map(|step| {
+        let mut catalog = Catalog::default();
+        encode(
+            &table_key(),
+            Ownership::None,
+            &mut catalog,
+            &step.operations,
+        )
+        .unwrap()
+    });
+    batches.map(|batch| batch.bytes().to_vec()).collect()
+}
+
+/// The matrix of the demo.
+pub(crate) fn expected(root: &Path) -> Vec<Vec<u8>> {
+    bytes(vec![read(&root.join("examples/demo/expected.txt"))])
+}
+
+/// The words of everything else.
+pub(crate) fn words(root: &Path) -> Vec<Vec<u8>> {
+    let texts: String = ["yaml", "nft", "txt"]
+        .iter()
+        .flat_map(|ending| texts(root, ending))
+        .collect();
+    let words: BTreeSet<String> = texts
+        .split(|c: char| c.is_whitespace() || ",;[]{}\"".contains(c))
+        .map(str::to_owned)
+        .collect();
+    bytes(words.into_iter().collect())
+}
+
+/// The texts of all files with an ending, in the order of their paths.
+fn texts(root: &Path, ending: &str) -> Vec<String> {
+    let mut texts = Vec::new();
+    let mut folders: Vec<_> = FOLDERS.iter().map(|folder| root.join(folder)).collect();
+    while let Some(folder) = folders.pop() {
+        let mut entries: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        entries.sort();
+        for path in entries {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|found| found == ending) {
+                texts.push(read(&path));
+            }
+        }
+    }
+    assert!(!texts.is_empty(), "no .{ending} below {FOLDERS:?}");
+    texts
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap()
+}
+
+fn bytes(texts: Vec<String>) -> Vec<Vec<u8>> {
+    texts.into_iter().map(String::into_bytes).collect()
+}
