@@ -1,12 +1,17 @@
 //! A digest of what a table should hold, so that a new agent can tell at a glance what is in force.
 //!
 //! It is a sum of one hash for every rule, element and declaration: a change of one element changes
-//! it in constant time. Generations and declared sizes take no part, nor does the `state` chain that
-//! holds it.
+//! it in constant time, and the order of changes is nothing to it. Generations and declared sizes take
+//! no part, nor does the `state` chain that holds it.
+//!
+//! Against accidents 128 bits are plenty. Somebody who chooses a hundred elements can find two choices
+//! with one sum; all that it gains them is that a change of their own policy, made while no agent ran,
+//! goes unnoticed by the next until that compares the whole table.
 
 use std::fmt;
+use std::ops::AddAssign;
 
-use super::{Chain, Element, ElementData, Key, Name, Set, Table, Verdict};
+use super::{Chain, Element, ElementData, Key, Limit, Name, Rule, Set, Table, Verdict};
 
 /// The chain whose only rule has the digest as its comment.
 pub const STATE_CHAIN: &str = "state";
@@ -21,80 +26,127 @@ impl fmt::Display for Digest {
     }
 }
 
-impl Digest {
-    /// The digest of a whole table.
-    pub fn of(table: &Table) -> Self {
-        let mut digest = Self::default();
-        for (name, set) in &table.sets {
-            digest.add_set(name, set);
-        }
-        for (name, chain) in table
-            .chains
-            .iter()
-            .filter(|(name, _)| name.as_str() != STATE_CHAIN)
-        {
-            digest.add_chain(name, chain);
-        }
-        for name in table.counters.keys().chain(table.limits.keys()) {
-            digest.add(&[b"object", name.logical().as_bytes()]);
-        }
-        digest
-    }
-
-    fn add_set(&mut self, name: &Name, set: &Set) {
-        let name = name.logical().as_bytes();
-        let declared = format!(
-            "{:?} {:?} {:?} {:?}",
-            set.key, set.data, set.flags, set.timeout
-        );
-        self.add(&[b"set", name, declared.as_bytes()]);
-        for (key, element) in &set.elements {
-            self.add_element(name, key, element);
-        }
-    }
-
-    fn add_element(&mut self, set: &[u8], key: &Key, element: &Element) {
-        let end = key.end.as_deref().unwrap_or_default();
-        let data: &[u8] = match &element.data {
-            ElementData::None => &[],
-            ElementData::Value(bytes) => bytes,
-            ElementData::Object(name) => name.logical().as_bytes(),
-            ElementData::Verdict(verdict) => verdict_bytes(verdict),
-        };
-        self.add(&[b"element", set, &key.start, end, data]);
-    }
-
-    fn add_chain(&mut self, name: &Name, chain: &Chain) {
-        let name = name.logical().as_bytes();
-        self.add(&[b"chain", name, format!("{:?}", chain.hook).as_bytes()]);
-        for (index, rule) in chain.rules.iter().enumerate() {
-            self.add(&[
-                b"rule",
-                name,
-                &index.to_be_bytes(),
-                format!("{rule:?}").as_bytes(),
-            ]);
-        }
-    }
-
-    /// Adds the hash of a list of byte strings, each with its length, so that no two lists are alike.
-    fn add(&mut self, parts: &[&[u8]]) {
-        let mut hasher = blake3::Hasher::new();
-        for part in parts {
-            hasher.update(&part.len().to_be_bytes()).update(part);
-        }
-        let mut half = [0; 16];
-        half.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-        self.0 = self.0.wrapping_add(u128::from_be_bytes(half));
+impl AddAssign for Digest {
+    fn add_assign(&mut self, part: Self) {
+        self.0 = self.0.wrapping_add(part.0);
     }
 }
 
-fn verdict_bytes(verdict: &Verdict) -> &[u8] {
+impl std::iter::Sum for Digest {
+    fn sum<I: Iterator<Item = Self>>(parts: I) -> Self {
+        parts.fold(Self::default(), |mut sum, part| {
+            sum += part;
+            sum
+        })
+    }
+}
+
+impl Digest {
+    /// The digest of a whole table.
+    pub fn of(table: &Table) -> Self {
+        let sets = table.sets.iter().map(|(name, set)| Self::of_set(name, set));
+        let chains = table.chains.iter();
+        let chains = chains.map(|(name, chain)| Self::of_chain(name, chain));
+        let counters = table.counters.iter();
+        let counters = counters.map(|(name, comment)| Self::of_counter(name, comment.as_deref()));
+        let limits = table.limits.iter();
+        let limits = limits.map(|(name, limit)| Self::of_limit(name, limit));
+        sets.chain(chains).chain(counters).chain(limits).sum()
+    }
+
+    /// The part of a set and its elements.
+    fn of_set(name: &Name, set: &Set) -> Self {
+        let declared = format!(
+            "{:?} {:?} {:?} {:?} {:?} {:?}",
+            set.key, set.data, set.flags, set.timeout, set.counted, set.comment
+        );
+        let elements = set.elements.iter();
+        let mut sum: Self = elements
+            .map(|(key, element)| Self::of_element(name, key, element))
+            .sum();
+        sum += hash(&[b"set", name.logical().as_bytes(), declared.as_bytes()]);
+        sum
+    }
+
+    /// The part of one element of a set.
+    fn of_element(set: &Name, key: &Key, element: &Element) -> Self {
+        let (kind, data): (&[u8], &[u8]) = match &element.data {
+            ElementData::None => (b"", b""),
+            ElementData::Value(bytes) => (b"value", bytes),
+            ElementData::Object(name) => (b"object", name.logical().as_bytes()),
+            ElementData::Verdict(verdict) => verdict_bytes(verdict),
+        };
+        let timeout = element.timeout.map(|timeout| timeout.as_nanos());
+        let timeout = timeout.map(u128::to_be_bytes);
+        hash(&[
+            b"element",
+            set.logical().as_bytes(),
+            &key.start,
+            key.end.as_deref().unwrap_or_default(),
+            kind,
+            data,
+            timeout.as_ref().map_or(&[], |bytes| &bytes[..]),
+            element.comment.as_deref().unwrap_or_default().as_bytes(),
+        ])
+    }
+
+    /// The part of a chain and its rules.
+    fn of_chain(name: &Name, chain: &Chain) -> Self {
+        let declared = format!("{:?} {:?}", chain.hook, chain.comment);
+        let rules = chain.rules.iter().enumerate();
+        let mut sum: Self = rules
+            .map(|(index, rule)| Self::of_rule(name, index, rule))
+            .sum();
+        sum += of_chains_part(name, &[b"chain", declared.as_bytes()]);
+        sum
+    }
+
+    /// The part of one rule, at its place in the chain.
+    fn of_rule(chain: &Name, index: usize, rule: &Rule) -> Self {
+        let rule = format!("{rule:?}");
+        of_chains_part(chain, &[b"rule", &index.to_be_bytes(), rule.as_bytes()])
+    }
+
+    /// The part of a named counter.
+    fn of_counter(name: &Name, comment: Option<&str>) -> Self {
+        let declared = format!("{comment:?}");
+        hash(&[b"counter", name.logical().as_bytes(), declared.as_bytes()])
+    }
+
+    /// The part of a named limit.
+    fn of_limit(name: &Name, limit: &Limit) -> Self {
+        let declared = format!("{limit:?}");
+        hash(&[b"limit", name.logical().as_bytes(), declared.as_bytes()])
+    }
+}
+
+/// The chain that holds the digest has no part in it.
+fn of_chains_part(chain: &Name, parts: &[&[u8]]) -> Digest {
+    if chain.as_str() == STATE_CHAIN {
+        return Digest::default();
+    }
+    hash(&[&[chain.logical().as_bytes()], parts].concat())
+}
+
+/// The hash of a list of byte strings, each with its length, so that no two lists are alike.
+fn hash(parts: &[&[u8]]) -> Digest {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&part.len().to_be_bytes()).update(part);
+    }
+    let mut half = [0; 16];
+    half.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    Digest(u128::from_be_bytes(half))
+}
+
+/// What a verdict does, and the chain that it leads to.
+fn verdict_bytes(verdict: &Verdict) -> (&[u8], &[u8]) {
     match verdict {
-        Verdict::Accept => b"accept",
-        Verdict::Drop => b"drop",
-        Verdict::Continue => b"continue",
-        Verdict::Return => b"return",
-        Verdict::Jump(chain) | Verdict::Goto(chain) => chain.as_str().as_bytes(),
+        Verdict::Accept => (b"accept", b""),
+        Verdict::Drop => (b"drop", b""),
+        Verdict::Continue => (b"continue", b""),
+        Verdict::Return => (b"return", b""),
+        Verdict::Jump(chain) => (b"jump", chain.logical().as_bytes()),
+        Verdict::Goto(chain) => (b"goto", chain.logical().as_bytes()),
     }
 }
