@@ -3,7 +3,7 @@
 use margay::backend::nft::{Catalog, Ownership, encode};
 use margay::compile::skeleton::table_key;
 use margay::ruleset::Table;
-use margay::ruleset::diff::diff;
+use margay::ruleset::diff::between;
 use margay::ruleset::transaction::{Commit, Phase};
 
 /// The batches of a commit, one a transaction.
@@ -17,7 +17,7 @@ impl Batches {
     pub(crate) fn of(commit: &Commit, applied: Option<&Table>) -> Self {
         let mut catalog = Catalog::default();
         if let Some(applied) = applied {
-            let load = diff(None, applied, &table_key());
+            let load = between(None, applied, &table_key());
             Self::encode(&load, &mut catalog);
         }
         Self {

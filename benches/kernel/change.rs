@@ -5,9 +5,9 @@ use margay::backend::nft::{NftBackend, Ownership};
 use margay::compile::skeleton::table_key;
 use margay::model::{EndpointName, GroupRule, Origin, Peer, Service, State};
 use margay::net::{Family, PortRange, Protocol};
-use margay::ruleset::Table;
-use margay::ruleset::diff::{applied_after, diff};
+use margay::ruleset::diff::{applied_after, between, diff};
 use margay::ruleset::transaction::Commit;
+use margay::ruleset::{Table, Tracked};
 use margay::scenario::Flat;
 use margay::scenario::flat::{POLICY, flat};
 
@@ -61,12 +61,13 @@ fn one(record: &mut Record, pace: Pace, name: &str, state: &State, kind: Kind) {
     let repeat =
         |work: &dyn Fn()| -> Sample { (0..pace.rounds()).map(|_| seconds(work) * 1e6).collect() };
     let compiling = repeat(&|| drop(worlds::compiled(&changed)));
-    let comparing = repeat(&|| drop(diff(Some(&before), &after, &key)));
+    let [held, goal] = [&before, &after].map(|table| Tracked::from(table.clone()));
+    let comparing = repeat(&|| drop(diff(Some(&held), &goal, &key)));
     record.sample(name, "compile from scratch", "us", &compiling);
-    record.sample(name, "diff", "us", &comparing);
-    let load = diff(None, &before, &key);
+    record.sample(name, "diff of all", "us", &comparing);
+    let load = between(None, &before, &key);
     let held = applied_after(None, &load);
-    let batches = Batches::of(&diff(Some(&held), &after, &key), Some(&held));
+    let batches = Batches::of(&between(Some(&held), &after, &key), Some(&held));
     record.count(name, "transactions", batches.bytes.len());
     record.count(name, "messages", batches.messages());
     record.count(name, "bytes", batches.length());
@@ -76,7 +77,7 @@ fn one(record: &mut Record, pace: Pace, name: &str, state: &State, kind: Kind) {
         let mut backend = NftBackend::new(Ownership::None).unwrap();
         backend.commit(&load).unwrap();
         let mut to = |goal: &Table| {
-            let commit = diff(Some(&held), goal, &key);
+            let commit = between(Some(&held), goal, &key);
             held = applied_after(Some(&held), &commit);
             timed(&mut backend, &commit)
         };

@@ -10,7 +10,7 @@ use margay::compile::skeleton::table_key;
 use margay::model::{Endpoint, GroupRule, Origin, Peer, SecurityGroup, Service, State};
 use margay::net::Family;
 use margay::ruleset::Table;
-use margay::ruleset::diff::diff;
+use margay::ruleset::diff::between;
 use margay::ruleset::transaction::{Commit, Operation, Phase, Step, Wait};
 use margay::scenario::Flat;
 use margay::scenario::flat::{POLICY, flat};
@@ -61,7 +61,7 @@ pub(crate) fn measure(record: &mut Record, pace: Pace) {
 
 /// Commits and replays in turn; gives the ratio.
 fn pairs(record: &mut Record, pace: Pace, name: &str, table: &Table) -> Sample {
-    let commit = diff(None, table, &table_key());
+    let commit = between(None, table, &table_key());
     let batches = Batches::of(&commit, None);
     record.count(name, "bytes", batches.length());
     record.count(name, "messages", batches.messages());

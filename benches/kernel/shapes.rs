@@ -9,7 +9,7 @@ use margay::compile::skeleton::table_key;
 use margay::model::{Direction, EndpointName, GroupRule, Service, State};
 use margay::net::{Family, PortRange, Protocol};
 use margay::ruleset::cost::longest_path;
-use margay::ruleset::diff::{applied_after, diff};
+use margay::ruleset::diff::{applied_after, between};
 use margay::ruleset::transaction::Commit;
 use margay::ruleset::{Ruleset, Table};
 use margay::scenario::Flat;
@@ -177,7 +177,7 @@ fn report(
     forth: &[Commit],
     back: &[Commit],
 ) {
-    let load = diff(None, table, &table_key());
+    let load = between(None, table, &table_key());
     let held = applied_after(None, &load);
     let batches: Vec<Batches> = forth.iter().map(|c| Batches::of(c, Some(&held))).collect();
     let bytes: usize = batches.iter().map(Batches::length).sum();
@@ -211,11 +211,11 @@ fn joining_a_group(world: &Candidates) -> (Vec<Commit>, Vec<Commit>) {
     let mut joined = world.state.clone();
     worlds::join(&mut joined, MOVER, &["peer0", LAST]);
     let key = table_key();
-    let before = applied_after(None, &diff(None, &world.sets, &key));
+    let before = applied_after(None, &between(None, &world.sets, &key));
     let goal = worlds::table(&joined);
-    let forth = diff(Some(&before), &goal, &key);
+    let forth = between(Some(&before), &goal, &key);
     let after = applied_after(Some(&before), &forth);
-    (vec![forth], vec![diff(Some(&after), &world.sets, &key)])
+    (vec![forth], vec![between(Some(&after), &world.sets, &key)])
 }
 
 /// Into the combination that the flow's receiver has already.

@@ -3,7 +3,7 @@
 use super::{Backend, CommitError, ObserveError};
 use crate::ruleset::diff::{diff, rebuilt};
 use crate::ruleset::transaction::Commit;
-use crate::ruleset::{Table, TableKey};
+use crate::ruleset::{TableKey, Tracked};
 
 /// How often somebody else may come between before it is given up.
 const ATTEMPTS_MAX: usize = 10;
@@ -29,10 +29,11 @@ pub enum ReconcileError {
 pub fn planned(
     backend: &mut dyn Backend,
     key: &TableKey,
-    desired: &Table,
-) -> Result<(Option<Table>, Commit), ObserveError> {
+    desired: &Tracked,
+) -> Result<(Option<Tracked>, Commit), ObserveError> {
     match backend.observe(key) {
         Ok(applied) => {
+            let applied = applied.map(Tracked::from);
             let commit = diff(applied.as_ref(), desired, key);
             Ok((applied, commit))
         }
@@ -48,7 +49,7 @@ pub fn planned(
 pub fn reconcile(
     backend: &mut dyn Backend,
     key: &TableKey,
-    desired: &Table,
+    desired: &Tracked,
 ) -> Result<Commit, ReconcileError> {
     let mut attempts = 0;
     loop {

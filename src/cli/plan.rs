@@ -13,8 +13,8 @@ use super::screen::Screen;
 use crate::backend::nft::Ownership;
 use crate::backend::reconcile::planned;
 use crate::compile::words::{Change, Concern, words};
-use crate::ruleset::Table;
 use crate::ruleset::render::script;
+use crate::ruleset::{Table, Tracked};
 
 /// Show what apply would change: in words of policies and endpoints, then of nft. Exit 2 for changes
 #[derive(Debug, Args)]
@@ -33,7 +33,8 @@ impl Plan {
         let (key, desired) = self.policy.table(&state)?;
         let mut kernel = self.kernel.open(Ownership::None)?;
         let (applied, commit) = planned(&mut kernel, &key, &desired)?;
-        let tables: Vec<&Table> = applied.iter().chain([&desired]).collect();
+        let tables = applied.iter().chain([&desired]).map(Tracked::table);
+        let tables: Vec<&Table> = tables.collect();
         let script = script(&commit, &tables);
         let changes = words(&commit, &state, &self.policy.host);
         let text = match self.output.form {

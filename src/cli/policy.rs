@@ -10,7 +10,7 @@ use crate::codec;
 use crate::compile::compile;
 use crate::compile::skeleton::{self, Skeleton};
 use crate::model::State;
-use crate::ruleset::{Ruleset, Table, TableKey};
+use crate::ruleset::{Ruleset, TableKey, Tracked};
 
 /// Policy documents, and the host that they are compiled for.
 #[derive(Debug, Args)]
@@ -41,9 +41,9 @@ impl Policy {
     }
 
     /// The same as the one table that it is.
-    pub(super) fn table(&self, state: &State) -> Result<(TableKey, Table), Failure> {
+    pub(super) fn table(&self, state: &State) -> Result<(TableKey, Tracked), Failure> {
         let key = skeleton::table_key();
         let table = self.ruleset(state)?.tables.remove(&key).unwrap_or_default();
-        Ok((key, table))
+        Ok((key, table.into()))
     }
 }

@@ -9,8 +9,8 @@ use crate::backend::{Backend, CommitError};
 use crate::compile::compile;
 use crate::compile::skeleton::{Skeleton, SkeletonError, table_key};
 use crate::model::State;
-use crate::ruleset::Table;
-use crate::ruleset::diff::{applied_after, diff};
+use crate::ruleset::Tracked;
+use crate::ruleset::diff::diff;
 
 /// Why the kernel does not hold the policy.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +31,7 @@ pub enum ProgramError {
 pub(super) struct Program {
     backend: NftBackend,
     skeleton: Skeleton,
-    applied: Option<Table>,
+    applied: Option<Tracked>,
 }
 
 impl Program {
@@ -56,11 +56,11 @@ impl Program {
     /// Commits a policy.
     pub(super) fn policy(&mut self, state: &State) -> Result<(), ProgramError> {
         let key = table_key();
-        let ruleset = compile(state, HOST, &self.skeleton);
-        let desired = ruleset.tables.get(&key).cloned().unwrap_or_default();
+        let mut ruleset = compile(state, HOST, &self.skeleton);
+        let desired = ruleset.tables.remove(&key).unwrap_or_default().into();
         let commit = diff(self.applied.as_ref(), &desired, &key);
         self.backend.commit(&commit)?;
-        self.applied = Some(applied_after(self.applied.as_ref(), &commit));
+        self.applied.get_or_insert_default().apply(&commit);
         Ok(())
     }
 }

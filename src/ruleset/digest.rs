@@ -9,9 +9,9 @@
 //! goes unnoticed by the next until that compares the whole table.
 
 use std::fmt;
-use std::ops::AddAssign;
+use std::ops::{AddAssign, SubAssign};
 
-use super::{Chain, Element, ElementData, Key, Limit, Name, Rule, Set, Table, Verdict};
+use super::{Chain, Element, ElementData, Key, Limit, Name, Rule, Set, Statement, Table, Verdict};
 
 /// The chain whose only rule has the digest as its comment.
 pub const STATE_CHAIN: &str = "state";
@@ -29,6 +29,12 @@ impl fmt::Display for Digest {
 impl AddAssign for Digest {
     fn add_assign(&mut self, part: Self) {
         self.0 = self.0.wrapping_add(part.0);
+    }
+}
+
+impl SubAssign for Digest {
+    fn sub_assign(&mut self, part: Self) {
+        self.0 = self.0.wrapping_sub(part.0);
     }
 }
 
@@ -54,8 +60,16 @@ impl Digest {
         sets.chain(chains).chain(counters).chain(limits).sum()
     }
 
+    /// The rule that says the digest. It has no verdict: writing it does not revalidate the table.
+    pub(super) fn rule(self) -> Rule {
+        Rule {
+            statements: vec![Statement::Counter],
+            comment: Some(self.to_string()),
+        }
+    }
+
     /// The part of a set and its elements.
-    fn of_set(name: &Name, set: &Set) -> Self {
+    pub(super) fn of_set(name: &Name, set: &Set) -> Self {
         let declared = format!(
             "{:?} {:?} {:?} {:?} {:?} {:?}",
             set.key, set.data, set.flags, set.timeout, set.counted, set.comment
@@ -69,7 +83,7 @@ impl Digest {
     }
 
     /// The part of one element of a set.
-    fn of_element(set: &Name, key: &Key, element: &Element) -> Self {
+    pub(super) fn of_element(set: &Name, key: &Key, element: &Element) -> Self {
         let (kind, data): (&[u8], &[u8]) = match &element.data {
             ElementData::None => (b"", b""),
             ElementData::Value(bytes) => (b"value", bytes),
@@ -91,7 +105,7 @@ impl Digest {
     }
 
     /// The part of a chain and its rules.
-    fn of_chain(name: &Name, chain: &Chain) -> Self {
+    pub(super) fn of_chain(name: &Name, chain: &Chain) -> Self {
         let declared = format!("{:?} {:?}", chain.hook, chain.comment);
         let rules = chain.rules.iter().enumerate();
         let mut sum: Self = rules
@@ -102,19 +116,19 @@ impl Digest {
     }
 
     /// The part of one rule, at its place in the chain.
-    fn of_rule(chain: &Name, index: usize, rule: &Rule) -> Self {
+    pub(super) fn of_rule(chain: &Name, index: usize, rule: &Rule) -> Self {
         let rule = format!("{rule:?}");
         of_chains_part(chain, &[b"rule", &index.to_be_bytes(), rule.as_bytes()])
     }
 
     /// The part of a named counter.
-    fn of_counter(name: &Name, comment: Option<&str>) -> Self {
+    pub(super) fn of_counter(name: &Name, comment: Option<&str>) -> Self {
         let declared = format!("{comment:?}");
         hash(&[b"counter", name.logical().as_bytes(), declared.as_bytes()])
     }
 
     /// The part of a named limit.
-    fn of_limit(name: &Name, limit: &Limit) -> Self {
+    pub(super) fn of_limit(name: &Name, limit: &Limit) -> Self {
         let declared = format!("{limit:?}");
         hash(&[b"limit", name.logical().as_bytes(), declared.as_bytes()])
     }

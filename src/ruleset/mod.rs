@@ -11,6 +11,7 @@ pub(crate) mod fixture;
 pub mod json;
 pub mod key;
 mod keyword;
+mod kind;
 pub mod name;
 pub mod packet;
 pub mod parse;
@@ -23,6 +24,7 @@ pub mod set;
 pub mod statement;
 pub mod symbol;
 pub mod trace;
+pub mod tracked;
 pub mod transaction;
 
 use std::collections::BTreeMap;
@@ -32,6 +34,7 @@ pub use chain::{Chain, ChainPolicy, Hook, HookPoint};
 pub use datatype::Datatype;
 pub use expression::{CtKey, Expression, FibFlags, FibResult, MetaKey, PayloadField};
 pub use key::{Bytes, Key};
+pub(crate) use kind::Kind;
 pub use name::Name;
 pub use parse::{ParseError, parse};
 pub use rule::Rule;
@@ -40,6 +43,7 @@ pub use statement::{
     CtState, DynamicOperation, Limit, LimitUnit, MarkSource, Match, Operand, Operator, RejectKind,
     Statement, Verdict, VmapSource,
 };
+pub use tracked::Tracked;
 
 /// The tables of interest, by family and name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

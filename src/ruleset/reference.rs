@@ -1,5 +1,6 @@
 //! What rules and elements name: the edges between the objects of a table.
 
+use super::kind::Kind;
 use super::{
     Data, Element, ElementData, MarkSource, Name, ObjectKind, Operand, Rule, Statement, Table,
     Verdict, VmapSource,
@@ -18,7 +19,34 @@ pub enum Reference<'a> {
     Limit(&'a Name),
 }
 
-impl Reference<'_> {
+impl<'a> Reference<'a> {
+    /// An object by its kind and its name.
+    pub(super) fn of(kind: Kind, name: &'a Name) -> Self {
+        match kind {
+            Kind::Set => Self::Set(name),
+            Kind::Chain => Self::Chain(name),
+            Kind::Counter => Self::Counter(name),
+            Kind::Limit => Self::Limit(name),
+        }
+    }
+
+    /// What the object is.
+    pub(super) fn kind(self) -> Kind {
+        match self {
+            Self::Chain(_) => Kind::Chain,
+            Self::Set(_) => Kind::Set,
+            Self::Counter(_) => Kind::Counter,
+            Self::Limit(_) => Kind::Limit,
+        }
+    }
+
+    /// What it is called.
+    pub(super) fn name(self) -> &'a Name {
+        match self {
+            Self::Chain(name) | Self::Set(name) | Self::Counter(name) | Self::Limit(name) => name,
+        }
+    }
+
     /// What the maps declare whose elements can name such an object.
     fn data(self) -> Option<Data> {
         match self {
@@ -33,7 +61,38 @@ impl Reference<'_> {
 impl Rule {
     /// What the rule names, in the order of its statements.
     pub fn references(&self) -> Vec<Reference<'_>> {
-        self.statements.iter().flat_map(references).collect()
+        self.statements
+            .iter()
+            .flat_map(Statement::references)
+            .collect()
+    }
+}
+
+impl Statement {
+    /// What the statement names.
+    pub(super) fn references(&self) -> Vec<Reference<'_>> {
+        match self {
+            Self::Match(test) => match &test.right {
+                Operand::Set(name) => vec![Reference::Set(name)],
+                Operand::Key(_) | Operand::AnyBit(_) | Operand::Anonymous(_) => vec![],
+            },
+            Self::Verdict(verdict) => chain(verdict).into_iter().collect(),
+            Self::Vmap { map, .. } => match map {
+                VmapSource::Named(name) => vec![Reference::Set(name)],
+                VmapSource::Anonymous(elements) => elements.values().filter_map(chain).collect(),
+            },
+            Self::NamedCounter(name) => vec![Reference::Counter(name)],
+            Self::NamedLimit(name) => vec![Reference::Limit(name)],
+            Self::CounterMap { map, .. } => vec![Reference::Set(map)],
+            Self::SetMark(MarkSource::Map { map, .. }) => vec![Reference::Set(map)],
+            Self::Dynamic { set, .. } => vec![Reference::Set(set)],
+            Self::Counter
+            | Self::Limit(_)
+            | Self::Log { .. }
+            | Self::Reject(_)
+            | Self::Notrack
+            | Self::SetMark(MarkSource::Bits { .. }) => vec![],
+        }
     }
 }
 
@@ -43,6 +102,17 @@ impl Element {
         match &self.data {
             ElementData::Verdict(verdict) => verdict.target(),
             ElementData::None | ElementData::Value(_) | ElementData::Object(_) => None,
+        }
+    }
+
+    /// What the element names, in a map of this data.
+    pub(super) fn reference(&self, data: Option<&Data>) -> Option<Reference<'_>> {
+        match (&self.data, data) {
+            (ElementData::Verdict(verdict), _) => chain(verdict),
+            (ElementData::Object(name), Some(Data::Object(kind))) => {
+                Some(Reference::of((*kind).into(), name))
+            }
+            (ElementData::None | ElementData::Value(_) | ElementData::Object(_), _) => None,
         }
     }
 
@@ -81,31 +151,6 @@ impl Table {
             .flat_map(|rule| rule.references())
             .any(|reference| reference == object)
             || elements.any(|element| element.names(object))
-    }
-}
-
-fn references(statement: &Statement) -> Vec<Reference<'_>> {
-    match statement {
-        Statement::Match(test) => match &test.right {
-            Operand::Set(name) => vec![Reference::Set(name)],
-            Operand::Key(_) | Operand::AnyBit(_) | Operand::Anonymous(_) => vec![],
-        },
-        Statement::Verdict(verdict) => chain(verdict).into_iter().collect(),
-        Statement::Vmap { map, .. } => match map {
-            VmapSource::Named(name) => vec![Reference::Set(name)],
-            VmapSource::Anonymous(elements) => elements.values().filter_map(chain).collect(),
-        },
-        Statement::NamedCounter(name) => vec![Reference::Counter(name)],
-        Statement::NamedLimit(name) => vec![Reference::Limit(name)],
-        Statement::CounterMap { map, .. } => vec![Reference::Set(map)],
-        Statement::SetMark(MarkSource::Map { map, .. }) => vec![Reference::Set(map)],
-        Statement::Dynamic { set, .. } => vec![Reference::Set(set)],
-        Statement::Counter
-        | Statement::Limit(_)
-        | Statement::Log { .. }
-        | Statement::Reject(_)
-        | Statement::Notrack
-        | Statement::SetMark(MarkSource::Bits { .. }) => vec![],
     }
 }
 

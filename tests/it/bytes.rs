@@ -13,7 +13,7 @@ use margay::model::{
 };
 use margay::net::{Family, PortRange, Protocol};
 use margay::ruleset::Table;
-use margay::ruleset::diff::{applied_after, diff};
+use margay::ruleset::diff::{applied_after, between};
 use margay::ruleset::transaction::Commit;
 use margay::scenario::flat::POLICY;
 use margay::scenario::place::HOST;
@@ -99,13 +99,13 @@ fn table(endpoints: usize, bundles: usize) -> String {
     };
     let mut state = flat(size, 1);
     spare_groups(&mut state);
-    let load = diff(None, &compiled(&state), &table_key());
+    let load = between(None, &compiled(&state), &table_key());
     let held = applied_after(None, &load);
     let mut text = String::new();
     for (name, change) in KINDS {
         let mut changed = state.clone();
         change(&mut changed);
-        let commit = diff(Some(&held), &compiled(&changed), &table_key());
+        let commit = between(Some(&held), &compiled(&changed), &table_key());
         assert!(!commit.is_empty(), "{name} changes nothing");
         // Encoding the load teaches the catalog which sets there are.
         let mut catalog = Catalog::default();

@@ -7,4 +7,5 @@ mod kinds;
 mod members;
 mod safety;
 mod skeleton;
+mod tracked;
 mod world;

@@ -15,9 +15,9 @@ use margay::compile::compile;
 use margay::compile::skeleton::{Skeleton, table_key};
 use margay::compile::words::blamed;
 use margay::model::State;
-use margay::ruleset::Table;
-use margay::ruleset::diff::{diff, normalised};
+use margay::ruleset::diff::{between, normalised};
 use margay::ruleset::transaction::Operation;
+use margay::ruleset::{Table, Tracked};
 
 use crate::golden;
 use crate::support::netns::{in_netns, nft};
@@ -76,13 +76,13 @@ impl Case<'_> {
         nft(&["flush", "ruleset"], "");
         let mut backend = NftBackend::new(Ownership::None).unwrap();
         let (_, before) = compiled(WORLD);
-        reconcile(&mut backend, &table_key(), &before).unwrap();
+        reconcile(&mut backend, &table_key(), &Tracked::from(before.clone())).unwrap();
         if let Some((set, declaration)) = self.redeclared {
             redeclare(set, declaration);
         }
         let held = backend.observe(&table_key()).unwrap();
         let (state, after) = compiled(&self.after);
-        let commit = diff(held.as_ref(), &after, &table_key());
+        let commit = between(held.as_ref(), &after, &table_key());
         assert!(!commit.is_empty(), "nothing changes");
         nft(&["-f", "-"], self.meanwhile);
         let generation = backend.generation().unwrap();
@@ -96,7 +96,7 @@ impl Case<'_> {
         let steps = u32::try_from(at.unwrap()).unwrap();
         assert_eq!(backend.generation().unwrap(), generation + steps, "{error}");
         self.is_printed(&told(&error.into(), &state, "n1"));
-        reconcile(&mut backend, &table_key(), &after).unwrap();
+        reconcile(&mut backend, &table_key(), &Tracked::from(after.clone())).unwrap();
         let held = backend.observe(&table_key()).unwrap().unwrap();
         assert!(normalised(&held) == normalised(&after), "not repaired");
     }
@@ -341,13 +341,13 @@ fn an_overlap_that_the_kernel_takes_is_put_right_by_the_next_apply() {
             nft(&["flush", "ruleset"], "");
             let mut backend = NftBackend::new(Ownership::None).unwrap();
             let (before, after) = (compiled(WORLD).1, compiled(&with(direction, &[rule])).1);
-            reconcile(&mut backend, &table_key(), &before).unwrap();
-            let commit = diff(Some(&before), &after, &table_key());
+            reconcile(&mut backend, &table_key(), &Tracked::from(before.clone())).unwrap();
+            let commit = between(Some(&before), &after, &table_key());
             nft(&["-f", "-"], &format!("add element inet margay {element}"));
             // One that looked at nothing does not see that it comes too late.
             let mut blind = NftBackend::new(Ownership::None).unwrap();
             blind.commit(&commit).unwrap();
-            reconcile(&mut backend, &table_key(), &after).unwrap();
+            reconcile(&mut backend, &table_key(), &Tracked::from(after.clone())).unwrap();
             let held = backend.observe(&table_key()).unwrap().unwrap();
             assert!(normalised(&held) == normalised(&after), "{element} is left");
         }

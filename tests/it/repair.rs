@@ -6,9 +6,9 @@ use margay::backend::nft::{NftBackend, Ownership};
 use margay::backend::reconcile::reconcile;
 use margay::backend::{Backend, CommitError};
 use margay::compile::skeleton::table_key;
-use margay::ruleset::diff::{diff, normalised};
+use margay::ruleset::diff::{between, normalised};
 use margay::ruleset::parse::parse;
-use margay::ruleset::{Ruleset, Table};
+use margay::ruleset::{Ruleset, Table, Tracked};
 
 use crate::golden;
 use crate::support::netns::{in_netns, nft};
@@ -48,7 +48,7 @@ fn only_table(ruleset: &Ruleset) -> &Table {
 /// Brings the kernel to the desired table; gives the number of transactions.
 fn apply(backend: &mut NftBackend, desired: &Table) -> usize {
     let held = backend.observe(&table_key()).unwrap();
-    let commit = diff(held.as_ref(), desired, &table_key());
+    let commit = between(held.as_ref(), desired, &table_key());
     backend.commit(&commit).unwrap();
     let held = backend.observe(&table_key()).unwrap().unwrap();
     assert!(
@@ -206,7 +206,8 @@ fn what_we_never_write_is_replaced_with_the_whole_table() {
                     false => damage.to_owned(),
                 };
                 nft(&["-f", "-"], &script);
-                let commit = reconcile(&mut backend, &table_key(), desired).unwrap();
+                let commit =
+                    reconcile(&mut backend, &table_key(), &Tracked::from(desired.clone())).unwrap();
                 assert!(!commit.is_empty(), "{damage}: nothing was put back");
                 assert_eq!(
                     words(&nft(&["list", "ruleset"], "")),
@@ -248,7 +249,7 @@ fn what_changed_since_it_was_looked_at_is_looked_at_again() {
             let desired = only_table(&ruleset);
             let mut backend = NftBackend::new(Ownership::None).unwrap();
             let held = backend.observe(&table_key()).unwrap();
-            let commit = diff(held.as_ref(), desired, &table_key());
+            let commit = between(held.as_ref(), desired, &table_key());
             nft(&["-f", "-"], "add table inet another");
             let outcome = backend.commit(&commit);
             assert!(
@@ -256,9 +257,9 @@ fn what_changed_since_it_was_looked_at_is_looked_at_again() {
                 "{outcome:?}"
             );
             assert_eq!(nft(&["list", "tables"], ""), "table inet another\n");
-            reconcile(&mut backend, &table_key(), desired).unwrap();
+            reconcile(&mut backend, &table_key(), &Tracked::from(desired.clone())).unwrap();
             assert!(
-                diff(
+                between(
                     backend.observe(&table_key()).unwrap().as_ref(),
                     desired,
                     &table_key()

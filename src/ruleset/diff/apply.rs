@@ -1,61 +1,52 @@
 //! What a table holds after a commit.
 
-use crate::ruleset::Table;
 use crate::ruleset::transaction::{Commit, Operation};
+use crate::ruleset::{Table, Tracked};
 
 /// The table that a commit makes of another, without asking whether the kernel would allow it.
 pub fn applied_after(applied: Option<&Table>, commit: &Commit) -> Table {
-    let mut table = applied.cloned().unwrap_or_default();
-    for operation in commit.steps.iter().flat_map(|step| &step.operations) {
-        apply(&mut table, operation);
-    }
-    table
+    let mut table = Tracked::from(applied.cloned().unwrap_or_default());
+    table.apply(commit);
+    table.into_table()
 }
 
-fn apply(table: &mut Table, operation: &Operation) {
-    match operation {
-        Operation::AddTable => {}
-        Operation::DeleteTable => *table = Table::default(),
-        Operation::AddCounter(name, comment) => {
-            table.counters.insert(name.clone(), comment.clone());
-        }
-        Operation::DeleteCounter(name) => drop(table.counters.remove(name)),
-        Operation::AddLimit(name, limit) => drop(table.limits.insert(name.clone(), *limit)),
-        Operation::DeleteLimit(name) => drop(table.limits.remove(name)),
-        Operation::AddSet(name, set) => {
-            table
-                .sets
-                .entry(name.clone())
-                .or_insert_with(|| (**set).clone());
-        }
-        Operation::DeleteSet(name) => drop(table.sets.remove(name)),
-        Operation::AddElements(name, elements) => {
-            if let Some(set) = table.sets.get_mut(name) {
-                set.elements
-                    .extend(elements.iter().map(|(k, e)| (k.clone(), e.clone())));
+impl Tracked {
+    /// Does what a commit does, without asking whether the kernel would allow it, at a cost in
+    /// proportion to the commit.
+    pub fn apply(&mut self, commit: &Commit) {
+        let operations = commit.steps.iter().flat_map(|step| &step.operations);
+        operations.for_each(|operation| self.operate(operation));
+    }
+
+    fn operate(&mut self, operation: &Operation) {
+        match operation {
+            Operation::AddTable => {}
+            Operation::DeleteTable => *self = Self::default(),
+            Operation::AddCounter(name, comment) => self.put_counter(name.clone(), comment.clone()),
+            Operation::DeleteCounter(name) => self.remove_counter(name),
+            Operation::AddLimit(name, limit) => self.put_limit(name.clone(), *limit),
+            Operation::DeleteLimit(name) => self.remove_limit(name),
+            Operation::AddSet(name, set) => {
+                if !self.table().sets.contains_key(name) {
+                    self.put_set(name.clone(), (**set).clone());
+                }
             }
-        }
-        Operation::DeleteElements(name, keys) => {
-            if let Some(set) = table.sets.get_mut(name) {
-                keys.iter().for_each(|key| drop(set.elements.remove(key)));
+            Operation::DeleteSet(name) => self.remove_set(name),
+            Operation::AddElements(name, elements) => {
+                let elements = elements.iter();
+                self.insert_elements(name, elements.map(|(k, e)| (k.clone(), e.clone())));
             }
-        }
-        Operation::AddChain(name, chain) => {
-            table
-                .chains
-                .entry(name.clone())
-                .or_insert_with(|| chain.clone());
-        }
-        Operation::FlushChain(name) => {
-            if let Some(chain) = table.chains.get_mut(name) {
-                chain.rules.clear();
+            Operation::DeleteElements(name, keys) => {
+                keys.iter().for_each(|key| self.remove_element(name, key));
             }
-        }
-        Operation::DeleteChain(name) => drop(table.chains.remove(name)),
-        Operation::AddRule(name, rule) => {
-            if let Some(chain) = table.chains.get_mut(name) {
-                chain.rules.push(rule.clone());
+            Operation::AddChain(name, chain) => {
+                if !self.table().chains.contains_key(name) {
+                    self.put_chain(name.clone(), chain.clone());
+                }
             }
+            Operation::FlushChain(name) => self.flush_chain(name),
+            Operation::DeleteChain(name) => self.remove_chain(name),
+            Operation::AddRule(name, rule) => self.push_rule(name, rule.clone()),
         }
     }
 }

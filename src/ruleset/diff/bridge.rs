@@ -10,12 +10,13 @@
 //! A packet that both policies drop is dropped at every instant, and one that both accept passes.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use super::generations::Changes;
-use super::references::{self, Kind};
+use super::references;
 use crate::ruleset::reference::Reference;
 use crate::ruleset::transaction::Operation;
-use crate::ruleset::{Chain, Element, ElementData, Elements, Key, Name, Table, Verdict};
+use crate::ruleset::{Chain, Element, ElementData, Elements, Key, Kind, Name, Table, Verdict};
 
 /// Chains that exist for the time of one commit, and what leads to them.
 #[derive(Debug, Default)]
@@ -138,10 +139,10 @@ pub(super) fn is_of_an_object(chain: &Name) -> bool {
 fn unused_prefix(table: &Table) -> String {
     let prefixes = (0..).map(|number: u32| format!("bridge/{number}/"));
     let is_free = |prefix: &String| {
-        !table
-            .chains
-            .keys()
-            .any(|name| name.as_str().starts_with(prefix))
+        let bounds = (Bound::Included(prefix.as_str()), Bound::Unbounded);
+        let mut from = table.chains.range::<str, _>(bounds);
+        from.next()
+            .is_none_or(|(name, _)| !name.as_str().starts_with(prefix))
     };
     prefixes.into_iter().find(is_free).unwrap_or_default()
 }

@@ -1,10 +1,12 @@
 //! How the elements of a set in force differ from the desired ones.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use super::names::Names;
 use super::references;
-use crate::ruleset::{Element, ElementData, Key, Set, SetFlags, Verdict};
+use super::scope::Extent;
+use crate::ruleset::{Element, ElementData, Key, Kind, Set, SetFlags, Verdict};
 
 /// The difference between two generations of a set's elements, each in key order.
 #[derive(Debug, Default)]
@@ -18,12 +20,40 @@ pub(super) struct Delta<'a> {
 }
 
 impl<'a> Delta<'a> {
-    /// Compares in one ordered walk. Elements of a dynamic set come from packets and are no difference.
-    pub(super) fn between(in_force: &'a Set, desired: &'a Set, names: &Names<'_>) -> Self {
-        let mut delta = Self::default();
+    /// Compares as far as the extent says. Elements of a dynamic set come from packets and are no
+    /// difference.
+    pub(super) fn between(
+        in_force: &'a Set,
+        desired: &'a Set,
+        extent: &Extent<'_>,
+        names: &Names<'_>,
+    ) -> Self {
         if desired.flags.contains(SetFlags::DYNAMIC) {
-            return delta;
+            return Self::default();
         }
+        match extent {
+            Extent::Whole => Self::of_all(in_force, desired, names),
+            Extent::Elements(keys) => Self::of_some(in_force, desired, keys, names),
+        }
+    }
+
+    fn of_some(
+        in_force: &'a Set,
+        desired: &'a Set,
+        keys: &BTreeSet<&Key>,
+        names: &Names<'_>,
+    ) -> Self {
+        let mut delta = Self::default();
+        for key in keys {
+            let [old, new] = [in_force, desired].map(|set| set.elements.get_key_value(*key));
+            delta.note(old, new, desired, names);
+        }
+        delta
+    }
+
+    /// Compares in one ordered walk.
+    fn of_all(in_force: &'a Set, desired: &'a Set, names: &Names<'_>) -> Self {
+        let mut delta = Self::default();
         let mut held = in_force.elements.iter().peekable();
         let mut wanted = desired.elements.iter().peekable();
         loop {
@@ -97,7 +127,7 @@ fn is_same_verdict(held: &Verdict, wanted: &Verdict, names: &Names<'_>) -> bool 
     match (held, wanted) {
         (Verdict::Jump(ours), Verdict::Jump(theirs))
         | (Verdict::Goto(ours), Verdict::Goto(theirs)) => {
-            *ours == names.target(references::Kind::Chain, theirs)
+            *ours == names.target(Kind::Chain, theirs)
         }
         (
             Verdict::Accept

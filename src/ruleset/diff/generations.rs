@@ -6,9 +6,12 @@ use super::cost;
 use super::elements::Delta;
 use super::names::Names;
 use super::reach::{Polarity, Reached};
-use super::references::{self, Kind};
+use super::references;
+use super::scope::{Scope, Wanted};
 use crate::ruleset::digest::STATE_CHAIN;
-use crate::ruleset::{Chain, Key, Name, Set, Table};
+use crate::ruleset::reference::Reference;
+use crate::ruleset::tracked::Tracked;
+use crate::ruleset::{Chain, Key, Kind, Name, Set, Table};
 
 /// What differs between the table in the kernel and the desired one.
 #[derive(Debug)]
@@ -17,29 +20,32 @@ pub(super) struct Changes<'a> {
     pub(super) applied: &'a Table,
     /// What it should hold, every name in generation 0.
     pub(super) desired: &'a Table,
-    /// What packets can reach now.
-    pub(super) reach: Reached<'a>,
     /// The names after the commit.
     pub(super) names: Names<'a>,
+    /// The desired objects that may differ.
+    pub(super) wanted: Wanted<'a>,
     /// Elements that differ from the generation in force, by desired name; never empty.
     pub(super) deltas: BTreeMap<&'a Name, Delta<'a>>,
     /// Desired names of the chains that stay and whose rules differ.
     pub(super) rewritten: Vec<&'a Name>,
+    scope: Scope<'a>,
+    /// Both tables, with what is known of them.
+    tracked: [&'a Tracked; 2],
     soon: Reached<'a>,
 }
 
 impl<'a> Changes<'a> {
-    /// Compares two tables.
-    pub(super) fn between(applied: &'a Table, desired: &'a Table) -> Self {
-        let reach = Reached::of(applied);
-        let names = Names::of(applied, &reach);
+    /// Compares two tables as far as they may differ.
+    pub(super) fn between(applied: &'a Tracked, desired: &'a Tracked, scope: Scope<'a>) -> Self {
         let mut changes = Self {
-            applied,
-            desired,
-            reach,
-            names,
+            applied: applied.table(),
+            desired: desired.table(),
+            names: Names::of(applied, &scope),
+            wanted: Wanted::of(&scope, desired.table()),
+            scope,
             deltas: BTreeMap::new(),
             rewritten: Vec::new(),
+            tracked: [applied, desired],
             soon: Reached::of(desired),
         };
         changes.renew_redeclared();
@@ -47,6 +53,18 @@ impl<'a> Changes<'a> {
         changes.renew_unfit_sets();
         changes.settle();
         changes
+    }
+
+    /// What packets can reach now.
+    pub(super) fn reach(&self) -> &Reached<'a> {
+        &self.names.reach
+    }
+
+    /// The interfaces of this host that may send from an address, before or after the commit.
+    pub(super) fn senders(&self, address: &[u8]) -> impl Iterator<Item = &'a [u8]> {
+        self.tracked
+            .into_iter()
+            .flat_map(|table| table.index().senders(address))
     }
 
     /// The set in force of a desired name.
@@ -58,13 +76,13 @@ impl<'a> Changes<'a> {
     /// Whether packets can reach the generation of a set that is in force.
     pub(super) fn is_read(&self, desired: &Name) -> bool {
         let in_force = self.names.in_force(Kind::Set, desired);
-        in_force.is_some_and(|name| self.reach.contains(Kind::Set, name))
+        in_force.is_some_and(|name| self.reach().contains(Reference::Set(name)))
     }
 
     /// What a set is used for before and after the commit.
-    pub(super) fn polarity(&self, desired: &Name) -> Polarity {
+    pub(super) fn polarity(&self, desired: &'a Name) -> Polarity {
         let before = self.names.in_force(Kind::Set, desired);
-        let before = before.map_or(Polarity::empty(), |name| self.reach.polarity(name));
+        let before = before.map_or(Polarity::empty(), |name| self.reach().polarity(name));
         let uses = before | self.soon.polarity(desired);
         if uses.is_empty() {
             Polarity::ADMITS
@@ -87,41 +105,46 @@ impl<'a> Changes<'a> {
         }
     }
 
+    /// Gives an object a new generation. Those that name it differ then.
+    fn renew(&mut self, kind: Kind, name: &'a Name) {
+        if self.names.renew(kind, name) {
+            let [_, desired] = self.tracked;
+            for user in self.scope.follow(kind, name.as_str(), desired) {
+                self.names.see(user.kind(), user.name().as_str());
+                self.wanted.add(user, desired.table());
+            }
+        }
+    }
+
+    /// Objects that are declared otherwise cannot be edited at all.
     fn renew_redeclared(&mut self) {
-        for (name, set) in &self.desired.sets {
-            if self
-                .set_in_force(name)
-                .is_some_and(|(_, held)| !is_same_declaration(held, set))
-            {
-                self.names.renew(Kind::Set, name);
-            }
+        let (applied, wanted) = (self.applied, &self.wanted);
+        let sets = (Kind::Set, &applied.sets, &wanted.sets);
+        let sets = self.unlike(sets, |_, held, set| is_same_declaration(held, set));
+        let limits = (Kind::Limit, &applied.limits, &wanted.limits);
+        let limits = self.unlike(limits, |_, held, limit| held == limit);
+        let counters = (Kind::Counter, &applied.counters, &wanted.counters);
+        let counters = self.unlike(counters, |_, held, comment| held == comment);
+        let chains = (Kind::Chain, &applied.chains, &wanted.chains);
+        let chains = self.unlike(chains, |name, held, chain| {
+            name.as_str() == STATE_CHAIN || held.comment == chain.comment
+        });
+        for (kind, name) in [sets, limits, counters, chains].into_iter().flatten() {
+            self.renew(kind, name);
         }
-        for (name, limit) in &self.desired.limits {
-            let held = self.names.in_force(Kind::Limit, name);
-            if held
-                .and_then(|held| self.applied.limits.get(held))
-                .is_some_and(|held| held != limit)
-            {
-                self.names.renew(Kind::Limit, name);
-            }
-        }
-        for (name, comment) in &self.desired.counters {
-            let held = self.names.in_force(Kind::Counter, name);
-            if held
-                .and_then(|held| self.applied.counters.get(held))
-                .is_some_and(|held| held != comment)
-            {
-                self.names.renew(Kind::Counter, name);
-            }
-        }
-        for (name, chain) in &self.desired.chains {
-            let held = self.chain_in_force(name);
-            if name.as_str() != STATE_CHAIN
-                && held.is_some_and(|held| held.comment != chain.comment)
-            {
-                self.names.renew(Kind::Chain, name);
-            }
-        }
+    }
+
+    fn unlike<T>(
+        &self,
+        (kind, applied, wanted): (Kind, &BTreeMap<Name, T>, &BTreeMap<&'a Name, &T>),
+        is_alike: impl Fn(&Name, &T, &T) -> bool,
+    ) -> Vec<(Kind, &'a Name)> {
+        let unlike = wanted.iter().filter(|(name, wanted)| {
+            let held = self.names.in_force(kind, name);
+            let held = held.and_then(|held| applied.get(held));
+            held.is_some_and(|held| !is_alike(name, held, wanted))
+        });
+        unlike.map(|(name, _)| (kind, *name)).collect()
     }
 
     fn chain_in_force(&self, desired: &Name) -> Option<&'a Chain> {
@@ -131,11 +154,12 @@ impl<'a> Changes<'a> {
     }
 
     fn compare_sets(&mut self, which: impl Fn(&Set) -> bool) {
-        for (name, set) in self.desired.sets.iter().filter(|(_, set)| which(set)) {
+        for (&name, &set) in self.wanted.sets.iter().filter(|(_, set)| which(set)) {
             let held = self
                 .set_in_force(name)
                 .filter(|(_, held)| is_same_declaration(held, set));
-            let delta = held.map(|(_, held)| Delta::between(held, set, &self.names));
+            let extent = self.scope.extent(name);
+            let delta = held.map(|(_, held)| Delta::between(held, set, extent, &self.names));
             match delta.filter(|delta| !delta.is_empty()) {
                 Some(delta) => self.deltas.insert(name, delta),
                 None => self.deltas.remove(name),
@@ -149,19 +173,16 @@ impl<'a> Changes<'a> {
         let unfit = deltas.filter(|(name, delta)| self.is_unfit(name, delta));
         let unfit: Vec<&'a Name> = unfit.map(|(name, _)| *name).collect();
         for name in unfit {
-            self.names.renew(Kind::Set, name);
+            self.renew(Kind::Set, name);
         }
     }
 
-    fn is_unfit(&self, name: &Name, delta: &Delta<'_>) -> bool {
+    fn is_unfit(&self, name: &'a Name, delta: &Delta<'_>) -> bool {
         let Some((_, held)) = self.set_in_force(name) else {
             return false;
         };
-        let wanted = self
-            .desired
-            .sets
-            .get(name)
-            .map_or(0, |set| set.elements.len());
+        let wanted = self.wanted.sets.get(name);
+        let wanted = wanted.map_or(0, |set| set.elements.len());
         if cost::is_outgrown(held, wanted) {
             return true;
         }
@@ -184,7 +205,7 @@ impl<'a> Changes<'a> {
             self.rewritten = self.differing_chains();
             for name in self.rewritten.clone() {
                 if self.must_be_replaced(name) {
-                    self.names.renew(Kind::Chain, name);
+                    self.renew(Kind::Chain, name);
                 }
             }
             if self.names.renewed_count() == before {
@@ -194,36 +215,37 @@ impl<'a> Changes<'a> {
     }
 
     fn differing_chains(&self) -> Vec<&'a Name> {
-        let chains = self.desired.chains.iter().filter(|(name, chain)| {
+        let differing = self.wanted.chains.iter().filter(|(name, chain)| {
             let held = self.names.kept(Kind::Chain, name);
             let held = held.and_then(|held| self.applied.chains.get(held));
             name.as_str() != STATE_CHAIN
                 && held.is_some_and(|held| !self.names.same_rules(&held.rules, &chain.rules))
         });
-        chains.map(|(name, _)| name).collect()
+        differing.map(|(name, _)| *name).collect()
     }
 
     fn must_be_replaced(&self, name: &Name) -> bool {
         let held = self.chain_in_force(name);
         let rules = |chain: Option<&'a Chain>| chain.into_iter().flat_map(|chain| &chain.rules);
         let is_base = held.is_some_and(|chain| chain.hook.is_some());
-        let mut both = rules(held).chain(rules(self.desired.chains.get(name)));
+        let wanted = self.wanted.chains.get(name).copied();
+        let mut both = rules(held).chain(rules(wanted));
         self.is_met(name) && !is_base && both.any(references::publishes_late)
     }
 
     /// Whether packets can reach the generation of a chain that is in force.
     pub(super) fn is_met(&self, desired: &Name) -> bool {
         let in_force = self.names.in_force(Kind::Chain, desired);
-        in_force.is_some_and(|name| self.reach.contains(Kind::Chain, name))
+        in_force.is_some_and(|name| self.reach().contains(Reference::Chain(name)))
     }
 
     /// Whether any rule that packets can reach changes.
     fn is_switching(&self) -> bool {
-        let is_new_base = |(name, chain): (&Name, &Chain)| {
+        let is_new_base = |(name, chain): (&&Name, &&Chain)| {
             chain.hook.is_some() && self.names.in_force(Kind::Chain, name).is_none()
         };
         self.rewritten.iter().any(|name| self.is_met(name))
-            || self.desired.chains.iter().any(is_new_base)
+            || self.wanted.chains.iter().any(is_new_base)
     }
 
     /// Policies' own sets are edited only where all of them change the same way and no rule does.
@@ -234,6 +256,9 @@ impl<'a> Changes<'a> {
             .copied()
             .filter(|name| is_owned(name) && self.is_read(name))
             .collect();
+        if owned.is_empty() {
+            return;
+        }
         let every = |fits: &dyn Fn(&Name, &Delta<'_>) -> bool| {
             owned
                 .iter()
@@ -247,7 +272,7 @@ impl<'a> Changes<'a> {
         });
         if self.is_switching() || !(adds || removes) {
             for name in owned {
-                self.names.renew(Kind::Set, name);
+                self.renew(Kind::Set, name);
             }
         }
     }
@@ -265,9 +290,9 @@ impl<'a> Changes<'a> {
             maps.push(name);
             keys.extend(delta.moved.iter().map(|(key, _)| *key));
         }
-        if keys.len() > 1 || self.is_switching() {
+        if keys.len() > 1 || (!maps.is_empty() && self.is_switching()) {
             for name in maps {
-                self.names.renew(Kind::Set, name);
+                self.renew(Kind::Set, name);
             }
         }
     }

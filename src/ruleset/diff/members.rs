@@ -13,8 +13,7 @@ use std::collections::BTreeSet;
 
 use super::bridge::is_of_an_object;
 use super::generations::Changes;
-use super::references::Kind;
-use crate::ruleset::{Datatype, Element, Key, Set, Table};
+use crate::ruleset::{Element, Key, Kind};
 
 /// Whose groups change, if nothing but groups and the policies of their members does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,11 +32,11 @@ impl Regrouped {
         let Some((addresses, interfaces)) = regrouped(changes) else {
             return Self::More;
         };
-        let own = own_addresses(changes.applied).chain(own_addresses(changes.desired));
-        let mut of_here = own.filter(|(_, address)| addresses.contains(address));
+        let of_here = addresses.iter();
+        let mut of_here = of_here.flat_map(|address| changes.senders(address));
         match (interfaces.first(), interfaces.len()) {
             (None, _) if of_here.next().is_none() => Self::Remote,
-            (Some(only), 1) if of_here.all(|(interface, _)| interface == *only) => Self::Endpoint,
+            (Some(only), 1) if of_here.all(|interface| interface == *only) => Self::Endpoint,
             _ => Self::More,
         }
     }
@@ -67,34 +66,4 @@ fn regrouped<'a>(changes: &Changes<'a>) -> Option<(Bytes<'a>, Bytes<'a>)> {
         .rewritten
         .is_empty()
         .then_some((addresses, interfaces))
-}
-
-/// The addresses in the source checks, `iifname . ip saddr` with and without a MAC: interface, address.
-fn own_addresses(table: &Table) -> impl Iterator<Item = (&[u8], &[u8])> {
-    table
-        .sets
-        .values()
-        .filter_map(|set| Some((set, address_type(set)?)))
-        .flat_map(|(set, address)| {
-            let keys = set.elements.keys();
-            keys.filter_map(move |key| interface_and_address(key, address))
-        })
-}
-
-fn address_type(set: &Set) -> Option<Datatype> {
-    match set.key[..] {
-        [
-            Datatype::IfName,
-            address @ (Datatype::Ipv4Addr | Datatype::Ipv6Addr),
-            ..,
-        ] => Some(address),
-        _ => None,
-    }
-}
-
-fn interface_and_address(key: &Key, address: Datatype) -> Option<(&[u8], &[u8])> {
-    let (interface, rest) = key
-        .start
-        .split_at_checked(Datatype::IfName.padded_bytes())?;
-    Some((interface, rest.get(..address.bytes())?))
 }

@@ -32,6 +32,7 @@ mod normal;
 mod phases;
 mod reach;
 mod references;
+mod scope;
 mod steps;
 
 pub use apply::applied_after;
@@ -40,19 +41,19 @@ pub use normal::normalised;
 
 use self::generations::Changes;
 use self::phases::Phases;
+use self::scope::Scope;
 use super::transaction::{Commit, Operation, Phase, Step, Wait};
-use super::{Chain, Table, TableKey};
+use super::{Chain, Kind, Table, TableKey, Tracked};
 
 /// The commit that makes the desired table of the one that the kernel holds.
 ///
-/// The names of `desired` are all in generation 0; those of `applied` in any, and what a commit that
-/// died left behind is collected.
-pub fn diff(applied: Option<&Table>, desired: &Table, key: &TableKey) -> Commit {
-    let empty = Table::default();
+/// Only what was touched in either since both were settled is looked at, and what that leads to. The
+/// names of `desired` are all in generation 0; those of `applied` in any, and what a commit that died
+/// left behind is collected.
+pub fn diff(applied: Option<&Tracked>, desired: &Tracked, key: &TableKey) -> Commit {
     let steps = match applied {
-        Some(applied) if is_foreign(applied, desired) => vec![rebuild(desired)],
-        Some(applied) => Phases::of(&Changes::between(applied, desired)).into_steps(),
-        None => first(Phases::of(&Changes::between(&empty, desired)).into_steps()),
+        Some(applied) => steps(applied, desired),
+        None => first(steps(&Tracked::default(), desired)),
     };
     Commit {
         table: key.clone(),
@@ -60,9 +61,15 @@ pub fn diff(applied: Option<&Table>, desired: &Table, key: &TableKey) -> Commit 
     }
 }
 
+/// The commit between two tables of which nothing is known: all of both is looked at.
+pub fn between(applied: Option<&Table>, desired: &Table, key: &TableKey) -> Commit {
+    let applied = applied.cloned().map(Tracked::from);
+    diff(applied.as_ref(), &Tracked::from(desired.clone()), key)
+}
+
 /// The commit that replaces whatever a table holds. It is one transaction and not gapless: a packet
 /// may pass one hook by the old table and the next by the new one.
-pub fn rebuilt(desired: &Table, key: &TableKey) -> Commit {
+pub fn rebuilt(desired: &Tracked, key: &TableKey) -> Commit {
     Commit {
         table: key.clone(),
         steps: vec![rebuild(desired)],
@@ -87,29 +94,35 @@ fn first(mut steps: Vec<Step>) -> Vec<Step> {
     steps
 }
 
+fn steps(applied: &Tracked, desired: &Tracked) -> Vec<Step> {
+    let scope = Scope::of(applied, desired);
+    if is_foreign(applied.table(), desired.table(), &scope) {
+        return vec![rebuild(desired)];
+    }
+    Phases::of(&Changes::between(applied, desired, scope)).into_steps()
+}
+
 /// Whether base chains hang elsewhere than they should. The kernel cannot move a base chain.
-fn is_foreign(applied: &Table, desired: &Table) -> bool {
+fn is_foreign(applied: &Table, desired: &Table, scope: &Scope<'_>) -> bool {
     let is_base = |chain: &Chain| chain.hook.is_some();
-    applied
-        .chains
-        .iter()
-        .any(|(name, held)| match desired.chains.get(name) {
-            Some(wanted) => {
-                (is_base(held) || is_base(wanted))
-                    && (held.hook != wanted.hook || held.comment != wanted.comment)
-            }
-            None => is_base(held),
-        })
+    let mut held = scope.among(Kind::Chain, &applied.chains);
+    held.any(|(name, held)| match desired.chains.get(name) {
+        Some(wanted) => {
+            (is_base(held) || is_base(wanted))
+                && (held.hook != wanted.hook || held.comment != wanted.comment)
+        }
+        None => is_base(held),
+    })
 }
 
 /// One transaction that replaces the whole table.
 ///
 /// It happens only between versions with different base chains, and it is not gapless: a packet may
 /// pass one hook by the old table and the next by the new one.
-fn rebuild(desired: &Table) -> Step {
-    let steps = Phases::of(&Changes::between(&Table::default(), desired)).into_steps();
+fn rebuild(desired: &Tracked) -> Step {
     let mut operations = vec![Operation::DeleteTable, Operation::AddTable];
-    operations.extend(steps.into_iter().flat_map(|step| step.operations));
+    let steps = steps(&Tracked::default(), desired).into_iter();
+    operations.extend(steps.flat_map(|step| step.operations));
     Step {
         phase: Phase::Switch,
         wait: Wait::None,

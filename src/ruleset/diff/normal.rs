@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::references::{self, Kind};
-use crate::ruleset::{Chain, Name, Set, Table};
+use super::references;
+use crate::ruleset::{Chain, Kind, Name, Set, Table};
 
 /// The table without generations and declared sizes.
 ///

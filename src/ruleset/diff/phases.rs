@@ -8,11 +8,11 @@ use super::elements::Delta;
 use super::generations::{Changes, is_owned};
 use super::members::Regrouped;
 use super::reach::{Passage, Polarity};
-use super::references::{self, Kind};
+use super::references;
 use super::steps;
 use crate::ruleset::digest::STATE_CHAIN;
 use crate::ruleset::transaction::{Operation, Phase, Step, Wait};
-use crate::ruleset::{Chain, Element, Elements, Expression, Key, Name, Set};
+use crate::ruleset::{Chain, Element, Elements, Expression, Key, Kind, Name, Set};
 
 /// The transactions of a commit, by what they are for.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ pub(super) struct Phases {
     deny: Vec<Vec<Operation>>,
     tighten: Vec<Operation>,
     tighten_alone: Vec<Vec<Operation>>,
-    switch: BTreeMap<u8, Vec<Operation>>,
+    switch: BTreeMap<Passage, Vec<Operation>>,
     relocate: Vec<Relocation>,
     loosen: Vec<Operation>,
     loosen_alone: Vec<Vec<Operation>>,
@@ -112,14 +112,14 @@ impl Phases {
 
     fn objects(&mut self, changes: &Changes<'_>) {
         let names = &changes.names;
-        for (name, comment) in &changes.desired.counters {
+        for (name, &comment) in &changes.wanted.counters {
             if names.kept(Kind::Counter, name).is_none() {
                 let target = names.target(Kind::Counter, name);
                 self.declare
                     .push(Operation::AddCounter(target, comment.clone()));
             }
         }
-        for (name, limit) in &changes.desired.limits {
+        for (name, &limit) in &changes.wanted.limits {
             if names.kept(Kind::Limit, name).is_none() {
                 let target = names.target(Kind::Limit, name);
                 self.declare.push(Operation::AddLimit(target, *limit));
@@ -128,10 +128,11 @@ impl Phases {
     }
 
     fn sets(&mut self, changes: &Changes<'_>) {
-        for (name, set) in &changes.desired.sets {
+        for (&name, &set) in &changes.wanted.sets {
             let delta = changes.deltas.get(name);
             let target = changes.names.target(Kind::Set, name);
-            let is_kept = changes.names.kept(Kind::Set, name).is_some();
+            let kept = changes.names.kept(Kind::Set, name);
+            let is_kept = kept.is_some();
             let edits = delta.filter(|_| is_kept);
             let edits = edits.map(|delta| Edits::of(delta, target.clone(), set, changes));
             match edits {
@@ -139,7 +140,8 @@ impl Phases {
                 None => {}
                 Some(edits) if !changes.is_read(name) => self.unread_set(edits),
                 Some(edits) if set.data.is_some() => {
-                    self.map(edits, set, changes.reach.lookups(&target))
+                    let lookups = kept.map(|kept| changes.reach().lookups(kept));
+                    self.map(edits, set, &lookups.unwrap_or_default());
                 }
                 Some(edits) => self.set(edits, set, changes.polarity(name)),
             }
@@ -228,7 +230,7 @@ impl Phases {
 
     /// A set that many share and that is replaced, because it grew too large, loses its elements
     /// first like any other: its readers in two hooks switch one after the other.
-    fn outgrown_set(&mut self, name: &Name, delta: &Delta<'_>, changes: &Changes<'_>) {
+    fn outgrown_set<'a>(&mut self, name: &'a Name, delta: &Delta<'_>, changes: &Changes<'a>) {
         let Some((in_force, held)) = changes.set_in_force(name) else {
             return;
         };
@@ -242,7 +244,7 @@ impl Phases {
     }
 
     fn chains(&mut self, changes: &Changes<'_>) {
-        for (name, chain) in &changes.desired.chains {
+        for (&name, &chain) in &changes.wanted.chains {
             if name.as_str() == STATE_CHAIN || changes.names.kept(Kind::Chain, name).is_some() {
                 continue;
             }
@@ -259,7 +261,7 @@ impl Phases {
                 }
                 Some(hook) => {
                     let at = Passage::of(hook.point);
-                    let switch = self.switch.entry(at.bits()).or_default();
+                    let switch = self.switch.entry(at).or_default();
                     switch.push(declaration);
                     add_rules(switch, &target, chain, changes);
                 }
@@ -273,20 +275,17 @@ impl Phases {
     fn rewritten_chain(&mut self, name: &Name, changes: &Changes<'_>) {
         let (Some(held), Some(chain)) = (
             changes.names.kept(Kind::Chain, name),
-            changes.desired.chains.get(name),
+            changes.wanted.chains.get(name),
         ) else {
             return;
         };
-        let operations = match changes.reach.passage(Kind::Chain, held) {
+        let operations = match changes.reach().passage(held) {
             None => {
                 self.populate_after = Wait::Grace;
                 &mut self.populate
             }
             // Of a chain that packets meet twice the first meeting decides.
-            Some(passage) => {
-                let first = passage.iter().next().unwrap_or(passage);
-                self.switch.entry(first.bits()).or_default()
-            }
+            Some(first) => self.switch.entry(first).or_default(),
         };
         flush(operations, held, changes);
         add_rules(operations, held, chain, changes);
@@ -314,57 +313,22 @@ impl Phases {
 
     /// References go before what they refer to: rules, maps' elements, maps, chains, the rest.
     fn garbage(&mut self, changes: &Changes<'_>) {
-        let applied = changes.applied;
-        let stays = |kind, names: Vec<&Name>| -> BTreeSet<&Name> {
-            names
-                .into_iter()
-                .filter_map(|name| changes.names.kept(kind, name))
-                .collect()
-        };
-        let desired = changes.desired;
-        let chains = stays(Kind::Chain, desired.chains.keys().collect());
-        let sets = stays(Kind::Set, desired.sets.keys().collect());
-        let counters = stays(Kind::Counter, desired.counters.keys().collect());
-        let limits = stays(Kind::Limit, desired.limits.keys().collect());
-        for name in applied.chains.keys().filter(|name| !chains.contains(name)) {
+        let (names, wanted) = (&changes.names, &changes.wanted);
+        let sets = names.garbage(Kind::Set, wanted.sets.keys());
+        let chains = names.garbage(Kind::Chain, wanted.chains.keys());
+        let counters = names.garbage(Kind::Counter, wanted.counters.keys());
+        let limits = names.garbage(Kind::Limit, wanted.limits.keys());
+        for name in &chains {
             flush(&mut self.flush, name, changes);
         }
-        let gone = |name: &&Name| !sets.contains(name);
-        self.delete.extend(
-            applied
-                .sets
-                .keys()
-                .filter(gone)
-                .cloned()
-                .map(Operation::DeleteSet),
-        );
-        let gone = |name: &&Name| !chains.contains(name);
-        self.delete.extend(
-            applied
-                .chains
-                .keys()
-                .filter(gone)
-                .cloned()
-                .map(Operation::DeleteChain),
-        );
-        let gone = |name: &&Name| !counters.contains(name);
-        self.delete.extend(
-            applied
-                .counters
-                .keys()
-                .filter(gone)
-                .cloned()
-                .map(Operation::DeleteCounter),
-        );
-        let gone = |name: &&Name| !limits.contains(name);
-        self.delete.extend(
-            applied
-                .limits
-                .keys()
-                .filter(gone)
-                .cloned()
-                .map(Operation::DeleteLimit),
-        );
+        let mut delete = |names: BTreeSet<&Name>, operation: fn(Name) -> Operation| {
+            let operations = names.into_iter().cloned().map(operation);
+            self.delete.extend(operations);
+        };
+        delete(sets, Operation::DeleteSet);
+        delete(chains, Operation::DeleteChain);
+        delete(counters, Operation::DeleteCounter);
+        delete(limits, Operation::DeleteLimit);
     }
 }
 

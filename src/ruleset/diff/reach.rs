@@ -1,44 +1,16 @@
 //! What packets can reach in a table, where on their path, and what sets are used for.
+//!
+//! Asked of one object, the answer is found upwards, from those that name it to a base chain. The
+//! first way that leads there is enough, so that it does not matter how many others there are.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bitflags::bitflags;
 
-use super::references::{Kind, kind_and_name};
-use crate::ruleset::reach::reach;
-use crate::ruleset::{
-    Expression, HookPoint, Match, Name, Operand, Operator, Rule, Statement, Table, Verdict,
-    VmapSource,
-};
-
-bitflags! {
-    /// Points of a packet's path. Of the hooks that share one, a packet passes only one.
-    ///
-    /// Rules switch in this order: where the table is new, policy is in force before anything else.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-    pub(super) struct Passage: u8 {
-        /// Input or forward.
-        const THROUGH = 1;
-        /// Before routing.
-        const BEFORE = 2;
-        /// From a local socket.
-        const OUTPUT = 4;
-        /// After routing.
-        const AFTER = 8;
-    }
-}
-
-impl Passage {
-    /// The point at which a hook lies.
-    pub(super) fn of(point: HookPoint) -> Self {
-        match point {
-            HookPoint::Prerouting => Self::BEFORE,
-            HookPoint::Input | HookPoint::Forward => Self::THROUGH,
-            HookPoint::Output => Self::OUTPUT,
-            HookPoint::Postrouting => Self::AFTER,
-        }
-    }
-}
+use crate::ruleset::reference::Reference;
+use crate::ruleset::tracked::{Tracked, Use};
+use crate::ruleset::{Expression, HookPoint, Kind, Name, Statement, VmapSource};
 
 bitflags! {
     /// What it does to traffic when a set gains elements.
@@ -51,90 +23,154 @@ bitflags! {
     }
 }
 
-/// What packets can reach, and how.
-#[derive(Debug, Default)]
+/// Points of a packet's path. Of the hooks that share one, a packet passes only one.
+///
+/// Rules switch in this order: where the table is new, policy is in force before anything else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Passage {
+    /// Input or forward.
+    Through,
+    /// Before routing.
+    Before,
+    /// From a local socket.
+    Output,
+    /// After routing.
+    After,
+}
+
+impl Passage {
+    /// The point at which a hook lies.
+    pub(super) fn of(point: HookPoint) -> Self {
+        match point {
+            HookPoint::Prerouting => Self::Before,
+            HookPoint::Input | HookPoint::Forward => Self::Through,
+            HookPoint::Output => Self::Output,
+            HookPoint::Postrouting => Self::After,
+        }
+    }
+}
+
+/// What packets can reach in one table.
+#[derive(Debug)]
 pub(super) struct Reached<'a> {
-    found: BTreeMap<(Kind, &'a Name), Passage>,
-    polarities: BTreeMap<&'a Name, Polarity>,
-    lookups: BTreeMap<&'a Name, Vec<&'a [Expression]>>,
+    tracked: &'a Tracked,
+    /// What was found out before.
+    known: RefCell<BTreeMap<Reference<'a>, bool>>,
 }
 
 impl<'a> Reached<'a> {
-    /// Everything that the base chains of a table lead to.
-    pub(super) fn of(table: &'a Table) -> Self {
-        let mut reached = Self::default();
-        for behind in reach(table).into_values() {
-            let passage = Passage::of(behind.hook.point);
-            for set in behind.sets {
-                reached.meet(Kind::Set, set, passage);
-            }
-            for name in behind.chains {
-                reached.meet(Kind::Chain, name, passage);
-                for rule in table.chains.get(name).iter().flat_map(|chain| &chain.rules) {
-                    reached.read(rule, passage);
-                }
-            }
+    /// What the base chains of a table lead to.
+    pub(super) fn of(tracked: &'a Tracked) -> Self {
+        Self {
+            tracked,
+            known: RefCell::default(),
         }
-        reached
-    }
-
-    /// Where packets meet an object; `None` where they never do.
-    pub(super) fn passage(&self, kind: Kind, name: &Name) -> Option<Passage> {
-        self.found.get(&(kind, name)).copied()
     }
 
     /// Whether packets can meet an object.
-    pub(super) fn contains(&self, kind: Kind, name: &Name) -> bool {
-        self.found.contains_key(&(kind, name))
+    pub(super) fn contains(&self, object: Reference<'a>) -> bool {
+        let known = self.known.borrow().get(&object).copied();
+        known.unwrap_or_else(|| self.find_out(object))
+    }
+
+    /// The first point of their path at which packets meet a chain; `None` where they never do.
+    pub(super) fn passage(&self, chain: &'a Name) -> Option<Passage> {
+        let object = Reference::Chain(chain);
+        let mut first = self.base(object);
+        let mut seen = BTreeSet::from([object]);
+        let mut above = vec![self.users(object)];
+        while first != Some(Passage::Through)
+            && let Some(users) = above.last_mut()
+        {
+            let Some(user) = users.next() else {
+                above.pop();
+                continue;
+            };
+            if seen.insert(user) && self.contains(user) {
+                first = first.into_iter().chain(self.base(user)).min();
+                above.push(self.users(user));
+            }
+        }
+        first
     }
 
     /// What the rules that packets meet use a set for.
-    pub(super) fn polarity(&self, set: &Name) -> Polarity {
-        self.polarities
-            .get(set)
-            .copied()
-            .unwrap_or(Polarity::empty())
+    pub(super) fn polarity(&self, set: &'a Name) -> Polarity {
+        let mut polarity = Polarity::empty();
+        for (way, user) in self.tracked.index().users(Kind::Set, set.as_str()) {
+            let adds = match way {
+                Use::Denies => Polarity::DENIES,
+                Use::Admits => Polarity::ADMITS,
+                Use::Elements | Use::Rules => break,
+            };
+            if !polarity.contains(adds) && self.contains(user) {
+                polarity |= adds;
+            }
+        }
+        polarity
     }
 
     /// What is looked up in a verdict map.
-    pub(super) fn lookups(&self, map: &Name) -> &[&'a [Expression]] {
-        self.lookups.get(map).map_or(&[], Vec::as_slice)
+    pub(super) fn lookups(&self, map: &'a Name) -> Vec<&'a [Expression]> {
+        let chains = &self.tracked.table().chains;
+        let users = self.users(Reference::Set(map));
+        let met = users.filter(|user| self.contains(*user));
+        met.filter_map(|user| chains.get(user.name()))
+            .flat_map(|chain| &chain.rules)
+            .flat_map(|rule| &rule.statements)
+            .filter_map(|statement| key_looked_up(statement, map))
+            .collect()
     }
 
-    fn meet(&mut self, kind: Kind, name: &'a Name, passage: Passage) {
-        *self.found.entry((kind, name)).or_insert(passage) |= passage;
+    /// Goes up until a base chain is met, or something of which it is known whether packets meet it.
+    fn find_out(&self, object: Reference<'a>) -> bool {
+        let known = &mut self.known.borrow_mut();
+        let mut seen = BTreeSet::from([object]);
+        let mut way = vec![(object, self.users(object))];
+        let mut is_met = self.base(object).is_some();
+        while !is_met && let Some((below, users)) = way.last_mut() {
+            let Some(user) = users.next() else {
+                // No loop leads here: the kernel refuses one that packets could enter.
+                known.insert(*below, false);
+                way.pop();
+                continue;
+            };
+            let told = known.get(&user).copied();
+            is_met = told.unwrap_or_else(|| self.base(user).is_some());
+            if !is_met && told.is_none() && seen.insert(user) {
+                way.push((user, self.users(user)));
+            }
+        }
+        known.extend(way.into_iter().map(|(passed, _)| (passed, true)));
+        is_met
     }
 
-    fn read(&mut self, rule: &'a Rule, passage: Passage) {
-        for (kind, name) in rule.references().into_iter().map(kind_and_name) {
-            self.meet(kind, name, passage);
-        }
-        let refuses = rule
-            .statements
-            .iter()
-            .any(|s| matches!(s, Statement::Verdict(Verdict::Drop) | Statement::Reject(_)));
-        for statement in &rule.statements {
-            if let Statement::Match(Match {
-                operator,
-                right: Operand::Set(set),
-                ..
-            }) = statement
-            {
-                let admits = refuses == (*operator == Operator::Ne);
-                let polarity = if admits {
-                    Polarity::ADMITS
-                } else {
-                    Polarity::DENIES
-                };
-                *self.polarities.entry(set).or_insert(polarity) |= polarity;
+    /// Where packets come to a base chain.
+    fn base(&self, object: Reference<'a>) -> Option<Passage> {
+        match object {
+            Reference::Chain(name) => {
+                let hook = self.tracked.table().chains.get(name)?.hook?;
+                Some(Passage::of(hook.point))
             }
-            if let Statement::Vmap {
-                key,
-                map: VmapSource::Named(map),
-            } = statement
-            {
-                self.lookups.entry(map).or_default().push(key);
-            }
+            Reference::Set(_) | Reference::Counter(_) | Reference::Limit(_) => None,
         }
     }
+
+    fn users(&self, object: Reference<'a>) -> impl Iterator<Item = Reference<'a>> + use<'a> {
+        let index = self.tracked.index();
+        let users = index.users(object.kind(), object.name().as_str());
+        users.map(|(_, user)| user)
+    }
+}
+
+/// What the statement looks up in the map.
+fn key_looked_up<'a>(statement: &'a Statement, in_map: &Name) -> Option<&'a [Expression]> {
+    let Statement::Vmap {
+        key,
+        map: VmapSource::Named(map),
+    } = statement
+    else {
+        return None;
+    };
+    (map == in_map).then_some(key)
 }

@@ -1,42 +1,9 @@
 //! The names that rules and elements mention, and other names in their place.
 
-use crate::ruleset::reference::Reference;
 use crate::ruleset::{
-    Data, Element, ElementData, MarkSource, Name, ObjectKind, Operand, Rule, Set, Statement,
-    Verdict, VmapSource,
+    Data, Element, ElementData, Kind, MarkSource, Name, Operand, Rule, Set, Statement, Verdict,
+    VmapSource,
 };
-
-/// The name spaces of a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
-    /// Sets and maps.
-    Set,
-    /// Chains.
-    Chain,
-    /// Named counters.
-    Counter,
-    /// Named limits.
-    Limit,
-}
-
-impl From<ObjectKind> for Kind {
-    fn from(object: ObjectKind) -> Self {
-        match object {
-            ObjectKind::Counter => Self::Counter,
-            ObjectKind::Limit => Self::Limit,
-        }
-    }
-}
-
-/// What an object that a rule names is, and its name.
-pub(super) fn kind_and_name(reference: Reference<'_>) -> (Kind, &Name) {
-    match reference {
-        Reference::Set(name) => (Kind::Set, name),
-        Reference::Chain(name) => (Kind::Chain, name),
-        Reference::Counter(name) => (Kind::Counter, name),
-        Reference::Limit(name) => (Kind::Limit, name),
-    }
-}
 
 /// Whether elements of the set can mention names.
 pub(super) fn mentions_names(set: &Set) -> bool {

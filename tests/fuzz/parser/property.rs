@@ -16,9 +16,9 @@ use margay::compile::skeleton::{Skeleton, table_key};
 use margay::demo::expected;
 use margay::model::{Direction, EndpointName, GroupName, InterfacePrefix, Origin};
 use margay::net::{Cidr, InterfaceName, MacAddress, PortRange, Protocol};
-use margay::ruleset::diff::{diff, rebuilt};
+use margay::ruleset::diff::{between, rebuilt};
 use margay::ruleset::digest::Digest;
-use margay::ruleset::{Name, Ruleset, json, parse};
+use margay::ruleset::{Name, Ruleset, Tracked, json, parse};
 
 static SKELETON: LazyLock<Skeleton> = LazyLock::new(|| Skeleton::builtin().unwrap());
 
@@ -42,7 +42,7 @@ pub(crate) fn documents(source: &str, text: &str) {
     let host = host.map_or("nowhere", |endpoint| endpoint.host.as_str());
     let ruleset = compile(&loaded.state, host, &SKELETON);
     reads_back(&ruleset);
-    let commit = diff(None, &ruleset.tables[&table_key()], &table_key());
+    let commit = between(None, &ruleset.tables[&table_key()], &table_key());
     let mut backend = MemoryBackend::default();
     backend.commit(&commit).unwrap();
 }
@@ -154,8 +154,8 @@ fn says_itself(ruleset: &Ruleset) {
     drop(notation::of(ruleset));
     for (key, table) in &ruleset.tables {
         assert!(!Digest::of(table).to_string().is_empty());
-        drop(diff(Some(table), SKELETON.table(), key));
-        for step in rebuilt(table, key).steps {
+        drop(between(Some(table), SKELETON.table(), key));
+        for step in rebuilt(&Tracked::from(table.clone()), key).steps {
             let mut catalog = Catalog::default();
             if let Ok(batch) = encode(key, Ownership::None, &mut catalog, &step.operations) {
                 drop(decode(key, batch.bytes()));

@@ -7,7 +7,7 @@ use std::path::Path;
 use margay::backend::nft::{Catalog, Ownership, encode};
 use margay::compile::skeleton::table_key;
 use margay::ruleset::diff::rebuilt;
-use margay::ruleset::parse;
+use margay::ruleset::{Tracked, parse};
 
 /// The folders of which each holds golden cases, policies or templates.
 const FOLDERS: [&str; 4] = [
@@ -53,7 +53,7 @@ pub(crate) fn messages(root: &Path) -> Vec<Vec<u8>> {
         .iter()
         .flat_map(|text| parse("seed", text).unwrap().tables);
     let ours = tables.filter(|(key, _)| key.family == table_key().family);
-    let steps = ours.flat_map(|(_, table)| rebuilt(&table, &table_key()).steps);
+    let steps = ours.flat_map(|(_, table)| rebuilt(&Tracked::from(table), &table_key()).steps);
     let batches = steps.map(|step| {
         let mut catalog = Catalog::default();
         encode(

@@ -2,7 +2,7 @@
 
 use margay::backend::Backend;
 use margay::backend::memory::MemoryBackend;
-use margay::ruleset::diff::{applied_after, diff};
+use margay::ruleset::diff::{applied_after, between};
 use margay::ruleset::{Ruleset, Table, parse};
 
 use super::world::table_key;
@@ -55,7 +55,7 @@ fn a_chain_with_a_set_that_shows_late_is_replaced() {
     for (rule, change) in CASES {
         let (applied, desired) = (table(rule), table(&format!("udp dport 53 accept; {rule}")));
         for (applied, desired) in [(&applied, &desired), (&desired, &applied)] {
-            let commit = diff(Some(applied), desired, &table_key());
+            let commit = between(Some(applied), desired, &table_key());
             let ruleset = Ruleset {
                 tables: [(table_key(), applied.clone())].into(),
             };

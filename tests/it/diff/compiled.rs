@@ -6,7 +6,7 @@ use margay::compile::compile;
 use margay::compile::skeleton::Skeleton;
 use margay::model::State;
 use margay::ruleset::Table;
-use margay::ruleset::diff::{applied_after, diff, normalised};
+use margay::ruleset::diff::{applied_after, between, normalised};
 use margay::ruleset::transaction::Commit;
 use margay::scenario::{Random, World};
 use proptest::prelude::*;
@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use super::world::table_key;
 
 /// Parts of two worlds: each endpoint and group of one, of the other, or of neither.
-fn mixed(worlds: &[World; 2], choice: u64) -> State {
+pub(super) fn mixed(worlds: &[World; 2], choice: u64) -> State {
     let mut random = Random::new(choice);
     let settings = random.pick(worlds).state.settings.clone();
     let mut state = State {
@@ -69,12 +69,12 @@ proptest! {
             let state = mixed(&worlds, choice);
             let desired = compile(&state, worlds[0].host, &skeleton);
             let desired = desired.tables.get(&table_key()).unwrap();
-            let mut commit = diff(applied.as_ref(), desired, &table_key());
+            let mut commit = between(applied.as_ref(), desired, &table_key());
             commit.steps.truncate(dies_after.unwrap_or(usize::MAX));
             applied = run(applied.as_ref(), &commit)?;
             if let (None, Some(after)) = (dies_after, &applied) {
                 prop_assert_eq!(normalised(after), normalised(desired));
-                prop_assert!(diff(Some(after), desired, &table_key()).is_empty());
+                prop_assert!(between(Some(after), desired, &table_key()).is_empty());
             }
         }
     }

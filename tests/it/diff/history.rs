@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use margay::ruleset::Table;
-use margay::ruleset::diff::{applied_after, diff, normalised};
+use margay::ruleset::diff::{applied_after, between, normalised};
 use margay::ruleset::transaction::Commit;
 use proptest::prelude::*;
 
@@ -126,7 +126,7 @@ fn cut(mut commit: Commit, steps: Option<usize>) -> Commit {
 /// A commit that runs to its end leaves the desired table, and nothing to do.
 fn assert_arrived(after: &Table, desired: &Table) -> Result<(), TestCaseError> {
     prop_assert_eq!(normalised(after), normalised(desired));
-    let again = diff(Some(after), desired, &table_key());
+    let again = between(Some(after), desired, &table_key());
     prop_assert!(again.is_empty(), "{:?}", again);
     Ok(())
 }
@@ -141,7 +141,7 @@ proptest! {
         for (edits, dies_after) in updates {
             edits.iter().for_each(|edit| edit.apply(&mut world));
             let desired = world.table();
-            let commit = cut(diff(applied.as_ref(), &desired, &table_key()), dies_after);
+            let commit = cut(between(applied.as_ref(), &desired, &table_key()), dies_after);
             let after = applied_after(applied.as_ref(), &commit);
             if dies_after.is_none() {
                 assert_arrived(&after, &desired)?;
@@ -149,7 +149,7 @@ proptest! {
             applied = Some(after);
         }
         let desired = world.table();
-        let last = diff(applied.as_ref(), &desired, &table_key());
+        let last = between(applied.as_ref(), &desired, &table_key());
         assert_arrived(&applied_after(applied.as_ref(), &last), &desired)?;
     }
 }

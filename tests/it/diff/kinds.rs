@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use margay::ruleset::diff::{applied_after, diff, normalised};
+use margay::ruleset::diff::{applied_after, between, normalised};
 use margay::ruleset::transaction::{Commit, Operation, Phase, Wait};
 use margay::ruleset::{Key, Name, Table};
 
@@ -60,10 +60,10 @@ fn in_rule(peer: Peer, ports: Option<&str>) -> Allow {
 /// The commit from one world to another, checked to lead there and to leave nothing to do.
 fn commit_to(applied: &Table, desired: &World) -> (Commit, Table) {
     let desired = desired.table();
-    let commit = diff(Some(applied), &desired, &table_key());
+    let commit = between(Some(applied), &desired, &table_key());
     let after = applied_after(Some(applied), &commit);
     assert_eq!(normalised(&after), normalised(&desired));
-    assert!(diff(Some(&after), &desired, &table_key()).is_empty());
+    assert!(between(Some(&after), &desired, &table_key()).is_empty());
     (commit, after)
 }
 
@@ -107,7 +107,7 @@ fn a_member_that_comes_is_one_element() {
     let set = applied.sets.get_mut("group/g2/v4").unwrap();
     set.elements.remove(&Key::value(&address(3)));
     applied.chains.get_mut("state").unwrap().rules[0].comment = Some("old".to_owned());
-    let commit = diff(Some(&applied), &world().table(), &table_key());
+    let commit = between(Some(&applied), &world().table(), &table_key());
     assert_eq!(phases(&commit), [Phase::Loosen]);
     assert_eq!(commit.steps[0].operations.len(), 1 + DIGEST_OPERATIONS);
     assert_waits(&commit, &[Wait::None]);
@@ -118,7 +118,7 @@ fn a_member_that_goes_is_one_element() {
     let mut applied = world().table();
     let set = applied.sets.get_mut("group/g2/v4").unwrap();
     set.insert(Key::value(&address(77)));
-    let commit = diff(Some(&applied), &world().table(), &table_key());
+    let commit = between(Some(&applied), &world().table(), &table_key());
     assert_eq!(phases(&commit), [Phase::Tighten]);
     assert_eq!(commit.steps[0].operations.len(), 1);
 }
@@ -127,7 +127,7 @@ fn a_member_that_goes_is_one_element() {
 fn the_digest_alone_is_one_switch() {
     let mut applied = world().table();
     applied.chains.get_mut("state").unwrap().rules[0].comment = Some("old".to_owned());
-    let commit = diff(Some(&applied), &world().table(), &table_key());
+    let commit = between(Some(&applied), &world().table(), &table_key());
     assert_eq!(phases(&commit), [Phase::Switch]);
     assert_eq!(commit.steps[0].operations.len(), DIGEST_OPERATIONS);
 }
@@ -310,7 +310,7 @@ fn a_rule_of_a_new_shape_rewrites_its_chain_alone() {
 #[test]
 fn the_first_program_is_built_before_it_is_hooked() {
     let desired = world().table();
-    let commit = diff(None, &desired, &table_key());
+    let commit = between(None, &desired, &table_key());
     assert_eq!(
         phases(&commit),
         [Phase::Populate, Phase::Switch, Phase::Switch]
@@ -327,7 +327,7 @@ fn a_base_chain_that_hangs_elsewhere_is_a_foreign_table() {
     let hook = applied.chains.get_mut("forward").unwrap().hook.as_mut();
     hook.unwrap().priority = 0;
     let desired = world().table();
-    let commit = diff(Some(&applied), &desired, &table_key());
+    let commit = between(Some(&applied), &desired, &table_key());
     assert_eq!(commit.steps.len(), 1);
     assert_eq!(applied_after(Some(&applied), &commit), desired);
 }
@@ -351,9 +351,9 @@ fn a_large_hash_set_declares_twice_its_elements() {
         let [high, low] = number.to_be_bytes();
         set.insert(Key::value(&[10, 1, high, low]));
     }
-    let after = applied_after(None, &diff(None, &desired, &table_key()));
+    let after = applied_after(None, &between(None, &desired, &table_key()));
     assert_eq!(after.sets["group/g2/v4"].size, Some(4096));
-    assert!(diff(Some(&after), &desired, &table_key()).is_empty());
+    assert!(between(Some(&after), &desired, &table_key()).is_empty());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use margay::compile::compile;
 use margay::compile::skeleton::Skeleton;
 use margay::net::Protocol;
-use margay::ruleset::diff::{applied_after, diff};
+use margay::ruleset::diff::{applied_after, between};
 use margay::ruleset::packet::{Packet, Transport};
 use margay::ruleset::trace::{Fate, trace, traces_between};
 use margay::ruleset::transaction::{Commit, Phase};
@@ -58,7 +58,7 @@ fn ruleset(groups: [&str; 2], host: &str) -> Ruleset {
 }
 
 fn commit(old: &Ruleset, new: &Ruleset) -> Commit {
-    diff(
+    between(
         old.tables.get(&table_key()),
         new.tables.get(&table_key()).unwrap(),
         &table_key(),

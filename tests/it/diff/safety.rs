@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use margay::backend::Backend;
 use margay::backend::memory::MemoryBackend;
 use margay::net::{MacAddress, Protocol};
-use margay::ruleset::diff::{applied_after, diff};
+use margay::ruleset::diff::{applied_after, between};
 use margay::ruleset::packet::{Packet, Transport};
 use margay::ruleset::trace::{Fate, Trace, trace, traces_between};
 use margay::ruleset::transaction::{Commit, Phase, Step, Wait};
@@ -130,7 +130,7 @@ proptest! {
         let mut applied: Option<Table> = None;
         for (edits, dies_after) in updates {
             edits.iter().for_each(|edit| edit.apply(&mut world));
-            let mut commit = diff(applied.as_ref(), &world.table(), &table_key());
+            let mut commit = between(applied.as_ref(), &world.table(), &table_key());
             commit.steps.truncate(dies_after.unwrap_or(usize::MAX));
             let mut backend = held(applied.as_ref());
             if let Err(error) = backend.commit(&commit) {
@@ -154,7 +154,7 @@ proptest! {
         let mut applied = world.table();
         for (edits, dies_after) in updates {
             edits.iter().for_each(|edit| edit.apply(&mut world));
-            let mut commit = diff(Some(&applied), &world.table(), &table_key());
+            let mut commit = between(Some(&applied), &world.table(), &table_key());
             let wronged = wronged(&applied, &commit, &packets);
             prop_assert!(wronged.is_empty(), "{:#?}", wronged.first());
             commit.steps.truncate(dies_after.unwrap_or(usize::MAX));
@@ -190,7 +190,7 @@ fn regrouped() -> (Table, Commit) {
     world.endpoints.get_mut(&2).unwrap().groups = BTreeSet::from([3]);
     let applied = world.table();
     world.endpoints.get_mut(&1).unwrap().groups = BTreeSet::from([2]);
-    let commit = diff(Some(&applied), &world.table(), &table_key());
+    let commit = between(Some(&applied), &world.table(), &table_key());
     (applied, commit)
 }
 

@@ -5,7 +5,7 @@ use margay::backend::ObserveError;
 use margay::backend::nft::{Catalog, Ownership, decode, encode};
 use margay::compile::skeleton::table_key;
 use margay::ruleset::diff::rebuilt;
-use margay::ruleset::{Table, parse};
+use margay::ruleset::{Table, Tracked, parse};
 
 /// A table with these objects in it.
 fn table(objects: &str) -> Table {
@@ -16,7 +16,9 @@ fn table(objects: &str) -> Table {
 
 /// The messages that make it, with every run of some bytes replaced by as many others.
 fn messages(objects: &str, from: &[u8], to: &[u8]) -> Vec<u8> {
-    let step = rebuilt(&table(objects), &table_key()).steps.remove(0);
+    let step = rebuilt(&Tracked::from(table(objects)), &table_key())
+        .steps
+        .remove(0);
     let mut catalog = Catalog::default();
     let batch = encode(
         &table_key(),

@@ -5,16 +5,16 @@ use margay::backend::nft::{NftBackend, Ownership};
 use margay::compile::compile;
 use margay::compile::skeleton::{Skeleton, table_key};
 use margay::model::State;
-use margay::ruleset::diff::{applied_after, diff, normalised};
+use margay::ruleset::diff::{diff, normalised};
 use margay::ruleset::transaction::{Commit, Phase, Step, Wait};
-use margay::ruleset::{Ruleset, Table};
+use margay::ruleset::{Ruleset, Table, Tracked};
 use margay::scenario::place::HOST;
 
 /// A table in the calling thread's namespace, and what is in force of it.
 #[derive(Debug)]
 pub(crate) struct Engine {
     backend: NftBackend,
-    applied: Option<Table>,
+    applied: Option<Tracked>,
     skeleton: Skeleton,
 }
 
@@ -34,7 +34,7 @@ impl Engine {
 
     /// Takes what the kernel holds as what is in force: another process may have changed it.
     pub(crate) fn look(&mut self) {
-        self.applied = self.observed();
+        self.applied = self.observed().map(Tracked::from);
     }
 
     /// What the kernel holds.
@@ -48,10 +48,14 @@ impl Engine {
         observed == ruleset.tables.get(&table_key()).map(normalised)
     }
 
+    fn commit_to(&self, ruleset: &Ruleset) -> Commit {
+        let desired = Tracked::from(ruleset.tables[&table_key()].clone());
+        diff(self.applied.as_ref(), &desired, &table_key())
+    }
+
     /// Puts a ruleset in force in one transaction: what no commit may do.
     pub(crate) fn update_squashed(&mut self, ruleset: &Ruleset) {
-        let desired = &ruleset.tables[&table_key()];
-        let commit = diff(self.applied.as_ref(), desired, &table_key());
+        let commit = self.commit_to(ruleset);
         let all = commit.steps.iter().flat_map(|step| step.operations.clone());
         let squashed = Commit {
             steps: vec![Step {
@@ -62,15 +66,14 @@ impl Engine {
             ..commit.clone()
         };
         self.backend.commit(&squashed).unwrap();
-        self.applied = Some(applied_after(self.applied.as_ref(), &commit));
+        self.applied.get_or_insert_default().apply(&commit);
     }
 
     /// Puts a ruleset in force.
     pub(crate) fn update(&mut self, ruleset: &Ruleset) -> Commit {
-        let desired = &ruleset.tables[&table_key()];
-        let commit = diff(self.applied.as_ref(), desired, &table_key());
+        let commit = self.commit_to(ruleset);
         self.backend.commit(&commit).unwrap();
-        self.applied = Some(applied_after(self.applied.as_ref(), &commit));
+        self.applied.get_or_insert_default().apply(&commit);
         commit
     }
 }

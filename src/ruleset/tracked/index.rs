@@ -1,0 +1,203 @@
+//! Who names an object, and who sends from an address: what a table does not tell without a walk.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use crate::ruleset::kind::ByKind;
+use crate::ruleset::reference::Reference;
+use crate::ruleset::{
+    Bytes, Chain, Data, Datatype, Element, Key, Kind, Match, Name, Operand, Operator, Rule, Set,
+    Statement, Table, Verdict,
+};
+
+/// How an object is named, in the order in which users are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Use {
+    /// Rules of a chain look a set up, and more elements let less pass.
+    Denies,
+    /// Rules of a chain look a set up, and more elements let more pass.
+    Admits,
+    /// Elements of a map name it.
+    Elements,
+    /// Rules of a chain name it in another way.
+    Rules,
+}
+
+/// How often each chain or map names one object, and how.
+type Users = BTreeMap<(Use, Name), usize>;
+
+/// The edges of a table backwards.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Index {
+    users: ByKind<BTreeMap<Name, Users>>,
+    /// Addresses and interfaces of the source checks, `iifname . ip saddr` with and without a MAC:
+    /// how many elements say that the one may send from the other.
+    senders: BTreeMap<(Bytes, Bytes), usize>,
+}
+
+/// Whether something is there from now on or no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    Comes,
+    Goes,
+}
+
+impl Index {
+    /// The index of a whole table.
+    pub(super) fn of(table: &Table) -> Self {
+        let mut index = Self::default();
+        for (name, chain) in &table.chains {
+            index.chain(name, chain, Turn::Comes);
+        }
+        for (name, set) in &table.sets {
+            index.set(name, set, Turn::Comes);
+        }
+        index
+    }
+
+    /// The chains and maps that name an object, and how; those that deny by it first.
+    pub(crate) fn users(
+        &self,
+        kind: Kind,
+        name: &str,
+    ) -> impl Iterator<Item = (Use, Reference<'_>)> + use<'_> {
+        let users = self.users.of(kind).get(name).into_iter().flatten();
+        users.map(|((way, user), _)| match way {
+            Use::Elements => (*way, Reference::Set(user)),
+            Use::Denies | Use::Admits | Use::Rules => (*way, Reference::Chain(user)),
+        })
+    }
+
+    /// The interfaces that may send from an address.
+    pub(crate) fn senders(&self, address: &[u8]) -> impl Iterator<Item = &[u8]> {
+        let address = Bytes::from_slice(address);
+        let from = self.senders.range((address.clone(), Bytes::new())..);
+        from.map(|(pair, _)| pair)
+            .take_while(move |(sends_from, _)| *sends_from == address)
+            .map(|(_, interface)| &interface[..])
+    }
+
+    pub(super) fn chain(&mut self, name: &Name, chain: &Chain, turn: Turn) {
+        for rule in &chain.rules {
+            self.rule(name, rule, turn);
+        }
+    }
+
+    pub(super) fn rule(&mut self, chain: &Name, rule: &Rule, turn: Turn) {
+        for (object, way) in uses(rule) {
+            self.count(object, (way, chain.clone()), turn);
+        }
+    }
+
+    pub(super) fn set(&mut self, name: &Name, set: &Set, turn: Turn) {
+        if names_nothing(set) && address_type(&set.key).is_none() {
+            return;
+        }
+        for (key, element) in &set.elements {
+            self.element(name, (&set.key, set.data.as_ref()), (key, element), turn);
+        }
+    }
+
+    /// One element of a set with this key and data.
+    pub(super) fn element(
+        &mut self,
+        set: &Name,
+        (types, data): (&[Datatype], Option<&Data>),
+        (key, element): (&Key, &Element),
+        turn: Turn,
+    ) {
+        if let Some(object) = element.reference(data) {
+            self.count(object, (Use::Elements, set.clone()), turn);
+        }
+        if let Some(pair) = address_and_interface(types, key) {
+            turned(self.senders.entry(pair), turn);
+        }
+    }
+
+    fn count(&mut self, object: Reference<'_>, user: (Use, Name), turn: Turn) {
+        let users = self.users.of_mut(object.kind());
+        match (users.get_mut(object.name()), turn) {
+            (Some(known), Turn::Comes) => turned(known.entry(user), turn),
+            (Some(known), Turn::Goes) => {
+                turned(known.entry(user), turn);
+                if known.is_empty() {
+                    users.remove(object.name());
+                }
+            }
+            (None, Turn::Comes) => {
+                users.insert(object.name().clone(), Users::from([(user, 1)]));
+            }
+            (None, Turn::Goes) => {}
+        }
+    }
+}
+
+/// One more, or one less; what is counted to nothing is forgotten.
+fn turned<K: Ord>(entry: Entry<'_, K, usize>, turn: Turn) {
+    match (entry, turn) {
+        (entry, Turn::Comes) => *entry.or_default() += 1,
+        (Entry::Occupied(mut entry), Turn::Goes) if *entry.get() > 1 => *entry.get_mut() -= 1,
+        (Entry::Occupied(entry), Turn::Goes) => drop(entry.remove()),
+        (Entry::Vacant(_), Turn::Goes) => {}
+    }
+}
+
+/// What a rule names, and how.
+fn uses(rule: &Rule) -> impl Iterator<Item = (Reference<'_>, Use)> {
+    let refuses = rule
+        .statements
+        .iter()
+        .any(|s| matches!(s, Statement::Verdict(Verdict::Drop) | Statement::Reject(_)));
+    rule.statements.iter().flat_map(move |statement| {
+        let way = match statement {
+            Statement::Match(Match {
+                operator,
+                right: Operand::Set(_),
+                ..
+            }) if refuses == (*operator == Operator::Ne) => Use::Admits,
+            Statement::Match(_) => Use::Denies,
+            Statement::Verdict(_)
+            | Statement::Vmap { .. }
+            | Statement::Counter
+            | Statement::NamedCounter(_)
+            | Statement::CounterMap { .. }
+            | Statement::Limit(_)
+            | Statement::NamedLimit(_)
+            | Statement::Log { .. }
+            | Statement::Reject(_)
+            | Statement::Notrack
+            | Statement::SetMark(_)
+            | Statement::Dynamic { .. } => Use::Rules,
+        };
+        let references = statement.references().into_iter();
+        references.map(move |object| (object, way))
+    })
+}
+
+/// Whether no element of the set can name an object.
+fn names_nothing(set: &Set) -> bool {
+    match set.data {
+        None | Some(Data::Value(_)) => true,
+        Some(Data::Verdict | Data::Object(_)) => false,
+    }
+}
+
+fn address_type(key: &[Datatype]) -> Option<Datatype> {
+    match key {
+        [
+            Datatype::IfName,
+            address @ (Datatype::Ipv4Addr | Datatype::Ipv6Addr),
+            ..,
+        ] => Some(*address),
+        _ => None,
+    }
+}
+
+fn address_and_interface(types: &[Datatype], key: &Key) -> Option<(Bytes, Bytes)> {
+    let address = address_type(types)?.bytes();
+    let (interface, rest) = key
+        .start
+        .split_at_checked(Datatype::IfName.padded_bytes())?;
+    let address = rest.get(..address)?;
+    Some((Bytes::from_slice(address), Bytes::from_slice(interface)))
+}

@@ -1,0 +1,184 @@
+//! Only what was touched is looked at, and the commit is the same as if everything were.
+
+use std::collections::BTreeMap;
+
+use margay::compile::compile;
+use margay::compile::skeleton::Skeleton;
+use margay::ruleset::diff::{between, diff, normalised};
+use margay::ruleset::transaction::Commit;
+use margay::ruleset::{Name, Table, Tracked};
+use margay::scenario::{Random, World as Scenario};
+use proptest::prelude::*;
+
+use super::compiled::mixed;
+use super::history::updates;
+use super::world::{World, table_key};
+use crate::support::rulesets::arbitrary_ruleset;
+
+/// What the kernel holds, and what it should hold, over a history.
+#[derive(Debug, Default)]
+struct Pair {
+    applied: Option<Tracked>,
+    desired: Tracked,
+}
+
+impl Pair {
+    /// Goes on to another table; its process may die after so many steps.
+    fn update(&mut self, table: &Table, dies_after: Option<usize>) -> Result<(), TestCaseError> {
+        become_table(&mut self.desired, table);
+        prop_assert_eq!(self.desired.table(), table);
+        let held = self.applied.as_ref().map(Tracked::table);
+        let mut commit = diff(self.applied.as_ref(), &self.desired, &table_key());
+        prop_assert_eq!(&commit, &between(held, table, &table_key()));
+        commit.steps.truncate(dies_after.unwrap_or(usize::MAX));
+        self.apply(&commit);
+        if dies_after.is_none() {
+            self.applied.iter_mut().for_each(Tracked::settle);
+            self.desired.settle();
+        }
+        for tracked in self.applied.iter().chain([&self.desired]) {
+            prop_assert!(tracked.is_up_to_date());
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, commit: &Commit) {
+        if !commit.is_empty() {
+            self.applied.get_or_insert_default().apply(commit);
+        }
+    }
+
+    /// A history that ends leaves the table that is made from scratch.
+    fn assert_arrived(&self) -> Result<(), TestCaseError> {
+        let held = self.applied.as_ref().map(|held| normalised(held.table()));
+        prop_assert_eq!(held, Some(normalised(self.desired.table())));
+        Ok(())
+    }
+}
+
+/// Makes every object what it is in the table, one by one.
+fn become_table(tracked: &mut Tracked, table: &Table) {
+    let old = tracked.table().clone();
+    for name in gone(&old.sets, &table.sets) {
+        tracked.remove_set(name);
+    }
+    for name in gone(&old.chains, &table.chains) {
+        tracked.remove_chain(name);
+    }
+    for name in gone(&old.counters, &table.counters) {
+        tracked.remove_counter(name);
+    }
+    for name in gone(&old.limits, &table.limits) {
+        tracked.remove_limit(name);
+    }
+    for (name, set) in &table.sets {
+        tracked.put_set(name.clone(), set.clone());
+    }
+    for (name, chain) in &table.chains {
+        tracked.put_chain(name.clone(), chain.clone());
+    }
+    for (name, comment) in &table.counters {
+        tracked.put_counter(name.clone(), comment.clone());
+    }
+    for (name, limit) in &table.limits {
+        tracked.put_limit(name.clone(), *limit);
+    }
+}
+
+fn gone<'a, T>(
+    held: &'a BTreeMap<Name, T>,
+    wanted: &BTreeMap<Name, T>,
+) -> impl Iterator<Item = &'a Name> {
+    held.keys().filter(|name| !wanted.contains_key(*name))
+}
+
+/// A table of the objects of several, each as one of them has it or not at all. Its base chains are
+/// those of the first, with the rules of any.
+fn mixture(tables: &[Table], choice: u64) -> Table {
+    let mut random = Random::new(choice);
+    let bases = tables[0].chains.iter();
+    let bases = bases.filter(|(_, chain)| chain.hook.is_some());
+    let mut mixed = Table {
+        chains: bases.map(|(n, c)| (n.clone(), c.clone())).collect(),
+        ..Table::default()
+    };
+    for table in tables {
+        for (name, chain) in some(&table.chains, &mut random) {
+            match mixed.chains.get_mut(&name) {
+                Some(base) if base.hook.is_some() => base.rules = chain.rules,
+                Some(_) | None if chain.hook.is_some() => {}
+                Some(_) | None => drop(mixed.chains.insert(name, chain)),
+            }
+        }
+        mixed.sets.extend(some(&table.sets, &mut random));
+        mixed.counters.extend(some(&table.counters, &mut random));
+        mixed.limits.extend(some(&table.limits, &mut random));
+    }
+    mixed
+}
+
+/// Some of the objects, in most cases.
+fn some<T: Clone>(objects: &BTreeMap<Name, T>, random: &mut Random) -> Vec<(Name, T)> {
+    let taken = objects.iter().filter(|_| random.percent(60));
+    taken
+        .map(|(name, object)| (name.clone(), object.clone()))
+        .collect()
+}
+
+fn any_table() -> impl Strategy<Value = Table> {
+    arbitrary_ruleset().prop_map(|ruleset| {
+        let first = ruleset.tables.values().next();
+        first.map(normalised).unwrap_or_default()
+    })
+}
+
+/// Choices of what comes next, each with the number of steps after which its process dies.
+fn choices(most: usize) -> impl Strategy<Value = Vec<(u64, Option<usize>)>> {
+    let choice = (any::<u64>(), prop::option::weighted(0.3, 0..5_usize));
+    prop::collection::vec(choice, 1..most)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn edits_of_a_world_make_the_same_commits(updates in updates()) {
+        let (mut world, mut pair) = (World::default(), Pair::default());
+        for (edits, dies_after) in updates {
+            edits.iter().for_each(|edit| edit.apply(&mut world));
+            pair.update(&world.table(), dies_after)?;
+        }
+        pair.update(&world.table(), None)?;
+        pair.assert_arrived()?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn compiled_worlds_make_the_same_commits(seeds in any::<[u64; 2]>(), choices in choices(6)) {
+        let skeleton = Skeleton::builtin().unwrap();
+        let worlds = seeds.map(Scenario::random);
+        let mut pair = Pair::default();
+        let mut table = Table::default();
+        for (choice, dies_after) in choices {
+            let compiled = compile(&mixed(&worlds, choice), worlds[0].host, &skeleton);
+            table = compiled.tables[&table_key()].clone();
+            pair.update(&table, dies_after)?;
+        }
+        pair.update(&table, None)?;
+        pair.assert_arrived()?;
+    }
+
+    #[test]
+    fn whatever_tables_hold_makes_the_same_commits(
+        tables in prop::collection::vec(any_table(), 2..4),
+        choices in choices(6),
+    ) {
+        let mut pair = Pair::default();
+        for (choice, dies_after) in choices {
+            pair.update(&mixture(&tables, choice), dies_after)?;
+        }
+    }
+}
