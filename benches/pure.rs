@@ -258,7 +258,7 @@ fn text_of(state: &State) -> String {
     for endpoint in state.endpoints.values() {
         let addresses = endpoint.addresses.iter();
         let addresses: Vec<String> = addresses.map(|address| format!("\"{address}\"")).collect();
-        let groups: Vec<&str> = endpoint.groups.iter().map(GroupName::as_str).collect();
+        let groups: Vec<&str> = endpoint.groups().iter().map(GroupName::as_str).collect();
         let _ = writeln!(
             text,
             "apiVersion: margay/v1\nkind: Endpoint\nname: {}\nhost: {}\ninterface: {}\n\

@@ -44,7 +44,7 @@ impl Identities {
                 .iter()
                 .filter(|address| address.is_ipv4())
             {
-                identities.place(*address, endpoint.groups.clone());
+                identities.place(*address, endpoint.groups().clone());
             }
         }
         identities

@@ -7,7 +7,7 @@ use std::time::Duration;
 use margay::backend::Backend;
 use margay::backend::nft::{NftBackend, Ownership};
 use margay::compile::skeleton::table_key;
-use margay::model::{Endpoint, GroupRule, Origin, Peer, SecurityGroup, Service, State};
+use margay::model::{Endpoint, GroupRule, Membership, Origin, Peer, SecurityGroup, Service, State};
 use margay::net::Family;
 use margay::ruleset::Table;
 use margay::ruleset::diff::between;
@@ -114,7 +114,7 @@ fn crowd(members: usize) -> Table {
             interface: "tap0".parse().unwrap(),
             mac: None,
             addresses: addresses.collect(),
-            groups: BTreeSet::from([worlds::group("crowd")]),
+            membership: Membership::Groups(BTreeSet::from([worlds::group("crowd")])),
             origin: Origin::default(),
         };
         state.endpoints.insert(endpoint.name.clone(), endpoint);

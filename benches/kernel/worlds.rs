@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use margay::compile::compile;
 use margay::compile::skeleton::{Skeleton, table_key};
 use margay::model::{
-    Direction, EndpointName, GroupName, GroupRule, Origin, Peer, SecurityGroup, Service, State,
+    Direction, EndpointName, GroupName, GroupRule, Membership, Origin, Peer, SecurityGroup,
+    Service, State,
 };
 use margay::net::{Cidr, Family, PortRange, Protocol};
 use margay::ruleset::{Ruleset, Table};
@@ -77,7 +78,7 @@ pub(crate) fn members(state: &State, group: &GroupName, family: Family) -> Vec<S
     let of_group = state
         .endpoints
         .values()
-        .filter(|endpoint| endpoint.groups.contains(group));
+        .filter(|endpoint| endpoint.groups().contains(group));
     let addresses = of_group.flat_map(|endpoint| &endpoint.addresses);
     addresses
         .filter(|address| Family::of(**address) == family)
@@ -89,7 +90,7 @@ pub(crate) fn members(state: &State, group: &GroupName, family: Family) -> Vec<S
 pub(crate) fn join(state: &mut State, endpoint: &str, groups: &[&str]) {
     let name: EndpointName = endpoint.parse().unwrap();
     let groups: BTreeSet<GroupName> = groups.iter().copied().map(group).collect();
-    state.endpoints.get_mut(&name).unwrap().groups = groups;
+    state.endpoints.get_mut(&name).unwrap().membership = Membership::Groups(groups);
 }
 
 /// A group's name.

@@ -80,7 +80,7 @@ impl Apply {
         };
         if matches!(backend.observe(&key), Ok(None)) {
             let nothing = State {
-                settings: state.settings.clone(),
+                settings: state.settings_of(&self.policy.host),
                 ..State::default()
             };
             let (_, skeleton) = self.policy.table(&nothing)?;

@@ -9,7 +9,7 @@ use super::fields::{Fields, Path};
 use super::node::{Node, Place};
 use super::references::Reference;
 use crate::model::group::OBJECT_NAME_BYTES_MAX;
-use crate::model::{Endpoint, GroupName};
+use crate::model::{Endpoint, GroupName, Membership};
 use crate::net::InvalidValue;
 
 const FIELDS: &[&str] = &[
@@ -46,7 +46,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<(Place, Decla
         interface: interface?,
         mac,
         addresses,
-        groups,
+        membership: Membership::Groups(groups),
         origin: reader.origin(place),
     };
     Some((place, Declared::Endpoint(Box::new(endpoint))))

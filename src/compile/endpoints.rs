@@ -27,7 +27,7 @@ pub fn local<'s>(state: &'s State, host: &str) -> BTreeMap<&'s InterfaceName, &'
 /// The groups of an endpoint that exist: a missing one allows nothing.
 pub fn groups<'s>(state: &State, endpoint: &'s Endpoint) -> BTreeSet<&'s GroupName> {
     endpoint
-        .groups
+        .groups()
         .iter()
         .filter(|group| state.groups.contains_key(*group))
         .collect()

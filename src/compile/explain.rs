@@ -90,7 +90,7 @@ fn allows(state: &State, rule: &GroupRule, direction: Direction, packet: &Packet
     let peer = match &rule.peer {
         Peer::Cidr(cidr) => cidr.contains(remote),
         Peer::Group(name) => {
-            let member = |e: &Endpoint| e.groups.contains(name) && e.addresses.contains(&remote);
+            let member = |e: &Endpoint| e.groups().contains(name) && e.addresses.contains(&remote);
             state.groups.contains_key(name) && state.endpoints.values().any(member)
         }
     };

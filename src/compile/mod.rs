@@ -40,7 +40,7 @@ use skeleton::Skeleton;
 /// A group that does not exist has no rules and no members, whoever names it: it fails closed.
 pub fn compile(state: &State, host: &str, skeleton: &Skeleton) -> Ruleset {
     let mut table = skeleton.table().clone();
-    settings::add(&mut table, &state.settings);
+    settings::add(&mut table, &state.settings_of(host));
     let mut in_use: BTreeSet<&GroupName> = BTreeSet::new();
     for endpoint in endpoints::local(state, host).into_values() {
         let groups = endpoints::groups(state, endpoint);

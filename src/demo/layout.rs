@@ -91,7 +91,10 @@ impl Layout {
         for place in &matrix.places {
             layout.add_place(place)?;
         }
-        let metadata = state.settings.metadata.map(|metadata| metadata.address);
+        let metadata = state
+            .settings_of(HOST)
+            .metadata
+            .map(|metadata| metadata.address);
         layout.host_addresses.extend(metadata);
         layout.add_party(
             "metadata",

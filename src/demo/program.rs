@@ -46,7 +46,7 @@ impl Program {
 
     /// Commits what holds before any policy is known: the settings alone.
     pub(super) fn skeleton(&mut self, state: &State) -> Result<(), ProgramError> {
-        let settings = state.settings.clone();
+        let settings = state.settings_of(HOST);
         self.policy(&State {
             settings,
             ..State::default()

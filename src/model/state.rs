@@ -1,37 +1,14 @@
-//! Everything that is known, and the events that change it.
+//! Everything that is known.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::Arc;
 
-use super::{Endpoint, EndpointName, GroupName, SecurityGroup, Settings};
-
-/// Where something was written. It is no part of what it means: two values that differ in their
-/// origin alone are equal.
-#[derive(Debug, Clone, Default)]
-pub struct Origin {
-    /// The file or key, if it came from one.
-    pub source: Option<Arc<str>>,
-    /// The line, from 1; 0 where unknown.
-    pub line: u32,
-}
-
-impl PartialEq for Origin {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Origin {}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.source {
-            Some(source) => write!(f, "{source}:{}", self.line),
-            None => write!(f, "line {}", self.line),
-        }
-    }
-}
+use super::label::Inherited;
+use super::name::{ProfileName, ResourceName, ScopedName, TierName};
+use super::policy::{Policy, PolicyName};
+use super::{
+    Configuration, DefaultAction, Endpoint, EndpointName, Event, GroupName, NetworkSet, Node,
+    Overrides, Profile, Readiness, Scope, SecurityGroup, Settings, Tier, TierRank,
+};
 
 /// Everything that operators have said.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,42 +17,126 @@ pub struct State {
     pub groups: BTreeMap<GroupName, SecurityGroup>,
     /// The endpoints of all hosts by name.
     pub endpoints: BTreeMap<EndpointName, Endpoint>,
-    /// The settings.
+    /// The settings of every host that no configuration says more about.
     pub settings: Settings,
-}
-
-/// One change of what operators say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// A group appears or changes.
-    Group(SecurityGroup),
-    /// A group is gone.
-    GroupGone(GroupName),
-    /// An endpoint appears or changes.
-    Endpoint(Box<Endpoint>),
-    /// An endpoint is gone.
-    EndpointGone(EndpointName),
-    /// The settings change.
-    Settings(Settings),
+    /// The tiers by name.
+    pub tiers: BTreeMap<TierName, Tier>,
+    /// The policies by name, staged ones too.
+    pub policies: BTreeMap<PolicyName, Policy>,
+    /// The profiles by name, without the one that always exists.
+    pub profiles: BTreeMap<ProfileName, Profile>,
+    /// The network sets by name, global ones first.
+    pub network_sets: BTreeMap<ScopedName, NetworkSet>,
+    /// The configurations by name of the resource.
+    pub configurations: BTreeMap<ResourceName, Configuration>,
+    /// The hosts by name.
+    pub nodes: BTreeMap<String, Node>,
+    /// Whether the store is fit to be read.
+    pub readiness: Readiness,
 }
 
 impl State {
     /// Takes one change in.
     pub fn apply(&mut self, event: Event) {
         match event {
-            Event::Group(group) => {
-                self.groups.insert(group.name.clone(), group);
-            }
-            Event::GroupGone(name) => {
-                self.groups.remove(&name);
-            }
+            Event::Group(group) => drop(self.groups.insert(group.name.clone(), group)),
+            Event::GroupGone(name) => drop(self.groups.remove(&name)),
             Event::Endpoint(endpoint) => {
-                self.endpoints.insert(endpoint.name.clone(), *endpoint);
+                drop(self.endpoints.insert(endpoint.name.clone(), *endpoint));
             }
-            Event::EndpointGone(name) => {
-                self.endpoints.remove(&name);
-            }
+            Event::EndpointGone(name) => drop(self.endpoints.remove(&name)),
             Event::Settings(settings) => self.settings = settings,
+            Event::Tier(tier) => drop(self.tiers.insert(tier.name.clone(), tier)),
+            Event::TierGone(name) => drop(self.tiers.remove(&name)),
+            Event::Policy(policy) => drop(self.policies.insert(policy.name.clone(), *policy)),
+            Event::PolicyGone(name) => drop(self.policies.remove(&name)),
+            Event::Profile(profile) => {
+                drop(self.profiles.insert(profile.name.clone(), *profile));
+            }
+            Event::ProfileGone(name) => drop(self.profiles.remove(&name)),
+            Event::NetworkSet(set) => drop(self.network_sets.insert(set.name.clone(), set)),
+            Event::NetworkSetGone(name) => drop(self.network_sets.remove(&name)),
+            Event::Configuration(configuration) => {
+                let name = configuration.name.clone();
+                drop(self.configurations.insert(name, *configuration));
+            }
+            Event::ConfigurationGone(name) => drop(self.configurations.remove(&name)),
+            Event::Node(node) => drop(self.nodes.insert(node.name.clone(), node)),
+            Event::NodeGone(name) => drop(self.nodes.remove(&name)),
+            Event::Readiness(readiness) => self.readiness = readiness,
         }
+    }
+
+    /// A profile, also the one that exists without being stored.
+    pub fn profile(&self, name: &ProfileName) -> Option<&Profile> {
+        let stored = self.profiles.get(name);
+        let default = Some(Profile::default_allow()).filter(|profile| profile.name == *name);
+        stored.or(default)
+    }
+
+    /// What selectors see of an endpoint, or nothing if groups give it its policy.
+    pub fn labels_of<'s>(&'s self, endpoint: &'s Endpoint) -> Option<Inherited<'s>> {
+        let labelled = endpoint.labelled()?;
+        let profiles = labelled.profiles.iter();
+        let parents = profiles.filter_map(|name| self.profiles.get(name));
+        Some(Inherited::new(&labelled.labels, parents.map(|p| &p.labels)))
+    }
+
+    /// What selectors see of a network set.
+    pub fn labels_of_set<'s>(&'s self, set: &'s NetworkSet) -> Inherited<'s> {
+        let parent = set.parent().and_then(|name| self.profiles.get(&name));
+        Inherited::new(&set.labels, parent.map(|profile| &profile.labels))
+    }
+
+    /// The place of a tier among all, whether it exists or is only named.
+    pub fn tier_rank(&self, name: &TierName) -> TierRank {
+        match self.tiers.get(name) {
+            Some(tier) => TierRank::of(tier),
+            None => TierRank::of_missing(name),
+        }
+    }
+
+    /// What becomes of a packet at the end of a tier; one that does not exist denies.
+    pub fn default_action(&self, name: &TierName) -> DefaultAction {
+        self.tiers
+            .get(name)
+            .map_or(DefaultAction::Deny, |tier| tier.default_action)
+    }
+
+    /// The settings of a host: what is said of it alone, of those with its labels, of all.
+    pub fn settings_of(&self, host: &str) -> Settings {
+        let scoped = |scope: &dyn Fn(&Scope) -> bool| {
+            let mut all = self.configurations.values();
+            all.find(|configuration| scope(&configuration.scope))
+                .map(|configuration| configuration.overrides.clone())
+                .unwrap_or_default()
+        };
+        let own = scoped(&|scope| matches!(scope, Scope::Host(name) if name == host));
+        let all = scoped(&|scope| *scope == Scope::All);
+        let given = own.over(self.selected(host)).over(all);
+        given.applied_to(&self.settings)
+    }
+
+    /// What the oldest configuration says whose selector matches a host.
+    fn selected(&self, host: &str) -> Overrides {
+        let Some(node) = self.nodes.get(host) else {
+            return Overrides::default();
+        };
+        let mut matching: Vec<_> = self
+            .configurations
+            .values()
+            .filter_map(|configuration| match &configuration.scope {
+                Scope::Selected { nodes, created } => {
+                    let matches = nodes.as_ref().is_some_and(|s| s.matches(&node.labels));
+                    matches.then_some((created, configuration))
+                }
+                Scope::All | Scope::Host(_) => None,
+            })
+            .collect();
+        matching.sort_by(|(one, a), (other, b)| (one, &a.name).cmp(&(other, &b.name)));
+        matching
+            .first()
+            .map(|(_, oldest)| oldest.overrides.clone())
+            .unwrap_or_default()
     }
 }

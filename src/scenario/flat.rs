@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Random;
 use super::place::HOST;
-use crate::model::{Endpoint, GroupName, GroupRule, Origin, Peer, SecurityGroup, Service, State};
+use crate::model::{
+    Endpoint, GroupName, GroupRule, Membership, Origin, Peer, SecurityGroup, Service, State,
+};
 use crate::net::{Cidr, Family, PortRange, Protocol};
 
 /// The group whose policy has the rules; every endpoint here belongs to it.
@@ -229,10 +231,12 @@ fn workload(
         interface: interface.parse().ok()?,
         mac: None,
         addresses: BTreeSet::from(addresses),
-        groups: groups
-            .iter()
-            .filter_map(|name| name.parse::<GroupName>().ok())
-            .collect(),
+        membership: Membership::Groups(
+            groups
+                .iter()
+                .filter_map(|name| name.parse::<GroupName>().ok())
+                .collect(),
+        ),
         origin: Origin::default(),
     })
 }
@@ -257,7 +261,7 @@ mod tests {
                 policy.partition(|rule| matches!(rule.peer, Peer::Group(_)));
             assert_eq!((groups.len(), prefixes.len()), (2 * 20, rules));
             let here = state.endpoints.values().filter(|e| e.host == HOST);
-            let lists: BTreeSet<_> = here.map(|e| &e.groups).collect();
+            let lists: BTreeSet<_> = here.map(Endpoint::groups).collect();
             assert_eq!(lists.len(), 100);
         }
     }

@@ -37,7 +37,7 @@ fn beside_a_rule(random: &mut Random, world: &World) -> Option<Probe> {
     let endpoint = *random.pick(&here);
     let direction = *random.pick(&Direction::ALL);
     let rules: Vec<&GroupRule> = endpoint
-        .groups
+        .groups()
         .iter()
         .filter_map(|name| world.state.groups.get(name))
         .flat_map(|group| group.rules(direction))
@@ -86,7 +86,7 @@ fn peer(random: &mut Random, world: &World, peer: &Peer, family: Family) -> Opti
             .state
             .endpoints
             .values()
-            .filter(|endpoint| random.percent(15) || endpoint.groups.contains(name))
+            .filter(|endpoint| random.percent(15) || endpoint.groups().contains(name))
             .flat_map(|endpoint| endpoint.addresses.iter().copied())
             .collect(),
     };

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use super::Random;
 use super::place::{self, ADDRESSES_IN_SLOT, GHOST, HOST, SLOTS};
 use crate::model::{
-    Endpoint, GroupName, GroupRule, HostAction, Metadata, Origin, Peer, SecurityGroup, Service,
-    Settings, State,
+    Endpoint, GroupName, GroupRule, HostAction, Membership, Metadata, Origin, Peer, SecurityGroup,
+    Service, Settings, State,
 };
 use crate::net::{Cidr, Family, MacAddress, PortRange, Protocol};
 
@@ -142,9 +142,11 @@ fn endpoint(
         interface: interface.parse().ok()?,
         mac: endpoint_mac(random, slot),
         addresses,
-        groups: (0..memberships)
-            .map(|_| member_of(random, groups))
-            .collect(),
+        membership: Membership::Groups(
+            (0..memberships)
+                .map(|_| member_of(random, groups))
+                .collect(),
+        ),
         origin: Origin::default(),
     })
 }
@@ -167,7 +169,7 @@ fn member_of(random: &mut Random, groups: &[GroupName]) -> GroupName {
 }
 
 fn group(random: &mut Random, name: GroupName, state: &State, known: &[IpAddr]) -> SecurityGroup {
-    let names: BTreeSet<&GroupName> = state.endpoints.values().flat_map(|e| &e.groups).collect();
+    let names: BTreeSet<&GroupName> = state.endpoints.values().flat_map(|e| e.groups()).collect();
     let named: Vec<&GroupName> = names.into_iter().chain([&name]).collect();
     let rules = |random: &mut Random| -> Vec<GroupRule> {
         let count = 1 + random.below(8);

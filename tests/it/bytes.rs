@@ -9,7 +9,8 @@ use margay::backend::nft::{Catalog, Ownership, encode};
 use margay::compile::compile;
 use margay::compile::skeleton::{Skeleton, table_key};
 use margay::model::{
-    Endpoint, EndpointName, GroupName, GroupRule, Origin, Peer, SecurityGroup, Service, State,
+    Endpoint, EndpointName, GroupName, GroupRule, Membership, Origin, Peer, SecurityGroup, Service,
+    State,
 };
 use margay::net::{Family, PortRange, Protocol};
 use margay::ruleset::Table;
@@ -64,8 +65,8 @@ const KINDS: [Kind; 9] = [
             .remove(&"vm7".parse::<EndpointName>().unwrap());
     }),
     ("an endpoint changes groups", |state| {
-        let groups = endpoint(state, "vm8").groups.clone();
-        endpoint(state, "vm7").groups = groups;
+        let groups = endpoint(state, "vm8").membership.clone();
+        endpoint(state, "vm7").membership = groups;
     }),
 ];
 
@@ -162,8 +163,8 @@ fn spare_groups(state: &mut State) {
     }
     // Their bundles do not come and go with them.
     for (stays, like) in [("vm17", "vm7"), ("vm18", "vm8")] {
-        let groups = endpoint(state, like).groups.clone();
-        endpoint(state, stays).groups = groups;
+        let groups = endpoint(state, like).membership.clone();
+        endpoint(state, stays).membership = groups;
     }
 }
 
@@ -179,7 +180,7 @@ fn address(state: &mut State, name: &str, address: &str, presence: Presence) {
 
 fn join(state: &mut State, name: &str, groups: &[&str]) {
     let groups = groups.iter().map(|group| group.parse().unwrap());
-    endpoint(state, name).groups = groups.collect();
+    endpoint(state, name).membership = Membership::Groups(groups.collect());
 }
 
 fn endpoint<'s>(state: &'s mut State, name: &str) -> &'s mut Endpoint {

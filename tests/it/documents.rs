@@ -115,7 +115,7 @@ fn the_documents_of_the_contract_are_read() {
         )
     );
     let addresses: Vec<_> = vm1.addresses.iter().map(ToString::to_string).collect();
-    let groups: Vec<_> = vm1.groups.iter().map(GroupName::as_str).collect();
+    let groups: Vec<_> = vm1.groups().iter().map(GroupName::as_str).collect();
     assert_eq!(
         (addresses, groups),
         (vec!["10.65.0.2".into(), "fd00::2".to_owned()], vec!["web"])

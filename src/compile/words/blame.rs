@@ -90,7 +90,7 @@ fn members(
     let endpoints = state.endpoints.values();
     let meant = endpoints.filter(|endpoint| {
         let mut addresses = endpoint.addresses.iter();
-        endpoint.groups.iter().any(|name| name.as_str() == group)
+        endpoint.groups().iter().any(|name| name.as_str() == group)
             && addresses.any(|address| *octets(*address) == *key.start)
     });
     meant

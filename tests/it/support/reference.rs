@@ -196,7 +196,7 @@ impl<'a> Reference<'a> {
         packet: &Facts<'_>,
     ) -> impl Iterator<Item = &'a GroupRule> {
         let groups = endpoint
-            .groups
+            .groups()
             .iter()
             .filter_map(|name| self.state.groups.get(name));
         groups
@@ -213,7 +213,8 @@ impl<'a> Reference<'a> {
             Peer::Cidr(cidr) => (Field::Cidr, cidr.contains(far)),
             Peer::Group(group) => {
                 let known = self.state.groups.contains_key(group);
-                let member = |e: &Endpoint| e.groups.contains(group) && e.addresses.contains(&far);
+                let member =
+                    |e: &Endpoint| e.groups().contains(group) && e.addresses.contains(&far);
                 let is_member = known && self.state.endpoints.values().any(member);
                 (Field::Group, is_member)
             }
