@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion};
 use margay::backend::nft::{Catalog, Ownership, encode};
+use margay::codec::Strictness;
 use margay::compile::compile;
 use margay::compile::skeleton::{Skeleton, table_key};
 use margay::model::{Direction, EndpointName, GroupName, GroupRule, Origin, Peer, Service, State};
@@ -69,7 +70,7 @@ fn documents(criterion: &mut Criterion, size: usize, state: &State) {
 }
 
 fn read(path: &Path) -> State {
-    let loaded = margay::codec::read(&[path.to_owned()]);
+    let loaded = margay::codec::read(&[path.to_owned()], Strictness::Lenient);
     assert!(!loaded.has_errors(), "{:?}", loaded.problems.first());
     loaded.state
 }

@@ -7,7 +7,7 @@ use super::exit::{Exit, Failure};
 use super::options::{Documents, Form, Output};
 use super::problems;
 use super::screen::Screen;
-use crate::codec::{self, Loaded, Severity};
+use crate::codec::{Loaded, Severity};
 
 /// Validate policy documents: every error with file, line, column, field and what is allowed
 #[derive(Debug, Args)]
@@ -20,7 +20,7 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(&self, screen: &Screen) -> Result<Exit, Failure> {
-        let loaded = codec::read(&self.documents.paths);
+        let loaded = self.documents.read();
         let text = match self.output.form {
             Form::Text => problems::text(&loaded, screen.result),
             Form::Json => json(&loaded),

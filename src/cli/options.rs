@@ -4,12 +4,28 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::codec::{self, Loaded, Strictness};
+
 /// Where documents are read from.
 #[derive(Debug, Args)]
 pub(super) struct Documents {
     /// Files, or folders of .yaml, .yml and .json files, with policy documents
     #[arg(value_name = "PATH", required = true)]
-    pub(super) paths: Vec<PathBuf>,
+    paths: Vec<PathBuf>,
+    /// Refuse a Calico resource that has a field which is not known
+    #[arg(long)]
+    strict: bool,
+}
+
+impl Documents {
+    /// What the documents say.
+    pub(super) fn read(&self) -> Loaded {
+        let strictness = match self.strict {
+            true => Strictness::Strict,
+            false => Strictness::Lenient,
+        };
+        codec::read(&self.paths, strictness)
+    }
 }
 
 /// How a result is written.

@@ -6,7 +6,6 @@ use super::exit::{Exit, Failure};
 use super::options::Documents;
 use super::problems;
 use super::screen::Screen;
-use crate::codec;
 use crate::compile::compile;
 use crate::compile::skeleton::{self, Skeleton};
 use crate::model::State;
@@ -25,7 +24,7 @@ pub(super) struct Policy {
 impl Policy {
     /// What the documents say. Their problems are shown; with errors nothing goes on.
     pub(super) fn state(&self, screen: &Screen) -> Result<State, Failure> {
-        let loaded = codec::read(&self.documents.paths);
+        let loaded = self.documents.read();
         if !loaded.problems.is_empty() {
             screen.diagnostic(&problems::text(&loaded, screen.diagnostic));
         }

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
+use super::calico::{self, Kind, Resource};
 use super::fields::{Findings, Path};
 use super::node::{Node, Place, Value};
 use super::references::Reference;
 use super::{endpoint, group, settings};
-use crate::model::{Endpoint, GroupName, Origin, SecurityGroup, Settings};
+use crate::model::{Endpoint, GroupName, Origin, ScopedName, SecurityGroup, Settings};
 use crate::net::InvalidValue;
 
 /// The version of the documents that are read.
@@ -21,16 +22,20 @@ pub(super) enum Declared {
     Endpoint(Box<Endpoint>),
     /// Settings.
     Settings(Settings),
+    /// A Calico resource.
+    Resource(Resource),
 }
 
 /// What a document is read with.
 pub(super) struct Reader<'a> {
     /// What is wrong.
     pub(super) findings: &'a mut Findings,
-    /// Groups that are named.
+    /// What is named.
     pub(super) references: &'a mut Vec<Reference>,
     /// The source as origins name it.
     pub(super) source: std::sync::Arc<str>,
+    /// What a resource is called, where its key in a store says so.
+    pub(super) identity: Option<ScopedName>,
 }
 
 impl Reader<'_> {
@@ -42,16 +47,80 @@ impl Reader<'_> {
         }
     }
 
-    /// What the document declares, and the place of its name.
-    pub(super) fn document(&mut self, node: &Node) -> Option<(Place, Declared)> {
+    /// What the document declares, each with the place of its name.
+    pub(super) fn document(&mut self, node: &Node) -> Vec<(Place, Declared)> {
         let Value::Map(entries) = &node.value else {
             let message = format!("a document that is {}", node.kind());
             let allowed = Cow::Borrowed("a map with apiVersion and kind");
             self.findings
                 .error(node.place, &Path::Document, message, allowed);
-            return None;
+            return Vec::new();
         };
-        self.word(node, entries, "apiVersion", &[API_VERSION])?;
+        if head(entries, "kind").is_some_and(|(_, kind)| calico::is_list(kind)) {
+            return self.list(node, entries);
+        }
+        let versions = &[API_VERSION, calico::API_VERSION];
+        let declared = match self.word(node, entries, "apiVersion", versions) {
+            Some(API_VERSION) => self.own(node, entries),
+            Some(_) => self.resource(node, &Path::Document, None),
+            None => None,
+        };
+        declared.into_iter().collect()
+    }
+
+    /// The items of a list. `kubectl` gives it the version of its own.
+    fn list(&mut self, node: &Node, entries: &[(Node, Node)]) -> Vec<(Place, Declared)> {
+        let versions = &[calico::API_VERSION, "v1"];
+        if self.word(node, entries, "apiVersion", versions).is_none() {
+            return Vec::new();
+        }
+        let kind = head(entries, "kind").and_then(|(_, kind)| calico::of_items(kind));
+        let items = calico::documents(self.findings, node);
+        let path = Path::Field(&Path::Document, "items");
+        let items = items.iter().enumerate();
+        items
+            .filter_map(|(index, item)| self.resource(item, &Path::Item(&path, index), kind))
+            .collect()
+    }
+
+    /// A Calico resource, of the kind of its list where it does not say its own.
+    fn resource(
+        &mut self,
+        node: &Node,
+        path: &Path<'_>,
+        listed: Option<Kind>,
+    ) -> Option<(Place, Declared)> {
+        let entries = self.findings.map(node, path);
+        let kind = match (head(entries, "kind"), listed) {
+            (Some((place, word)), _) => self.kind(place, path, word)?,
+            (None, Some(kind)) => kind,
+            (None, None) => {
+                let allowed = Cow::Owned(Kind::words());
+                let path = Path::Field(path, "kind");
+                let message = "the field is missing";
+                self.findings.error(node.place, &path, message, allowed);
+                return None;
+            }
+        };
+        let resource = calico::read(self, node, path, kind)?;
+        Some((resource.place, Declared::Resource(resource)))
+    }
+
+    fn kind(&mut self, place: Place, path: &Path<'_>, word: &str) -> Option<Kind> {
+        let kind = Kind::of(word);
+        let path = Path::Field(path, "kind");
+        if Kind::is_unrelated(word) {
+            let message = format!("{word} has no part in policy: it is ignored");
+            self.findings.warning(place, path.to_string(), message);
+        } else if kind.is_none() {
+            let unknown = InvalidValue::new("kind", word, "").finding();
+            let allowed = Cow::Owned(Kind::words());
+            self.findings.error(place, &path, unknown, allowed);
+        }
+        kind
+    }
+
+    fn own(&mut self, node: &Node, entries: &[(Node, Node)]) -> Option<(Place, Declared)> {
         match self.word(
             node,
             entries,
@@ -74,10 +143,7 @@ impl Reader<'_> {
     ) -> Option<&'static str> {
         let path = Path::Field(&Path::Document, name);
         let said = || Cow::Owned(allowed.join(", "));
-        let found = entries
-            .iter()
-            .find(|(key, _)| matches!(&key.value, Value::Scalar(scalar) if scalar.text == name));
-        let Some((_, value)) = found else {
+        let Some(value) = entry(entries, name) else {
             self.findings
                 .error(node.place, &path, "the field is missing", said());
             return None;
@@ -89,5 +155,21 @@ impl Reader<'_> {
             self.findings.error(value.place, &path, unknown, said());
         }
         word.copied()
+    }
+}
+
+/// The value of a field of the head.
+fn entry<'n>(entries: &'n [(Node, Node)], name: &str) -> Option<&'n Node> {
+    let is_name = |key: &Node| matches!(&key.value, Value::Scalar(scalar) if scalar.text == name);
+    let mut found = entries.iter().filter(|(key, _)| is_name(key));
+    found.next().map(|(_, value)| value)
+}
+
+/// The text of a field of the head, and where it stands.
+fn head<'n>(entries: &'n [(Node, Node)], name: &str) -> Option<(Place, &'n str)> {
+    let node = entry(entries, name)?;
+    match &node.value {
+        Value::Scalar(scalar) => Some((node.place, &scalar.text)),
+        Value::Null | Value::List(_) | Value::Map(_) => None,
     }
 }

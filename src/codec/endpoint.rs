@@ -7,7 +7,7 @@ use std::str::FromStr;
 use super::document::{Declared, Reader};
 use super::fields::{Fields, Path};
 use super::node::{Node, Place};
-use super::references::Reference;
+use super::references::{Reference, Target};
 use crate::model::group::OBJECT_NAME_BYTES_MAX;
 use crate::model::{Endpoint, GroupName, Membership};
 use crate::net::InvalidValue;
@@ -82,9 +82,11 @@ fn groups(reader: &mut Reader<'_>, node: Option<&Node>) -> BTreeSet<GroupName> {
     for (index, item) in items.iter().enumerate() {
         let path = Path::Item(&path, index);
         if let Some(name) = reader.findings.value(item, &path) {
-            reader
-                .references
-                .push(Reference::new(&name, item.place, &path));
+            reader.references.push(Reference::new(
+                Target::Group(GroupName::clone(&name)),
+                item.place,
+                &path,
+            ));
             names.insert(name);
         }
     }

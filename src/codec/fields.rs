@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use super::Strictness;
+use super::calico::Group;
 use super::node::{Node, Place, Value};
 use super::problem::{Finding, Severity};
 use crate::net::InvalidValue;
@@ -38,6 +40,24 @@ pub(super) struct Fields<'n> {
 }
 
 impl<'n> Fields<'n> {
+    /// The fields of a map that is not there.
+    pub(super) fn none(place: Place) -> Self {
+        Self {
+            place,
+            present: Vec::new(),
+        }
+    }
+
+    /// Where the map begins.
+    pub(super) fn place(&self) -> Place {
+        self.place
+    }
+
+    /// The known fields that were written, by name.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.present.iter().map(|&(name, _)| name)
+    }
+
     /// The value of a field, where one was written.
     pub(super) fn get(&self, name: &str) -> Option<&'n Node> {
         self.present
@@ -51,9 +71,18 @@ impl<'n> Fields<'n> {
 pub(super) struct Findings {
     list: Vec<Finding>,
     errors: usize,
+    strictness: Strictness,
 }
 
 impl Findings {
+    /// Nothing found yet.
+    pub(super) fn new(strictness: Strictness) -> Self {
+        Self {
+            strictness,
+            ..Self::default()
+        }
+    }
+
     /// How many errors there are.
     pub(super) fn errors(&self) -> usize {
         self.errors
@@ -72,13 +101,23 @@ impl Findings {
         message: impl Into<String>,
         allowed: impl Into<Option<Cow<'static, str>>>,
     ) {
+        self.fault(place, path.to_string(), message.into(), allowed.into());
+    }
+
+    fn fault(
+        &mut self,
+        place: Place,
+        field: String,
+        message: String,
+        allowed: Option<Cow<'static, str>>,
+    ) {
         self.errors += 1;
         self.list.push(Finding {
             severity: Severity::Error,
             place,
-            field: path.to_string(),
-            message: message.into(),
-            allowed: allowed.into(),
+            field,
+            message,
+            allowed,
         });
     }
 
@@ -105,19 +144,40 @@ impl Findings {
         path: &Path<'_>,
         known: &'static [&'static str],
     ) -> Option<Fields<'n>> {
-        let Value::Map(entries) = &node.value else {
-            self.mismatch(node, path, "a map");
-            return None;
+        self.known(node, path, || known.iter().copied(), Severity::Error)
+    }
+
+    /// The fields of a map of a Calico resource; another one is a fault only if strictness asks for it.
+    pub(super) fn resource<'n>(
+        &mut self,
+        node: &'n Node,
+        path: &Path<'_>,
+        known: &'static [Group],
+    ) -> Option<Fields<'n>> {
+        let names = || known.iter().flat_map(|group| group.names.iter().copied());
+        let unknown = match self.strictness {
+            Strictness::Lenient => Severity::Warning,
+            Strictness::Strict => Severity::Error,
         };
+        self.known(node, path, names, unknown)
+    }
+
+    fn known<'n, N: Iterator<Item = &'static str>>(
+        &mut self,
+        node: &'n Node,
+        path: &Path<'_>,
+        known: impl Fn() -> N,
+        unknown: Severity,
+    ) -> Option<Fields<'n>> {
         let mut seen = Vec::new();
-        for (key, value) in entries {
-            match known.iter().find(|&&name| is_text(key, name)) {
-                Some(name) if seen.iter().any(|&(other, _)| other == *name) => {
+        for (key, value) in self.map_or_mismatch(node, path)? {
+            match known().find(|name| is_text(key, name)) {
+                Some(name) if seen.iter().any(|&(other, _)| other == name) => {
                     let path = Path::Field(path, name);
                     self.error(key.place, &path, "the field is there twice", None);
                 }
-                Some(name) => seen.push((*name, value)),
-                None => self.unknown(key, path, known),
+                Some(name) => seen.push((name, value)),
+                None => self.unknown(key, path, known(), unknown),
             }
         }
         seen.retain(|(_, value)| !matches!(value.value, Value::Null));
@@ -127,24 +187,49 @@ impl Findings {
         })
     }
 
-    fn unknown(&mut self, key: &Node, path: &Path<'_>, known: &'static [&'static str]) {
-        let allowed = Cow::Owned(known.join(", "));
-        match &key.value {
+    fn unknown(
+        &mut self,
+        key: &Node,
+        path: &Path<'_>,
+        known: impl Iterator<Item = &'static str>,
+        severity: Severity,
+    ) {
+        let (field, message) = match &key.value {
             Value::Scalar(scalar) => {
                 let name = InvalidValue::new("field", &scalar.text, "");
                 let shown: String = scalar.text.chars().take(60).collect();
-                self.error(
-                    key.place,
-                    &Path::Field(path, &shown),
-                    unknown_field(&name),
-                    allowed,
-                );
+                let field = Path::Field(path, &shown).to_string();
+                (field, unknown_field(&name))
             }
-            Value::Null | Value::List(_) | Value::Map(_) => {
-                let message = format!("{} as the name of a field", key.kind());
-                self.error(key.place, path, message, allowed);
+            Value::Null | Value::List(_) | Value::Map(_) => (
+                path.to_string(),
+                format!("{} as the name of a field", key.kind()),
+            ),
+        };
+        match severity {
+            Severity::Error => {
+                let allowed = known.collect::<Vec<_>>().join(", ");
+                self.fault(key.place, field, message, Some(Cow::Owned(allowed)));
             }
+            Severity::Warning => self.warning(key.place, field, message),
         }
+    }
+
+    /// The entries of a map.
+    pub(super) fn map<'n>(&mut self, node: &'n Node, path: &Path<'_>) -> &'n [(Node, Node)] {
+        self.map_or_mismatch(node, path).unwrap_or(&[])
+    }
+
+    fn map_or_mismatch<'n>(
+        &mut self,
+        node: &'n Node,
+        path: &Path<'_>,
+    ) -> Option<&'n [(Node, Node)]> {
+        if let Value::Map(entries) = &node.value {
+            return Some(entries);
+        }
+        self.mismatch(node, path, "a map");
+        None
     }
 
     /// A field that must be there.
@@ -202,6 +287,80 @@ impl Findings {
         text.parse()
             .map_err(|invalid| self.invalid(node.place, path, &invalid))
             .ok()
+    }
+
+    /// The value of a field that must be there.
+    pub(super) fn required_value<T>(
+        &mut self,
+        fields: &Fields<'_>,
+        path: &Path<'_>,
+        name: &'static str,
+    ) -> Option<T>
+    where
+        T: FromStr<Err = InvalidValue>,
+    {
+        let node = self.required(fields, path, name)?;
+        self.value(node, &Path::Field(path, name))
+    }
+
+    /// The text of a field, where one was written that is not empty.
+    pub(super) fn some_text<'n>(
+        &mut self,
+        fields: &Fields<'n>,
+        path: &Path<'_>,
+        name: &'static str,
+    ) -> Option<(&'n str, Option<Place>)> {
+        let text = self.text(fields.get(name)?, &Path::Field(path, name))?;
+        (!text.0.is_empty()).then_some(text)
+    }
+
+    /// The value of a field, where a text was written that is not empty.
+    pub(super) fn some_value<T>(
+        &mut self,
+        fields: &Fields<'_>,
+        path: &Path<'_>,
+        name: &'static str,
+    ) -> Option<T>
+    where
+        T: FromStr<Err = InvalidValue>,
+    {
+        self.some_text(fields, path, name)?;
+        self.value(fields.get(name)?, &Path::Field(path, name))
+    }
+
+    /// The values of a list, each with its node.
+    pub(super) fn values<'n, T>(
+        &mut self,
+        fields: &Fields<'n>,
+        path: &Path<'_>,
+        name: &'static str,
+    ) -> Vec<(&'n Node, T)>
+    where
+        T: FromStr<Err = InvalidValue>,
+    {
+        let path = Path::Field(path, name);
+        let items = self.list(fields.get(name), &path).iter().enumerate();
+        items
+            .filter_map(|(index, item)| Some((item, self.value(item, &Path::Item(&path, index))?)))
+            .collect()
+    }
+
+    /// Complains of a list that has more items than it may.
+    pub(super) fn at_most(
+        &mut self,
+        max: usize,
+        fields: &Fields<'_>,
+        path: &Path<'_>,
+        name: &'static str,
+    ) {
+        let Some(node) = fields.get(name) else { return };
+        if let Value::List(items) = &node.value
+            && items.len() > max
+        {
+            let message = format!("a list of {} items", items.len());
+            let allowed = Cow::Owned(format!("at most {max}"));
+            self.error(node.place, &Path::Field(path, name), message, allowed);
+        }
     }
 
     fn mismatch(&mut self, node: &Node, path: &Path<'_>, wanted: &'static str) {

@@ -3,7 +3,7 @@
 use super::document::{Declared, Reader};
 use super::fields::Path;
 use super::node::{Node, Place};
-use super::references::Reference;
+use super::references::{Reference, Target};
 use super::rule;
 use crate::model::{Direction, GroupName, GroupRule, Peer, SecurityGroup};
 
@@ -59,9 +59,11 @@ fn one(
     match rule::parse(text, direction, origin) {
         Ok(rule) => {
             if let Peer::Group(group) = &rule.peer {
-                reader
-                    .references
-                    .push(Reference::new(group, node.place, path));
+                reader.references.push(Reference::new(
+                    Target::Group(group.clone()),
+                    node.place,
+                    path,
+                ));
             }
             Some(rule)
         }

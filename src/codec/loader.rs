@@ -3,20 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::calico::{Kind, Resource};
 use super::document::{Declared, Reader};
 use super::fields::{Findings, Path};
 use super::files::FileFault;
 use super::node::{Node, Place};
-use super::references::{self, Reference};
+use super::references::{self, Reference, Target};
 use super::yaml::{Documents, Unparsable};
-use super::{Loaded, json};
-use crate::model::{EndpointName, GroupName, State};
+use super::{Loaded, Strictness, json};
+use crate::model::{EndpointName, Event, GroupName, ProfileName, State, TierName};
 
 /// What some editors put before a text.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Takes sources in, one after the other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Loader {
     /// Names and texts.
     sources: Vec<(Arc<str>, Arc<str>)>,
@@ -27,9 +28,25 @@ pub(super) struct Loader {
     groups: BTreeMap<GroupName, Place>,
     endpoints: BTreeMap<EndpointName, Place>,
     settings: Option<Place>,
+    resources: BTreeMap<(Kind, String), Place>,
 }
 
 impl Loader {
+    /// Nothing read yet.
+    pub(super) fn new(strictness: Strictness) -> Self {
+        Self {
+            sources: Vec::new(),
+            findings: Findings::new(strictness),
+            references: Vec::new(),
+            state: State::default(),
+            documents: 0,
+            groups: BTreeMap::new(),
+            endpoints: BTreeMap::new(),
+            settings: None,
+            resources: BTreeMap::new(),
+        }
+    }
+
     /// Reads the documents of one text.
     pub(super) fn add(&mut self, name: &str, text: &str) {
         let source = self.sources.len();
@@ -74,10 +91,10 @@ impl Loader {
     }
 
     fn document(&mut self, source: &Arc<str>, document: Result<Node, Unparsable>) {
-        self.documents += 1;
         let node = match document {
             Ok(node) => node,
             Err(Unparsable { place, message }) => {
+                self.documents += 1;
                 return self.findings.error(place, &Path::Document, message, None);
             }
         };
@@ -85,8 +102,12 @@ impl Loader {
             findings: &mut self.findings,
             references: &mut self.references,
             source: source.clone(),
+            identity: None,
         };
-        if let Some((place, declared)) = reader.document(&node) {
+        let declared = reader.document(&node);
+        // A list is as many documents as it has items.
+        self.documents += declared.len().max(1);
+        for (place, declared) in declared {
             self.declare(place, declared);
         }
     }
@@ -117,6 +138,39 @@ impl Loader {
                 }
                 self.state.settings = settings;
             }
+            Declared::Resource(resource) => self.resource(place, resource),
+        }
+    }
+
+    fn resource(&mut self, place: Place, resource: Resource) {
+        let Resource {
+            kind, name, events, ..
+        } = resource;
+        let key = (kind, name);
+        if let Some(first) = self.resources.get(&key).copied() {
+            return self.twice(place, first, "metadata.name", &format!("{kind} {}", key.1));
+        }
+        self.resources.insert(key, place);
+        for event in events {
+            if let Event::Endpoint(endpoint) = &event {
+                self.endpoints.insert(endpoint.name.clone(), place);
+            }
+            self.state.apply(event);
+        }
+    }
+
+    /// Whether something that is named is there, even if it is faulty.
+    fn is_declared(&self, target: &Target) -> bool {
+        let resource = |kind, name: &str| self.resources.contains_key(&(kind, name.to_owned()));
+        match target {
+            Target::Group(group) => self.groups.contains_key(group),
+            Target::Profile(profile) => {
+                *profile == ProfileName::of_default_allow()
+                    || resource(Kind::Profile, profile.as_str())
+            }
+            Target::Tier(tier) => {
+                *tier == TierName::of_default() || resource(Kind::Tier, tier.as_str())
+            }
         }
     }
 
@@ -129,9 +183,11 @@ impl Loader {
 
     /// What all sources say together.
     pub(super) fn finish(mut self) -> Loaded {
-        references::missing_groups(self.references, &self.groups, &mut self.findings);
-        references::shared(&self.state, &self.endpoints, &mut self.findings);
-        let mut findings = self.findings.into_vec();
+        let references = std::mem::take(&mut self.references);
+        let mut findings = std::mem::take(&mut self.findings);
+        references::missing(references, |target| self.is_declared(target), &mut findings);
+        references::shared(&self.state, &self.endpoints, &mut findings);
+        let mut findings = findings.into_vec();
         findings.sort_by_key(|finding| finding.place);
         let problems = findings.into_iter().filter_map(|finding| {
             let (name, text) = self.sources.get(finding.place.source)?;

@@ -2,9 +2,13 @@
 //!
 //! ```text
 //! files --> sources --yaml, json--> nodes --document--> groups, endpoints, settings --> State
+//!                                             --calico--> events ----------------------^
+//! etcd: key and value --------json--> nodes --calico--> events
 //! ```
 //!
 //! Whatever is wrong is collected, so that one look at a folder shows all of it.
+
+pub mod calico;
 
 mod document;
 mod endpoint;
@@ -26,6 +30,16 @@ pub use problem::{Problem, Severity};
 
 use crate::model::State;
 use loader::Loader;
+
+/// What becomes of a field of a Calico resource that is not known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Strictness {
+    /// It is a warning: real clients write fields of their own.
+    #[default]
+    Lenient,
+    /// It is an error.
+    Strict,
+}
 
 /// What documents say, and what is wrong with them.
 #[derive(Debug, Clone, Default)]
@@ -54,8 +68,8 @@ impl Loaded {
 }
 
 /// Reads the documents of files and folders; of a folder its own `.yaml`, `.yml` and `.json` files by name.
-pub fn read(paths: &[PathBuf]) -> Loaded {
-    let mut loader = Loader::default();
+pub fn read(paths: &[PathBuf], strictness: Strictness) -> Loaded {
+    let mut loader = Loader::new(strictness);
     for path in files::listed(paths, &mut loader) {
         match files::text(&path) {
             Ok(text) => loader.add(&path.display().to_string(), &text),
@@ -67,7 +81,12 @@ pub fn read(paths: &[PathBuf]) -> Loaded {
 
 /// Reads the documents of one text; a source name that ends in `.json` is read as JSON.
 pub fn parse(source_name: &str, text: &str) -> Loaded {
-    let mut loader = Loader::default();
+    parse_with(source_name, text, Strictness::Lenient)
+}
+
+/// The same, with a choice of what an unknown field of a Calico resource is.
+pub fn parse_with(source_name: &str, text: &str, strictness: Strictness) -> Loaded {
+    let mut loader = Loader::new(strictness);
     loader.add(source_name, text);
     loader.finish()
 }

@@ -73,6 +73,16 @@ impl Node {
         }
     }
 
+    /// Whether nothing is in it.
+    pub(super) fn is_empty(&self) -> bool {
+        match &self.value {
+            Value::Null => true,
+            Value::Scalar(scalar) => scalar.text.is_empty(),
+            Value::List(items) => items.is_empty(),
+            Value::Map(entries) => entries.is_empty(),
+        }
+    }
+
     /// Bytes that a copy takes, about.
     pub(super) fn weight(&self) -> usize {
         size_of::<Self>()

@@ -1,45 +1,59 @@
-//! What only all documents together show: groups that nobody declares, things that two endpoints share.
+//! What only all documents together show: what nobody declares, what two endpoints share.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fields::{Findings, Path};
 use super::node::Place;
-use crate::model::{EndpointName, GroupName, State};
+use crate::model::{EndpointName, GroupName, ProfileName, State, TierName};
 
-/// A group that is named somewhere.
+/// Something that is named somewhere.
 #[derive(Debug)]
 pub(super) struct Reference {
-    group: GroupName,
+    target: Target,
     place: Place,
     field: String,
 }
 
+/// What can be named before it exists.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Target {
+    /// A group.
+    Group(GroupName),
+    /// A profile.
+    Profile(ProfileName),
+    /// A tier.
+    Tier(TierName),
+}
+
 impl Reference {
-    /// A group that is named in a field.
-    pub(super) fn new(group: &GroupName, place: Place, path: &Path<'_>) -> Self {
+    /// Something that is named in a field.
+    pub(super) fn new(target: Target, place: Place, path: &Path<'_>) -> Self {
         Self {
-            group: group.clone(),
+            target,
             place,
             field: path.to_string(),
         }
     }
 }
 
-/// Warns of groups that no document declares: they are as if they had no members and no rules.
-pub(super) fn missing_groups(
+/// Warns of what no document declares: it is as if it were empty.
+pub(super) fn missing(
     references: Vec<Reference>,
-    declared: &BTreeMap<GroupName, Place>,
+    is_declared: impl Fn(&Target) -> bool,
     findings: &mut Findings,
 ) {
-    for Reference {
-        group,
-        place,
-        field,
-    } in references
-    {
-        if !declared.contains_key(&group) {
-            let message = format!("group {group} does not exist: it allows nothing");
-            findings.warning(place, field, message);
+    for reference in references {
+        if !is_declared(&reference.target) {
+            let message = match &reference.target {
+                Target::Group(group) => format!("group {group} does not exist: it allows nothing"),
+                Target::Profile(profile) => {
+                    format!("profile {profile} does not exist: it allows nothing")
+                }
+                Target::Tier(tier) => format!(
+                    "tier {tier} does not exist: it comes after those that do, and denies at its end"
+                ),
+            };
+            findings.warning(reference.place, reference.field, message);
         }
     }
 }

@@ -4,9 +4,11 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use super::document::Reader;
-use super::fields::Path;
+use super::fields::{Fields, Path};
 use super::node::{Node, Value};
-use crate::model::{HostAction, Metadata, Settings};
+use crate::model::{
+    DenyAction, HostAction, InvalidCheck, Metadata, PolicyCounters, Settings, SourceSpoofing,
+};
 use crate::net::{InvalidValue, decimal};
 
 const FIELDS: &[&str] = &[
@@ -15,6 +17,13 @@ const FIELDS: &[&str] = &[
     "interfacePrefixes",
     "defaultEndpointToHostAction",
     "metadata",
+    "filterDenyAction",
+    "disableConntrackInvalidCheck",
+    "workloadSourceSpoofing",
+    "logPrefix",
+    "logActionRateLimit",
+    "logActionRateLimitBurst",
+    "policyCounters",
 ];
 
 pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Settings> {
@@ -36,7 +45,39 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Settings> {
     settings.metadata = fields
         .get("metadata")
         .and_then(|node| metadata(reader, node));
+    policy(reader, &fields, &mut settings);
     Some(settings)
+}
+
+/// How denied, invalid and logged packets are treated.
+fn policy(reader: &mut Reader<'_>, fields: &Fields<'_>, settings: &mut Settings) {
+    let top = Path::Document;
+    let findings = &mut *reader.findings;
+    if let Some(Denial(action)) = findings.some_value(fields, &top, "filterDenyAction") {
+        settings.deny_action = action;
+    }
+    if let Some(disabled) = findings.some_value(fields, &top, "disableConntrackInvalidCheck") {
+        settings.invalid_check = match disabled {
+            Truth::True => InvalidCheck::Disabled,
+            Truth::False => InvalidCheck::Enforced,
+        };
+    }
+    if let Some(Spoofing(spoofing)) = findings.some_value(fields, &top, "workloadSourceSpoofing") {
+        settings.source_spoofing = spoofing;
+    }
+    if let Some(prefix) = findings.some_value(fields, &top, "logPrefix") {
+        settings.log.prefix = prefix;
+    }
+    settings.log.rate = findings.some_value(fields, &top, "logActionRateLimit");
+    if let Some(burst) = findings.some_value(fields, &top, "logActionRateLimitBurst") {
+        settings.log.burst = burst;
+    }
+    if let Some(wanted) = findings.some_value(fields, &top, "policyCounters") {
+        settings.policy_counters = match wanted {
+            Truth::True => PolicyCounters::On,
+            Truth::False => PolicyCounters::Off,
+        };
+    }
 }
 
 fn metadata(reader: &mut Reader<'_>, node: &Node) -> Option<Metadata> {
@@ -69,6 +110,51 @@ impl FromStr for Action {
             "ACCEPT" => HostAction::Accept,
             _ => return Err(InvalidValue::new("action", text, "DROP, RETURN or ACCEPT")),
         }))
+    }
+}
+
+struct Denial(DenyAction);
+
+impl FromStr for Denial {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        match text {
+            "DROP" => Ok(Self(DenyAction::Drop)),
+            "REJECT" => Ok(Self(DenyAction::Reject)),
+            _ => Err(InvalidValue::new("action", text, "DROP or REJECT")),
+        }
+    }
+}
+
+struct Spoofing(SourceSpoofing);
+
+impl FromStr for Spoofing {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        match text {
+            "Disabled" => Ok(Self(SourceSpoofing::Disabled)),
+            "Any" => Ok(Self(SourceSpoofing::Any)),
+            _ => Err(InvalidValue::new("value", text, "Disabled or Any")),
+        }
+    }
+}
+
+enum Truth {
+    True,
+    False,
+}
+
+impl FromStr for Truth {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        match text {
+            "true" => Ok(Self::True),
+            "false" => Ok(Self::False),
+            _ => Err(InvalidValue::new("value", text, "true or false")),
+        }
     }
 }
 

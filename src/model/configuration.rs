@@ -7,7 +7,7 @@ use super::name::ResourceName;
 use super::selector::Selector;
 use super::settings::{
     DenyAction, HostAction, InterfacePrefix, InvalidCheck, LogBurst, LogPrefix, LogRate, Metadata,
-    Settings,
+    Settings, SourceSpoofing,
 };
 
 /// A `FelixConfiguration`.
@@ -66,6 +66,8 @@ pub struct Overrides {
     pub deny_action: Option<DenyAction>,
     /// `disableConntrackInvalidCheck`
     pub invalid_check: Option<InvalidCheck>,
+    /// `workloadSourceSpoofing`
+    pub source_spoofing: Option<SourceSpoofing>,
     /// `logPrefix`
     pub log_prefix: Option<LogPrefix>,
     /// `logActionRateLimit`
@@ -97,6 +99,7 @@ impl Overrides {
             metadata_port: self.metadata_port.or(other.metadata_port),
             deny_action: self.deny_action.or(other.deny_action),
             invalid_check: self.invalid_check.or(other.invalid_check),
+            source_spoofing: self.source_spoofing.or(other.source_spoofing),
             log_prefix: self.log_prefix.or(other.log_prefix),
             log_rate: self.log_rate.or(other.log_rate),
             log_burst: self.log_burst.or(other.log_burst),
@@ -128,6 +131,7 @@ impl Overrides {
             metadata: address.map(|address| Metadata { address, port }),
             deny_action: self.deny_action.unwrap_or(settings.deny_action),
             invalid_check: self.invalid_check.unwrap_or(settings.invalid_check),
+            source_spoofing: self.source_spoofing.unwrap_or(settings.source_spoofing),
             log,
             policy_counters: settings.policy_counters,
         }

@@ -46,3 +46,30 @@ pub enum Event {
     /// The store becomes fit to be read, or ceases to be.
     Readiness(Readiness),
 }
+
+impl Event {
+    /// The event that takes back what this one brought.
+    #[must_use]
+    pub fn undone(self) -> Self {
+        match self {
+            Self::Group(group) => Self::GroupGone(group.name),
+            Self::Endpoint(endpoint) => Self::EndpointGone(endpoint.name),
+            Self::Settings(_) => Self::Settings(Settings::default()),
+            Self::Tier(tier) => Self::TierGone(tier.name),
+            Self::Policy(policy) => Self::PolicyGone(policy.name),
+            Self::Profile(profile) => Self::ProfileGone(profile.name),
+            Self::NetworkSet(set) => Self::NetworkSetGone(set.name),
+            Self::Configuration(configuration) => Self::ConfigurationGone(configuration.name),
+            Self::Node(node) => Self::NodeGone(node.name),
+            Self::Readiness(_) => Self::Readiness(Readiness::default()),
+            Self::GroupGone(_)
+            | Self::EndpointGone(_)
+            | Self::TierGone(_)
+            | Self::PolicyGone(_)
+            | Self::ProfileGone(_)
+            | Self::NetworkSetGone(_)
+            | Self::ConfigurationGone(_)
+            | Self::NodeGone(_) => self,
+        }
+    }
+}

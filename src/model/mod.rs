@@ -43,8 +43,8 @@ pub use profile::Profile;
 pub use rule::{Action, EntityMatch, IcmpMatch, PortMatch, Rule};
 pub use selector::{InvalidSelector, Requirement, Selector};
 pub use settings::{
-    DenyAction, HostAction, InterfacePrefix, InvalidCheck, LogSettings, Metadata, PolicyCounters,
-    Settings,
+    DenyAction, HostAction, InterfacePrefix, InvalidCheck, LogBurst, LogPrefix, LogRate,
+    LogSettings, Metadata, PolicyCounters, RateUnit, Settings, SourceSpoofing,
 };
 pub use state::State;
 pub use tier::{DefaultAction, Tier, TierRank};

@@ -19,6 +19,8 @@ pub struct Settings {
     pub deny_action: DenyAction,
     /// What becomes of packets that connection tracking takes for invalid.
     pub invalid_check: InvalidCheck,
+    /// Whether endpoints may send from prefixes that their documents name beside their addresses.
+    pub source_spoofing: SourceSpoofing,
     /// How rules log.
     pub log: LogSettings,
     /// Whether each rule of a policy counts its packets.
@@ -34,6 +36,7 @@ impl Default for Settings {
             metadata: None,
             deny_action: DenyAction::default(),
             invalid_check: InvalidCheck::default(),
+            source_spoofing: SourceSpoofing::default(),
             log: LogSettings::default(),
             policy_counters: PolicyCounters::default(),
         }
@@ -112,6 +115,16 @@ pub enum InvalidCheck {
     Enforced,
     /// They are left to policy, as the first packets of connections.
     Disabled,
+}
+
+/// `workloadSourceSpoofing`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SourceSpoofing {
+    /// They may not: whoever makes a pod can name such prefixes, so it is for the operator to allow.
+    #[default]
+    Disabled,
+    /// They may.
+    Any,
 }
 
 /// `policyCounters`.

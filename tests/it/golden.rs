@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use margay::codec::Strictness;
 use margay::compile::{compile, skeleton::Skeleton};
 use margay::model::State;
 use margay::net::Protocol;
@@ -27,7 +28,7 @@ pub(crate) fn cases() -> Vec<PathBuf> {
 
 /// What the documents of a case say.
 pub(crate) fn state(case: &Path) -> State {
-    let loaded = margay::codec::read(&[case.join("policy.yaml")]);
+    let loaded = margay::codec::read(&[case.join("policy.yaml")], Strictness::Strict);
     assert!(
         !loaded.has_errors(),
         "{}: {:?}",

@@ -14,6 +14,12 @@ mod support;
 // The shape of the repository itself.
 mod tidy;
 
+// Calico resources in, state and problems out; their validation, their table of fields.
+mod calico;
+
+// The language of selectors: truth, text, faults, what an index may rely on.
+mod selectors;
+
 // Documents in, state and problems out.
 mod documents;
 

@@ -79,6 +79,11 @@ impl Selector {
         Self::one_of(LabelKey::of_namespace(), [LabelValue::from(namespace)])
     }
 
+    /// `has(key)`.
+    pub fn has(key: LabelKey) -> Self {
+        Self::from(Term::Has(key))
+    }
+
     /// `key in {...}`; of one value, `key == "..."`.
     pub fn one_of(key: LabelKey, values: impl IntoIterator<Item = LabelValue>) -> Self {
         let mut values: BTreeSet<_> = values.into_iter().collect();
@@ -118,6 +123,16 @@ impl Selector {
     /// Whether everything matches, whatever its labels.
     pub fn is_all(&self) -> bool {
         *self.0 == Term::All
+    }
+
+    /// Whether it is `global()` and no more.
+    pub fn is_global(&self) -> bool {
+        *self.0 == Term::Global
+    }
+
+    /// Whether `global()` is part of it.
+    pub fn has_global(&self) -> bool {
+        self.0.has_global()
     }
 
     /// The labels that the answer can depend on: where none of them changes, it does not.

@@ -72,6 +72,16 @@ impl Term {
         }
     }
 
+    /// Whether `global()` is part of it.
+    pub(super) fn has_global(&self) -> bool {
+        match self {
+            Self::Global => true,
+            Self::All | Self::Has(_) | Self::Label(..) => false,
+            Self::Not(term) => term.has_global(),
+            Self::And(terms) | Self::Or(terms) => terms.iter().any(Self::has_global),
+        }
+    }
+
     /// A selector of something as the selector of endpoints that it stands for.
     pub(super) fn read_as(self, subject: Subject) -> Self {
         let (prefix, all, global) = match subject {

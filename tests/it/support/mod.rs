@@ -1,5 +1,6 @@
 //! What several tests share: network namespaces, devices, packets and what they prove.
 
+pub(crate) mod cases;
 pub(crate) mod connection;
 pub(crate) mod engine;
 pub(crate) mod netns;
