@@ -65,8 +65,10 @@ fn position(problem: &Problem) -> String {
 
 /// `3 documents: 1 error, 2 warnings`, and what was found in them where they are good.
 fn summary(loaded: &Loaded) -> String {
-    let count = |number: usize, noun: &str| {
-        format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+    let count = |number: usize, noun: &str| match (number, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) => format!("{number} {stem}ies"),
+        (_, None) => format!("{number} {noun}s"),
     };
     let mut line = format!(
         "{}: {}, {}",
@@ -75,10 +77,21 @@ fn summary(loaded: &Loaded) -> String {
         count(loaded.count(Severity::Warning), "warning"),
     );
     if !loaded.has_errors() {
-        let groups = count(loaded.state.groups.len(), "group");
-        let endpoints = count(loaded.state.endpoints.len(), "endpoint");
+        let state = &loaded.state;
+        let groups = count(state.groups.len(), "group");
+        let endpoints = count(state.endpoints.len(), "endpoint");
         // Writing to a String cannot fail.
         let _ok = write!(line, "; {groups}, {endpoints}");
+        for (number, noun) in [
+            (state.policies.len(), "policy"),
+            (state.tiers.len(), "tier"),
+            (state.profiles.len(), "profile"),
+            (state.network_sets.len(), "network set"),
+        ] {
+            if number > 0 {
+                let _ok = write!(line, ", {}", count(number, noun));
+            }
+        }
     }
     line.push('\n');
     line

@@ -187,6 +187,7 @@ impl Loader {
         let mut findings = std::mem::take(&mut self.findings);
         references::missing(references, |target| self.is_declared(target), &mut findings);
         references::shared(&self.state, &self.endpoints, &mut findings);
+        references::spoofed(&self.state, &self.endpoints, &mut findings);
         let mut findings = findings.into_vec();
         findings.sort_by_key(|finding| finding.place);
         let problems = findings.into_iter().filter_map(|finding| {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::fields::{Findings, Path};
 use super::node::Place;
-use crate::model::{EndpointName, GroupName, ProfileName, State, TierName};
+use crate::model::{EndpointName, GroupName, ProfileName, SourceSpoofing, State, TierName};
 
 /// Something that is named somewhere.
 #[derive(Debug)]
@@ -54,6 +54,26 @@ pub(super) fn missing(
                 ),
             };
             findings.warning(reference.place, reference.field, message);
+        }
+    }
+}
+
+/// Warns of endpoints that would send from prefixes, where their host does not let them.
+pub(super) fn spoofed(
+    state: &State,
+    places: &BTreeMap<EndpointName, Place>,
+    findings: &mut Findings,
+) {
+    for (name, endpoint) in &state.endpoints {
+        let wanted = endpoint.labelled().is_some_and(|l| !l.spoofed.is_empty());
+        if wanted && state.settings_of(&endpoint.host).source_spoofing == SourceSpoofing::Disabled {
+            let place = places.get(name).copied().unwrap_or_default();
+            let field = "spec.allowSpoofedSourcePrefixes".to_owned();
+            let message = format!(
+                "workloadSourceSpoofing is not Any on host {}: {name} may not use these prefixes",
+                endpoint.host
+            );
+            findings.warning(place, field, message);
         }
     }
 }

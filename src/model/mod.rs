@@ -41,7 +41,7 @@ pub use origin::Origin;
 pub use policy::{Enforcement, Policy, PolicyKind, PolicyName, PolicyTypes, Stage, StagedAction};
 pub use profile::Profile;
 pub use rule::{Action, EntityMatch, IcmpMatch, PortMatch, Rule};
-pub use selector::{InvalidSelector, Requirement, Selector};
+pub use selector::{InvalidSelector, Requirement, Selector, Subject};
 pub use settings::{
     DenyAction, HostAction, InterfacePrefix, InvalidCheck, LogBurst, LogPrefix, LogRate,
     LogSettings, Metadata, PolicyCounters, RateUnit, Settings, SourceSpoofing,

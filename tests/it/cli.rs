@@ -104,6 +104,23 @@ fn check_of_good_documents_exits_0_also_with_warnings() {
 }
 
 #[test]
+fn check_refuses_unknown_fields_of_calico_resources_if_asked() {
+    let policy = "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {name: p}\n\
+                  spec:\n  colour: red\n";
+    let documents = folder(&[("a.yaml", policy)]);
+    let (stdout, _) = exits(margay(&["check", path(&documents)]), 0);
+    assert!(
+        stdout.ends_with("1 document: 0 errors, 1 warning; 0 groups, 0 endpoints, 1 policy\n"),
+        "{stdout}"
+    );
+    let (stdout, _) = exits(margay(&["check", "--strict", path(&documents)]), 1);
+    assert!(
+        stdout.starts_with("error: spec.colour: unknown field \"colour\"\n"),
+        "{stdout}"
+    );
+}
+
+#[test]
 fn check_writes_json() {
     let documents = folder(&[("b.yaml", BAD)]);
     let (stdout, _) = exits(margay(&["check", "-o", "json", path(&documents)]), 1);

@@ -34,6 +34,19 @@ fn the_key_says_the_name() {
 }
 
 #[test]
+fn json_is_read_as_clients_write_it() {
+    let value = r#"{"metadata":{"labels":{"a":"\u00e9\ud83d\ude00","b":null}},"spec":{"order":1e3,"tier":null},"status":null}"#;
+    let (events, problems) = said("globalnetworkpolicies/p", value);
+    assert_eq!((events.len(), problems.as_str()), (1, ""));
+    let (events, _) = said("globalnetworksets/s", value);
+    let [Event::NetworkSet(set)] = events.as_slice() else {
+        panic!("{events:?}")
+    };
+    let labels: Vec<_> = set.labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    assert_eq!(labels, ["a=\u{e9}\u{1f600}", "b="]);
+}
+
+#[test]
 fn keys_of_others_say_nothing() {
     for key in [
         "/calico/ipam/v2/assignment/ipv4/block/10.0.0.0-26",

@@ -36,6 +36,12 @@ spec:
   ports: [{name: web, protocol: TCP, port: 8080}, {protocol: UDP, port: 53, hostPort: 53}]
   allowSpoofedSourcePrefixes: [10.1.2.3/16]
   allowedIps: []
+---
+apiVersion: projectcalico.org/v3
+kind: FelixConfiguration
+metadata: {name: default}
+spec: {workloadSourceSpoofing: Any}
+---
 ";
 
 #[test]
@@ -105,6 +111,17 @@ fn a_workload_endpoint_without_addresses_is_not_there() {
 }
 
 #[test]
+fn prefixes_beside_the_addresses_are_for_the_operator_to_allow() {
+    let text = WORKLOAD.replace("Spoofing: Any", "Spoofing: Disabled");
+    assert_eq!(
+        shown(&codec::parse("a.yaml", &text)),
+        "a.yaml:4:9: warning: spec.allowSpoofedSourcePrefixes: workloadSourceSpoofing is not Any on \
+         host felix-host-1: openstack/felix--host--1-openstack-instance--1-DEADBEEF--1234--5678 may \
+         not use these prefixes\n"
+    );
+}
+
+#[test]
 fn profiles_give_labels_and_rules() {
     let text = resource(
         "Profile",
@@ -131,7 +148,10 @@ fn profiles_give_labels_and_rules() {
 #[test]
 fn endpoints_and_network_sets_inherit_from_profiles() {
     let text = [
-        WORKLOAD.replace("[projectcalico-default-allow]", "[ksa, kns.openstack]"),
+        WORKLOAD
+            .replace("[projectcalico-default-allow]", "[ksa, kns.openstack]")
+            .trim_end_matches("---\n")
+            .to_owned(),
         resource(
             "Profile",
             "name: kns.openstack",
