@@ -13,6 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use margay::compile::decider::Decider;
 use margay::compile::names;
 use margay::compile::skeleton::table_key;
 use margay::model::{Direction, GroupName, GroupRule, Peer, Service, State};
@@ -87,7 +88,7 @@ pub(crate) fn rebuilt(mut table: Table, state: &State, identities: &Identities) 
     let rules = worlds::policy(state, Direction::Ingress);
     table.sets.insert(map_name(), identities.map());
     table.sets.insert(set_name(), identities.allowed(rules));
-    let policy = names::policy(&worlds::group(POLICY), Direction::Ingress);
+    let policy = names::decider(&Decider::Group(worlds::group(POLICY)), Direction::Ingress);
     let rules = [
         vec![Statement::SetMark(MarkSource::Bits { keep: 0, flip: 0 })],
         vec![Statement::SetMark(MarkSource::Map {
@@ -192,6 +193,6 @@ fn map_name() -> Name {
 }
 
 fn set_name() -> Name {
-    let policy = names::policy(&worlds::group(POLICY), Direction::Ingress);
+    let policy = names::decider(&Decider::Group(worlds::group(POLICY)), Direction::Ingress);
     Name::new(&format!("{policy}/identity")).unwrap()
 }

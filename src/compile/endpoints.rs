@@ -1,14 +1,14 @@
 //! Endpoints: elements of the skeleton's sets and maps, never chains of their own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::names;
 use super::skeleton;
-use crate::model::{Direction, Endpoint, GroupName, State};
-use crate::net::{InterfaceName, MacAddress, octets};
+use crate::model::{Endpoint, GroupName, SourceSpoofing, State};
+use crate::net::{Cidr, Family, InterfaceName, MacAddress, octets};
 use crate::ruleset::key::{KeyBuilder, interface_bytes};
-use crate::ruleset::{Chain, Key, Name, Rule, Statement, Table, Verdict};
+use crate::ruleset::{Element, ElementData, Key, Name, Verdict};
 
 /// The endpoints of this host by interface. Where several name the same interface, the first by
 /// name has it and the others carry nothing.
@@ -25,7 +25,10 @@ pub fn local<'s>(state: &'s State, host: &str) -> BTreeMap<&'s InterfaceName, &'
 }
 
 /// The groups of an endpoint that exist: a missing one allows nothing.
-pub fn groups<'s>(state: &State, endpoint: &'s Endpoint) -> BTreeSet<&'s GroupName> {
+pub fn groups<'s>(
+    state: &State,
+    endpoint: &'s Endpoint,
+) -> std::collections::BTreeSet<&'s GroupName> {
     endpoint
         .groups()
         .iter()
@@ -33,61 +36,55 @@ pub fn groups<'s>(state: &State, endpoint: &'s Endpoint) -> BTreeSet<&'s GroupNa
         .collect()
 }
 
-/// Puts one endpoint into the source check and both dispatch maps.
-pub(super) fn add(table: &mut Table, endpoint: &Endpoint, groups: &BTreeSet<&GroupName>) {
+/// Elements by set and key.
+pub(super) type Elements = BTreeMap<(Name, Key), Element>;
+
+/// Where the two directions of an endpoint's traffic are held against policy; `None` allows nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Targets {
+    pub(super) ingress: Option<Name>,
+    pub(super) egress: Option<Name>,
+}
+
+/// What one endpoint is in the source check and both dispatch maps.
+pub(super) fn elements(
+    endpoint: &Endpoint,
+    targets: &Targets,
+    spoofing: SourceSpoofing,
+) -> Elements {
     let interface = interface_bytes(endpoint.interface.as_str());
-    let key = Key::value(&interface);
-    insert(table, skeleton::ENDPOINTS, key.clone());
-    insert_verdict(
-        table,
-        skeleton::SOURCE,
-        key.clone(),
-        source_check(endpoint.mac),
-    );
+    let key = || Key::value(&interface);
+    let mut elements = Elements::new();
+    let mut put = |set: &'static str, key: Key, data: ElementData| {
+        let element = Element {
+            data,
+            ..Element::default()
+        };
+        elements.insert((names::fixed(set), key), element);
+    };
+    put(skeleton::ENDPOINTS, key(), ElementData::None);
+    let check = ElementData::Verdict(source_check(endpoint.mac));
+    put(skeleton::SOURCE, key(), check);
     for &address in &endpoint.addresses {
-        add_source(table, &interface, address, endpoint.mac);
+        let (set, key) = source(&interface, address, endpoint.mac);
+        put(set, key, ElementData::None);
+    }
+    for &prefix in spoofed(endpoint, spoofing) {
+        let (set, key) = source_prefix(&interface, prefix);
+        put(set, key, ElementData::None);
     }
     if let Some(mac) = endpoint.mac {
-        let key = KeyBuilder::default()
-            .exact(&interface)
-            .exact(&mac.0)
-            .build();
-        insert(table, skeleton::SOURCE_MACS, key);
+        let key = KeyBuilder::default().exact(&interface).exact(&mac.0);
+        put(skeleton::SOURCE_MACS, key.build(), ElementData::None);
     }
-    if let Some(policy) = target(table, groups, Direction::Egress) {
-        insert_verdict(table, skeleton::FROM, key.clone(), Verdict::Jump(policy));
+    if let Some(policy) = &targets.egress {
+        let jump = ElementData::Verdict(Verdict::Jump(policy.clone()));
+        put(skeleton::FROM, key(), jump);
     }
     // Without one, what another endpoint may send would pass: its interface need not have a prefix.
-    let policy = target(table, groups, Direction::Ingress).map_or(Verdict::Drop, Verdict::Goto);
-    insert_verdict(table, skeleton::TO, key, policy);
-}
-
-/// The chain that holds an endpoint's policy: that of its only group, or a bundle of several.
-fn target(table: &mut Table, groups: &BTreeSet<&GroupName>, direction: Direction) -> Option<Name> {
-    let mut list = groups.iter().copied();
-    let first = list.next()?;
-    if list.next().is_none() {
-        return Some(names::policy(first, direction));
-    }
-    let name = names::bundle(groups.iter().copied(), direction);
-    table
-        .chains
-        .entry(name.clone())
-        .or_insert_with(|| bundle(groups, direction));
-    Some(name)
-}
-
-/// `jump policy/web/in`, `jump policy/db/in`: the first that allows a packet takes it.
-fn bundle(groups: &BTreeSet<&GroupName>, direction: Direction) -> Chain {
-    let jump = |group: &&GroupName| {
-        Rule::new(vec![Statement::Verdict(Verdict::Jump(names::policy(
-            group, direction,
-        )))])
-    };
-    Chain {
-        rules: groups.iter().map(jump).collect(),
-        ..Chain::default()
-    }
+    let ingress = targets.ingress.clone().map_or(Verdict::Drop, Verdict::Goto);
+    put(skeleton::TO, key(), ElementData::Verdict(ingress));
+    elements
 }
 
 fn source_check(mac: Option<MacAddress>) -> Verdict {
@@ -99,37 +96,43 @@ fn source_check(mac: Option<MacAddress>) -> Verdict {
 }
 
 /// `iifname . ip saddr`, with `. ether saddr` where the MAC is known.
-fn add_source(table: &mut Table, interface: &[u8], address: IpAddr, mac: Option<MacAddress>) {
+fn source(interface: &[u8], address: IpAddr, mac: Option<MacAddress>) -> (&'static str, Key) {
     let key = KeyBuilder::default()
         .exact(interface)
         .exact(&octets(address));
     match (mac, address) {
-        (None, IpAddr::V4(_)) => insert(table, skeleton::SOURCE_IP4, key.build()),
-        (None, IpAddr::V6(_)) => insert(table, skeleton::SOURCE_IP6, key.build()),
-        (Some(mac), IpAddr::V4(_)) => {
-            insert(table, skeleton::SOURCE_MAC4, key.exact(&mac.0).build())
-        }
-        (Some(mac), IpAddr::V6(_)) => {
-            insert(table, skeleton::SOURCE_MAC6, key.exact(&mac.0).build())
-        }
+        (None, IpAddr::V4(_)) => (skeleton::SOURCE_IP4, key.build()),
+        (None, IpAddr::V6(_)) => (skeleton::SOURCE_IP6, key.build()),
+        (Some(mac), IpAddr::V4(_)) => (skeleton::SOURCE_MAC4, key.exact(&mac.0).build()),
+        (Some(mac), IpAddr::V6(_)) => (skeleton::SOURCE_MAC6, key.exact(&mac.0).build()),
     }
 }
 
-pub(super) fn insert(table: &mut Table, set: &'static str, key: Key) {
-    if let Some(set) = table.sets.get_mut(&names::fixed(set)) {
-        set.insert(key);
-    }
+/// The prefixes that an endpoint may send from, those inside others left out.
+fn spoofed(endpoint: &Endpoint, spoofing: SourceSpoofing) -> impl Iterator<Item = &Cidr> {
+    let labelled = endpoint
+        .labelled()
+        .filter(|_| spoofing == SourceSpoofing::Any);
+    let all = labelled.map(|labelled| &labelled.spoofed);
+    let covers = |outer: &Cidr, inner: &Cidr| {
+        outer != inner
+            && outer.family() == inner.family()
+            && outer.prefix_len() <= inner.prefix_len()
+            && outer.contains(inner.network())
+    };
+    all.into_iter().flatten().filter(move |inner| {
+        let mut others = all.into_iter().flatten();
+        !others.any(|outer| covers(outer, inner))
+    })
 }
 
-fn insert_verdict(table: &mut Table, map: &'static str, key: Key, verdict: Verdict) {
-    if let Some(map) = table.sets.get_mut(&names::fixed(map)) {
-        map.insert_verdict(key, verdict);
-    }
-}
-
-/// Replaces the rules of one of the skeleton's slots.
-pub(super) fn fill(table: &mut Table, chain: &'static str, rule: Rule) {
-    if let Some(chain) = table.chains.get_mut(&names::fixed(chain)) {
-        chain.rules = vec![rule];
-    }
+/// `iifname . ip saddr` of a whole prefix.
+fn source_prefix(interface: &[u8], prefix: Cidr) -> (&'static str, Key) {
+    let (first, last) = prefix.bounds();
+    let key = KeyBuilder::default().exact(interface).range(&first, &last);
+    let set = match prefix.family() {
+        Family::V4 => skeleton::SOURCE_NET4,
+        Family::V6 => skeleton::SOURCE_NET6,
+    };
+    (set, key.build())
 }

@@ -2,24 +2,36 @@
 
 use std::collections::BTreeMap;
 
+use super::decider::{Decider, Rules};
+use super::judge::{allowing, deciding};
 use super::policy;
-use crate::model::{Direction, Endpoint, GroupRule, Peer, SecurityGroup, Service, State};
-use crate::net::{Family, Protocol};
-use crate::ruleset::Verdict;
-use crate::ruleset::packet::{Packet, Transport};
-use crate::ruleset::trace::{Outcome, Trace};
+use crate::model::{Action, Direction, Origin, State};
+use crate::ruleset::packet::Packet;
+use crate::ruleset::trace::Trace;
 
 /// A policy that a packet came to, and what it said.
 #[derive(Debug, Clone)]
-pub struct Asked<'s> {
-    /// The group whose policy it is.
-    pub group: &'s SecurityGroup,
+pub struct Asked {
+    /// Whose policy it is.
+    pub decider: Decider,
     /// Which of its two policies.
     pub direction: Direction,
-    /// Whether it allowed the packet.
+    /// What it said of the packet.
     pub answer: Answer,
-    /// The rules that allow the packet, by their position from 0, in the order of the document.
-    pub rules: Vec<(usize, &'s GroupRule)>,
+    /// The rules that say so, in the order of the document: all of a group that allow the packet, the
+    /// first that decides of others.
+    pub rules: Vec<Deciding>,
+}
+
+/// A rule that decides.
+#[derive(Debug, Clone)]
+pub struct Deciding {
+    /// Its position, from 0.
+    pub index: usize,
+    /// The rule in words.
+    pub text: String,
+    /// Where it was written.
+    pub origin: Origin,
 }
 
 /// What a policy says of a packet.
@@ -27,90 +39,88 @@ pub struct Asked<'s> {
 pub enum Answer {
     /// It allows it: the packet goes on.
     Allowed,
-    /// None of its rules allows it.
+    /// It denies it.
+    Denied,
+    /// It leaves it to the next tier.
+    Passed,
+    /// None of its rules decides.
     Silent,
 }
 
 /// The policies that a traced packet came to, in order.
-pub fn asked<'s>(state: &'s State, packet: &Packet, trace: &Trace) -> Vec<Asked<'s>> {
+pub fn asked(state: &State, packet: &Packet, trace: &Trace) -> Vec<Asked> {
     let owners = owners(state);
-    let mut asked: Vec<Asked<'s>> = Vec::new();
+    let mut asked: Vec<Asked> = Vec::new();
     for step in &trace.steps {
-        let Some(&(group, direction)) = owners.get(step.chain.logical()) else {
+        let Some((decider, direction)) = owners.get(step.chain.logical()) else {
             continue;
         };
-        let same = |a: &&mut Asked<'_>| a.group.name == group.name && a.direction == direction;
-        if asked.last_mut().filter(same).is_none() {
-            asked.push(Asked {
-                group,
-                direction,
-                answer: Answer::Silent,
-                rules: Vec::new(),
-            });
-        }
-        let leaves = matches!(&step.outcome, Outcome::Verdict(Verdict::Goto(target))
-            if !owners.contains_key(target.logical()));
-        if let Some(last) = asked.last_mut().filter(|_| leaves) {
-            last.answer = Answer::Allowed;
-            last.rules = allowing(state, group.rules(direction), direction, packet);
+        let same = |a: &&Asked| a.decider == *decider && a.direction == *direction;
+        if asked.last().filter(same).is_none() {
+            asked.extend(said(state, decider, *direction, packet));
         }
     }
     asked
 }
 
+/// What one policy says.
+fn said(state: &State, decider: &Decider, direction: Direction, packet: &Packet) -> Option<Asked> {
+    let (answer, rules) = match decider.rules(state, direction)? {
+        Rules::Group(rules) => {
+            let rules = allowing(state, rules, direction, packet).into_iter();
+            let rules = rules.map(|(index, rule)| Deciding {
+                index,
+                text: rule.text(direction),
+                origin: rule.origin.clone(),
+            });
+            let rules: Vec<Deciding> = rules.collect();
+            let answer = if rules.is_empty() {
+                Answer::Silent
+            } else {
+                Answer::Allowed
+            };
+            (answer, rules)
+        }
+        Rules::Ordered(rules) => match deciding(state, rules, packet) {
+            None => (Answer::Silent, Vec::new()),
+            Some((index, rule)) => {
+                let answer = match rule.action {
+                    Action::Allow => Answer::Allowed,
+                    Action::Deny => Answer::Denied,
+                    Action::Pass => Answer::Passed,
+                    Action::Log => Answer::Silent,
+                };
+                let text = rule.to_string();
+                let origin = rule.origin.clone();
+                (
+                    answer,
+                    vec![Deciding {
+                        index,
+                        text,
+                        origin,
+                    }],
+                )
+            }
+        },
+    };
+    Some(Asked {
+        decider: decider.clone(),
+        direction,
+        answer,
+        rules,
+    })
+}
+
 /// Whose policy a chain is.
-fn owners(state: &State) -> BTreeMap<String, (&SecurityGroup, Direction)> {
+fn owners(state: &State) -> BTreeMap<String, (Decider, Direction)> {
     let mut owners = BTreeMap::new();
-    for group in state.groups.values() {
+    for decider in Decider::all(state) {
         for direction in Direction::ALL {
-            for name in policy::chains(&group.name, direction) {
-                owners.insert(name.as_str().to_owned(), (group, direction));
+            for name in policy::chains(&decider, direction) {
+                let owner = (decider.clone(), direction);
+                owners.insert(name.as_str().to_owned(), owner);
             }
         }
     }
     owners
-}
-
-/// The rules that allow a packet, with their positions.
-pub fn allowing<'s>(
-    state: &State,
-    rules: &'s [GroupRule],
-    direction: Direction,
-    packet: &Packet,
-) -> Vec<(usize, &'s GroupRule)> {
-    let allows = |(_, rule): &(usize, &GroupRule)| allows(state, rule, direction, packet);
-    rules.iter().enumerate().filter(allows).collect()
-}
-
-fn allows(state: &State, rule: &GroupRule, direction: Direction, packet: &Packet) -> bool {
-    let remote = match direction {
-        Direction::Ingress => packet.source,
-        Direction::Egress => packet.destination,
-    };
-    let peer = match &rule.peer {
-        Peer::Cidr(cidr) => cidr.contains(remote),
-        Peer::Group(name) => {
-            let member = |e: &Endpoint| e.groups().contains(name) && e.addresses.contains(&remote);
-            state.groups.contains_key(name) && state.endpoints.values().any(member)
-        }
-    };
-    peer && rule.family == packet.family() && serves(rule.service, packet)
-}
-
-fn serves(service: Service, packet: &Packet) -> bool {
-    match (service, packet.transport) {
-        (Service::Any, _) => true,
-        (Service::Protocol(protocol), _) => packet.protocol == protocol,
-        (Service::Ports(protocol, ports), Transport::Ports { destination, .. }) => {
-            packet.protocol == protocol && ports.contains(destination)
-        }
-        (Service::Icmp(of, only), Transport::Icmp { kind, code }) => {
-            let own = match packet.family() {
-                Family::V4 => Protocol::ICMP,
-                Family::V6 => Protocol::ICMPV6,
-            };
-            packet.protocol == own && of == kind && only.is_none_or(|only| only == code)
-        }
-        (Service::Ports(..) | Service::Icmp(..), _) => false,
-    }
 }

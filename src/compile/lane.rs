@@ -75,6 +75,20 @@ impl Lane {
         }
     }
 
+    /// Whether its packets can have a protocol; none is any.
+    pub(super) fn may_have(self, family: Family, protocol: Option<Protocol>) -> bool {
+        let Some(protocol) = protocol else {
+            return true;
+        };
+        let own = Self::OWN.into_iter();
+        let mut own = own.filter(|lane| lane.protocol(family) == Some(protocol));
+        match (self, own.next()) {
+            (Self::Whole, _) | (Self::Rest, None) => true,
+            (lane, Some(home)) => lane == home,
+            (Self::Tcp | Self::Udp | Self::Icmp, None) => false,
+        }
+    }
+
     /// What a service is here.
     pub(super) fn part(self, family: Family, service: Service) -> Part {
         let Some((shape, first, last)) = numbered(family, service) else {

@@ -10,8 +10,8 @@ use super::objects::Objects;
 use super::ranges::RangeSet;
 use super::rules::{self, Side};
 use super::run::{Prefixes, Run};
+use super::selection::{Holder, Selection};
 use super::service::{Numbered, Shape};
-use crate::model::GroupName;
 use crate::net::{Cidr, Family};
 use crate::ruleset::key::KeyBuilder;
 use crate::ruleset::{Expression, Key, Name, Rule, Statement};
@@ -25,31 +25,39 @@ pub(super) struct Layout<'o> {
     objects: &'o mut Objects,
     owner: &'o Name,
     side: Side,
+    run: &'o Run,
     family: Family,
     lane: Lane,
+    prefixed: &'o BTreeSet<Selection>,
     rules: Vec<Rule>,
 }
 
 impl<'o> Layout<'o> {
-    /// The rules of a run for the packets of a lane.
+    /// The rules of a run for the packets of a lane. The selections of `prefixed` hold prefixes.
     pub(super) fn rules(
         objects: &'o mut Objects,
         owner: &'o Name,
         side: Side,
-        run: &Run<'_>,
+        run: &'o Run,
         lane: Lane,
+        prefixed: &'o BTreeSet<Selection>,
     ) -> Vec<Rule> {
         let mut layout = Self {
             objects,
             owner,
             side,
+            run,
             family: run.family,
             lane,
+            prefixed,
             rules: Vec::new(),
         };
         layout.prefixes(run.prefixes(lane));
-        for (group, services) in run.members(lane) {
-            layout.group(group, services.as_ref());
+        for (selection, services) in run.selected(lane) {
+            layout.selection(selection, services.as_ref());
+        }
+        for plain in run.plain(lane) {
+            layout.push(plain.tests.clone());
         }
         layout.rules
     }
@@ -133,26 +141,26 @@ impl<'o> Layout<'o> {
         }
     }
 
-    /// Rules whose peer is a group: one lookup of the group, then of the services allowed from it.
-    fn group(&mut self, peer: &GroupName, services: Option<&BTreeSet<Numbered>>) {
-        let address = self.side.address(self.family);
-        let member = rules::lookup(vec![address], names::members(peer, self.family));
-        let Some(services) = services else {
-            return self.push(vec![member]);
-        };
-        for &shape in self.lane.shapes() {
-            let of_shape = services.iter().filter(|service| service.0 == shape);
-            self.group_services(peer, &member, shape, union(of_shape));
+    /// Rules whose peer is a selection: one lookup of what it holds, then of the services allowed
+    /// from it.
+    fn selection(&mut self, peer: &Selection, services: Option<&BTreeSet<Numbered>>) {
+        let mut holders = vec![Holder::Addresses];
+        holders.extend(self.prefixed.contains(peer).then_some(Holder::Prefixes));
+        for holder in holders {
+            let address = self.side.address(self.family);
+            let member = rules::lookup(vec![address], peer.set(holder, self.family));
+            let Some(services) = services else {
+                self.push(vec![member]);
+                continue;
+            };
+            for &shape in self.lane.shapes() {
+                let of_shape = services.iter().filter(|service| service.0 == shape);
+                self.services(peer, &member, shape, union(of_shape));
+            }
         }
     }
 
-    fn group_services(
-        &mut self,
-        peer: &GroupName,
-        member: &Statement,
-        shape: Shape,
-        services: RangeSet,
-    ) {
+    fn services(&mut self, peer: &Selection, member: &Statement, shape: Shape, services: RangeSet) {
         let ranges: Vec<(u32, u32)> = services.iter().collect();
         if let [(first, last)] = ranges[..]
             && let Some(test) = rules::service(self.family, shape, first, last)
@@ -174,7 +182,9 @@ impl<'o> Layout<'o> {
     }
 
     fn push(&mut self, mut statements: Vec<Statement>) {
-        statements.push(rules::goto(self.side.next()));
+        let counter = self.run.counter.clone();
+        statements.extend(counter.map(Statement::NamedCounter));
+        statements.extend(self.run.outcome.statements());
         self.rules.push(Rule::new(statements));
     }
 }

@@ -3,11 +3,16 @@
 //! | object | name |
 //! |---|---|
 //! | members of a group | set `group/web/v4` |
+//! | policy of Calico, profile | chains `np/namespace/name/in`, `gnp/name/in`, `profile/name/in` |
+//! | what a selector means | sets `set/0123456789abcdef0123456789abcdef/v4`, prefixes of it `.../net4`, ports by name `.../port4` |
 //! | policy of a group | chain `policy/web/in`, its IPv6 half `policy/web/in/v6`, TCP in either `policy/web/in/tcp` |
 //! | lookup tables of a policy | sets `policy/web/in/port4`, `policy/web/in/group/db/port4` |
+//! | policies of a tier | chain `tier/0123456789abcdef0123456789abcdef/in` |
 //! | ordered list of policies | chain `bundle/0123456789abcdef0123456789abcdef/in` |
 
+use super::decider::Decider;
 use super::lane::Lane;
+use super::selection::{Holder, Selection};
 use crate::model::{Direction, GroupName};
 use crate::net::Family;
 use crate::ruleset::Name;
@@ -27,21 +32,16 @@ pub fn fixed(name: &'static str) -> Name {
 
 /// The set of a group's members of one family.
 pub fn members(group: &GroupName, family: Family) -> Name {
-    made(&format!("group/{}/{}", segment(group), family_word(family)))
-}
-
-/// The chain of a group's policy in one direction.
-pub fn policy(group: &GroupName, direction: Direction) -> Name {
     made(&format!(
-        "policy/{}/{}",
-        segment(group),
-        direction_word(direction)
+        "group/{}/{}",
+        segment(group.as_str()),
+        family_word(family)
     ))
 }
 
 /// The chain of the IPv6 half of a policy.
-pub fn policy_v6(group: &GroupName, direction: Direction) -> Name {
-    made(&format!("{}/v6", policy(group, direction)))
+pub(super) fn v6(policy: &Name) -> Name {
+    made(&format!("{policy}/v6"))
 }
 
 /// The chain below a policy's that only packets of one protocol come to.
@@ -68,32 +68,85 @@ pub(super) fn layer(set: &Name, depth: usize) -> Name {
     }
 }
 
-/// The name below which the sets stand that a policy keeps for one peer group.
-pub fn peer(owner: &Name, peer: &GroupName) -> Name {
-    made(&format!("{owner}/group/{}", segment(peer)))
+/// The name below which the sets stand that a policy keeps for one peer.
+pub(super) fn peer(owner: &Name, peer: &Selection) -> Name {
+    match peer {
+        Selection::Group(group) => made(&format!("{owner}/group/{}", segment(group.as_str()))),
+        Selection::Labels(_) | Selection::Port(..) => {
+            made(&format!("{owner}/set/{}", hash(&peer.text())))
+        }
+    }
 }
 
-/// The chain that asks several policies one after the other.
-pub fn bundle<'a>(groups: impl Iterator<Item = &'a GroupName>, direction: Direction) -> Name {
-    let list: Vec<&str> = groups.map(GroupName::as_str).collect();
+/// A set of what a selector means, by its text.
+pub(super) fn selected(text: &str, holder: Holder, family: Family) -> Name {
+    let word = match holder {
+        Holder::Addresses => "v",
+        Holder::Prefixes => "net",
+        Holder::Ports => "port",
+    };
+    made(&format!("set/{}/{word}{}", hash(text), digit(family)))
+}
+
+/// The chain of a policy or profile in one direction.
+pub fn decider(decider: &Decider, direction: Direction) -> Name {
+    let direction = direction_word(direction);
+    match decider {
+        Decider::Group(group) => made(&format!("policy/{}/{direction}", segment(group.as_str()))),
+        Decider::Policy(policy) => match &policy.namespace {
+            Some(namespace) => made(&format!(
+                "np/{}/{}/{direction}",
+                segment(namespace.as_str()),
+                segment(policy.name.as_str())
+            )),
+            None => made(&format!(
+                "gnp/{}/{direction}",
+                segment(policy.name.as_str())
+            )),
+        },
+        Decider::Profile(profile) => made(&format!(
+            "profile/{}/{direction}",
+            segment(profile.as_str())
+        )),
+    }
+}
+
+/// Where the sets of a policy's later runs stand: those of the first stand with the policy itself.
+pub(super) fn run(owner: &Name, place: usize) -> Name {
+    layer(owner, place)
+}
+
+/// A set that one rule of a policy needs for itself, by its place from 1 and what it holds.
+pub(super) fn of_rule(owner: &Name, place: usize, word: &str, family: Family) -> Name {
+    made(&format!("{owner}/rule{place}/{word}{}", digit(family)))
+}
+
+/// The counter of one rule, by what the rule says and how often that was said before.
+pub(super) fn counter(owner: &Name, text: &str, repeated: usize) -> Name {
+    layer(&made(&format!("{owner}/{}", hash(text))), repeated)
+}
+
+/// The chain of a tier, by what tells it from others.
+pub(super) fn tier(text: &str, direction: Direction) -> Name {
     made(&format!(
-        "bundle/{}/{}",
-        hash(&list.join(",")),
+        "tier/{}/{}",
+        hash(text),
         direction_word(direction)
     ))
 }
 
-/// Whether the object called so belongs to the policy of this group and direction.
-pub fn belongs_to(name: &Name, group: &GroupName, direction: Direction) -> bool {
-    let policy = policy(group, direction);
-    let rest = name.logical().strip_prefix(policy.as_str());
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+/// The chain that asks several, by their names.
+pub(super) fn stack(text: &str, direction: Direction) -> Name {
+    made(&format!(
+        "bundle/{}/{}",
+        hash(text),
+        direction_word(direction)
+    ))
 }
 
-/// A group's name as part of an identifier. A cut one has a `/` that no group name can have, so
-/// that it never equals another group's.
-fn segment(group: &GroupName) -> String {
-    let text = group.as_str();
+/// A name as part of an identifier. A cut one has a `/` that no name can have, so that it never
+/// equals another's.
+fn segment(text: &str) -> String {
     if text.len() <= READABLE_BYTES_MAX {
         return text.to_owned();
     }
@@ -133,43 +186,24 @@ fn made(text: &str) -> Name {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{PolicyKind, PolicyName, Selector};
     use crate::ruleset::name::NAME_BYTES_MAX;
-
-    fn group(text: &str) -> GroupName {
-        text.parse().unwrap()
-    }
 
     #[test]
     fn the_longest_names_fit_and_stay_apart() {
-        let (one, two) = (
-            group(&"a".repeat(253)),
-            group(&format!("{}b", "a".repeat(252))),
-        );
-        let owner = policy(&one, Direction::Egress);
-        let longest = shape(&peer(&owner, &one), "port-exact", Family::V6).with_generation(0xffff);
-        assert!(
-            longest.as_str().len() <= NAME_BYTES_MAX,
-            "{}",
-            longest.as_str().len()
-        );
+        let long = "a".repeat(253);
+        let [one, two] = [long.clone(), format!("{}b", &long[1..])].map(|text| {
+            let name = PolicyName {
+                kind: PolicyKind::NetworkPolicy,
+                namespace: long.parse().ok(),
+                name: text.parse().unwrap(),
+            };
+            decider(&Decider::Policy(name), Direction::Egress)
+        });
+        let peer = peer(&run(&one, 1_023), &Selection::Labels(Selector::all()));
+        let longest = shape(&peer, "proto-exact", Family::V6).with_generation(0xffff);
+        assert!(longest.as_str().len() <= NAME_BYTES_MAX, "{longest}");
         assert!(Name::new(longest.as_str()).is_ok());
-        assert_ne!(owner, policy(&two, Direction::Egress));
-    }
-
-    #[test]
-    fn a_name_tells_its_owner() {
-        let set = shape(
-            &policy(&group("web"), Direction::Ingress),
-            "port",
-            Family::V4,
-        );
-        assert_eq!(set.as_str(), "policy/web/in/port4");
-        assert!(belongs_to(
-            &set.with_generation(3),
-            &group("web"),
-            Direction::Ingress
-        ));
-        assert!(!belongs_to(&set, &group("we"), Direction::Ingress));
-        assert!(!belongs_to(&set, &group("web"), Direction::Egress));
+        assert_ne!(one, two);
     }
 }

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use crate::ruleset::{Chain, Datatype, Element, Key, Name, Rule, Set, SetFlags, Table};
+use crate::ruleset::tracked::Tracked;
+use crate::ruleset::{Chain, Datatype, Element, Key, Name, Rule, Set, SetFlags};
 
 /// What a policy is made of in the table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Objects {
     /// Its chains.
     pub(super) chains: BTreeMap<Name, Chain>,
+    /// The counters of its rules, with their comments.
+    pub(super) counters: BTreeMap<Name, Option<String>>,
     /// The sets that they look up and nobody else does.
     pub(super) sets: BTreeMap<Name, Set>,
 }
@@ -41,9 +44,42 @@ impl Objects {
         self.sets.insert(name, set);
     }
 
-    /// Puts all of it into a table.
-    pub(super) fn put_into(self, table: &mut Table) {
-        table.chains.extend(self.chains);
-        table.sets.extend(self.sets);
+    /// Puts these into the table in the place of others.
+    pub(super) fn replace(&self, old: &Self, table: &mut Tracked) {
+        for name in old
+            .chains
+            .keys()
+            .filter(|name| !self.chains.contains_key(*name))
+        {
+            table.remove_chain(name);
+        }
+        for name in old
+            .sets
+            .keys()
+            .filter(|name| !self.sets.contains_key(*name))
+        {
+            table.remove_set(name);
+        }
+        for name in old
+            .counters
+            .keys()
+            .filter(|name| !self.counters.contains_key(*name))
+        {
+            table.remove_counter(name);
+        }
+        for (name, chain) in &self.chains {
+            table.put_chain(name.clone(), chain.clone());
+        }
+        for (name, set) in &self.sets {
+            table.put_set(name.clone(), set.clone());
+        }
+        for (name, comment) in &self.counters {
+            table.put_counter(name.clone(), comment.clone());
+        }
+    }
+
+    /// Takes these out of the table.
+    pub(super) fn remove_from(&self, table: &mut Tracked) {
+        Self::default().replace(self, table);
     }
 }

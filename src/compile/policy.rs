@@ -1,18 +1,22 @@
-//! One policy, that is one direction of a security group: its chains and the sets that they look up.
-//!
-//! All rules of a group allow, so their order does not matter: each family is one run.
+//! One policy, that is one direction of a decider: its chains and the sets that they look up.
 
+use std::collections::BTreeSet;
+
+use super::decider::{Decider, Rules};
 use super::lane::Lane;
 use super::layout::Layout;
+use super::matching::Matching;
 use super::names;
 use super::objects::Objects;
+use super::program::Program;
 use super::rules::{self, Side};
-use super::run::Run;
-use crate::model::{Direction, GroupName, Peer, SecurityGroup};
+use super::run::{self, Run};
+use super::selection::Selection;
+use crate::model::{Direction, Settings, State};
 use crate::net::Family;
 use crate::ruleset::{Name, Rule};
 
-/// The chains and sets of one policy.
+/// The chains and sets of one policy; of one that nobody defines, a chain without rules.
 ///
 /// ```text
 /// chain policy/web/in {
@@ -26,76 +30,91 @@ use crate::ruleset::{Name, Rule};
 ///     th dport 22 ip saddr @group/bastion/v4 goto allowed
 /// }
 /// ```
-pub(super) fn objects(group: &SecurityGroup, direction: Direction) -> Objects {
-    let owner = names::policy(&group.name, direction);
-    let v6 = names::policy_v6(&group.name, direction);
-    let mut writer = Writer {
-        objects: Objects::default(),
-        owner: owner.clone(),
-        side: Side::remote(direction),
+pub(super) fn objects(
+    decider: &Decider,
+    direction: Direction,
+    state: &State,
+    settings: &Settings,
+    prefixed: &BTreeSet<Selection>,
+) -> Objects {
+    let owner = names::decider(decider, direction);
+    let rules = decider.rules(state, direction);
+    let writer = Writer {
+        program: Program {
+            owner: &owner,
+            direction,
+            deny: settings.deny_action,
+            counters: settings.policy_counters,
+            log: decider.log_line(state, &settings.log),
+            matching: Matching { prefixed },
+        },
+        prefixed,
     };
-    let v6_rules = writer.family(&v6, &Run::of(Family::V6, group.rules(direction)));
-    let v4_rules = writer.family(&owner, &Run::of(Family::V4, group.rules(direction)));
-    let mut rules = Vec::with_capacity(v4_rules.len() + 1);
-    if !v6_rules.is_empty() {
-        rules.push(rules::family_goto(Family::V6, v6.clone()));
-        writer.objects.chain(v6, v6_rules);
+    let mut objects = Objects::default();
+    writer.chains(&mut objects, rules.unwrap_or(Rules::Group(&[])));
+    objects
+}
+
+/// Every chain that a policy may have, its own first.
+pub(super) fn chains(decider: &Decider, direction: Direction) -> Vec<Name> {
+    let of_family = |chain: Name| {
+        let lanes = Lane::OWN.map(|lane| names::lane(&chain, lane));
+        [chain].into_iter().chain(lanes).collect::<Vec<_>>()
+    };
+    let own = names::decider(decider, direction);
+    let v6 = names::v6(&own);
+    [own, v6].into_iter().flat_map(of_family).collect()
+}
+
+/// Lays the rules of one policy out.
+struct Writer<'c> {
+    program: Program<'c>,
+    prefixed: &'c BTreeSet<Selection>,
+}
+
+impl Writer<'_> {
+    fn chains(&self, objects: &mut Objects, rules: Rules<'_>) {
+        let owner = self.program.owner;
+        let v6 = names::v6(owner);
+        let mut runs = |family| self.program.runs(objects, family, rules);
+        let (v6_runs, v4_runs) = (runs(Family::V6), runs(Family::V4));
+        let v6_rules = self.family(objects, &v6, &v6_runs);
+        let v4_rules = self.family(objects, owner, &v4_runs);
+        let mut own = Vec::with_capacity(v4_rules.len() + 1);
+        // A plain rule may test nothing that only its family has.
+        if !v6_rules.is_empty() || v4_runs.iter().any(|run| !run.plain.is_empty()) {
+            own.push(rules::family_goto(Family::V6, v6.clone()));
+            objects.chain(v6, v6_rules);
+        }
+        own.extend(v4_rules);
+        objects.chain(owner.clone(), own);
     }
-    rules.extend(v4_rules);
-    writer.objects.chain(owner, rules);
-    writer.objects
-}
 
-/// The groups whose members a policy must know, by family.
-pub(super) fn peers(group: &SecurityGroup) -> impl Iterator<Item = (&GroupName, Family)> {
-    group
-        .ingress
-        .iter()
-        .chain(&group.egress)
-        .filter_map(|rule| match &rule.peer {
-            Peer::Group(peer) => Some((peer, rule.family)),
-            Peer::Cidr(_) => None,
-        })
-}
-
-/// Gathers the chains and sets of one policy.
-struct Writer {
-    objects: Objects,
-    owner: Name,
-    side: Side,
-}
-
-impl Writer {
     /// The rules of a family's own chain; lanes get chains below it.
-    fn family(&mut self, chain: &Name, run: &Run<'_>) -> Vec<Rule> {
+    fn family(&self, objects: &mut Objects, chain: &Name, runs: &[Run]) -> Vec<Rule> {
         let mut rules = Vec::new();
-        for &lane in run.lanes() {
-            let of_lane = Layout::rules(&mut self.objects, &self.owner, self.side, run, lane);
-            match lane.protocol(run.family) {
+        for &lane in run::lanes(runs) {
+            let of_lane = self.lane(objects, runs, lane);
+            let protocol = runs.first().and_then(|run| lane.protocol(run.family));
+            match protocol {
                 Some(_) if of_lane.is_empty() => {}
                 Some(protocol) => {
                     let name = names::lane(chain, lane);
                     rules.push(rules::protocol_goto(protocol, name.clone()));
-                    self.objects.chain(name, of_lane);
+                    objects.chain(name, of_lane);
                 }
                 None => rules.extend(of_lane),
             }
         }
         rules
     }
-}
 
-/// Every chain that a policy may have, its own first.
-pub(super) fn chains(group: &GroupName, direction: Direction) -> Vec<Name> {
-    let of_family = |chain: Name| {
-        let lanes = Lane::OWN.map(|lane| names::lane(&chain, lane));
-        [chain].into_iter().chain(lanes).collect::<Vec<_>>()
-    };
-    [
-        names::policy(group, direction),
-        names::policy_v6(group, direction),
-    ]
-    .into_iter()
-    .flat_map(of_family)
-    .collect()
+    fn lane(&self, objects: &mut Objects, runs: &[Run], lane: Lane) -> Vec<Rule> {
+        let side = Side::remote(self.program.direction);
+        let each = runs.iter().enumerate().flat_map(|(place, run)| {
+            let home = names::run(self.program.owner, place);
+            Layout::rules(objects, &home, side, run, lane, self.prefixed)
+        });
+        each.collect()
+    }
 }

@@ -1,8 +1,6 @@
 //! The few statements that compiled rules are made of.
 
-use super::names;
 use super::service::{Shape, icmp};
-use super::skeleton;
 use crate::model::Direction;
 use crate::net::{Family, Protocol};
 use crate::ruleset::{
@@ -38,11 +36,27 @@ impl Side {
         })
     }
 
-    /// The chain that an allowed packet goes on in.
-    pub(super) fn next(self) -> Name {
+    /// The word for a rule's own set of its prefixes.
+    pub(super) fn word(self) -> &'static str {
         match self {
-            Self::Source => names::fixed(skeleton::ALLOWED),
-            Self::Destination => names::fixed(skeleton::DESTINATION),
+            Self::Source => "src",
+            Self::Destination => "dst",
+        }
+    }
+
+    /// The word for a rule's own set of prefixes that it must not be in.
+    pub(super) fn not_word(self) -> &'static str {
+        match self {
+            Self::Source => "not-src",
+            Self::Destination => "not-dst",
+        }
+    }
+
+    /// The word for a rule's own set of its ports.
+    pub(super) fn port_word(self) -> &'static str {
+        match self {
+            Self::Source => "sport",
+            Self::Destination => "dport",
         }
     }
 }
@@ -54,12 +68,22 @@ pub(super) fn goto(chain: Name) -> Statement {
 
 /// `ip saddr . meta l4proto @set`.
 pub(super) fn lookup(left: Vec<Expression>, set: Name) -> Statement {
-    matching(left, Operand::Set(set))
+    matching(left, Operator::Eq, Operand::Set(set))
 }
 
 /// `ip saddr 10.0.0.0/8`.
 pub(super) fn equal(left: Expression, key: Key) -> Statement {
-    matching(vec![left], Operand::Key(key))
+    matching(vec![left], Operator::Eq, Operand::Key(key))
+}
+
+/// `ip saddr != 10.0.0.0/8`.
+pub(super) fn differs(left: Expression, key: Key) -> Statement {
+    matching(vec![left], Operator::Ne, Operand::Key(key))
+}
+
+/// `ip saddr != @set`.
+pub(super) fn misses(left: Vec<Expression>, set: Name) -> Statement {
+    matching(left, Operator::Ne, Operand::Set(set))
 }
 
 /// `meta nfproto ipv4`.
@@ -124,18 +148,19 @@ fn ports(of: Protocol, ports: Key) -> Option<Vec<Statement>> {
 }
 
 /// `meta l4proto tcp`.
-fn protocol(protocol: Protocol) -> Statement {
+pub(super) fn protocol(protocol: Protocol) -> Statement {
     equal(
         Expression::Meta(MetaKey::L4proto),
         Key::value(&[protocol.0]),
     )
 }
 
-fn matching(left: Vec<Expression>, right: Operand) -> Statement {
+/// A match of what is read with what it is compared with.
+pub(super) fn matching(left: Vec<Expression>, operator: Operator, right: Operand) -> Statement {
     Statement::Match(Match {
         left,
         mask: None,
-        operator: Operator::Eq,
+        operator,
         right,
     })
 }

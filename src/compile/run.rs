@@ -1,24 +1,44 @@
-//! A run: rules of one family and one verdict, between which order does not matter.
+//! A run: rules of one family and one outcome, between which order does not matter.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::boxes::Block;
 use super::lane::{Lane, Part};
+use super::outcome::Outcome;
+use super::selection::Selection;
 use super::service::{Numbered, Shape};
-use crate::model::{GroupName, GroupRule, Peer, Service};
-use crate::net::{Cidr, Family};
+use crate::model::Service;
+use crate::net::{Cidr, Family, Protocol};
+use crate::ruleset::{Name, Statement};
 
 /// A policy with more kinds of rule than this splits into lanes. Below it the
 /// rules that a packet would skip cost less than the way there.
 const WHOLE_KINDS_MAX: usize = 4;
 
-/// A union of what single rules match.
+/// What several rules match together.
 #[derive(Debug)]
-pub(super) struct Run<'r> {
+pub(super) struct Run {
     /// The family of all rules.
     pub(super) family: Family,
-    prefixes: Vec<(Cidr, Service)>,
-    members: BTreeMap<&'r GroupName, Vec<Service>>,
+    /// What becomes of a packet that any of them matches.
+    pub(super) outcome: Outcome,
+    /// What counts the packets, where it counts.
+    pub(super) counter: Option<Name>,
+    /// Rules that compare the peer with a prefix.
+    pub(super) prefixes: Vec<(Cidr, Service)>,
+    /// Rules that compare the peer with what a selection holds.
+    pub(super) selected: BTreeMap<Selection, Vec<Service>>,
+    /// Rules that are no box: each is a rule of its own.
+    pub(super) plain: Vec<Plain>,
+}
+
+/// A rule that shares no set with others.
+#[derive(Debug)]
+pub(super) struct Plain {
+    /// Its protocol, where it has one.
+    pub(super) protocol: Option<Protocol>,
+    /// What it tests.
+    pub(super) tests: Vec<Statement>,
 }
 
 /// Rules whose peer is a prefix, as far as they concern a lane.
@@ -30,34 +50,35 @@ pub(super) struct Prefixes {
     pub(super) blocks: BTreeMap<Shape, Vec<Block>>,
 }
 
-impl<'r> Run<'r> {
-    /// The rules of one family.
-    pub(super) fn of(family: Family, rules: &'r [GroupRule]) -> Self {
-        let mut run = Self {
+/// The lanes that runs are worth: all in one, or several.
+pub(super) fn lanes(runs: &[Run]) -> &'static [Lane] {
+    match runs.iter().map(Run::kinds).sum() {
+        0..=WHOLE_KINDS_MAX => &[Lane::Whole],
+        _ => &[Lane::Tcp, Lane::Udp, Lane::Icmp, Lane::Rest],
+    }
+}
+
+impl Run {
+    /// A run without rules.
+    pub(super) fn new(family: Family, outcome: Outcome) -> Self {
+        Self {
             family,
+            outcome,
+            counter: None,
             prefixes: Vec::new(),
-            members: BTreeMap::new(),
-        };
-        for rule in rules.iter().filter(|rule| rule.family == family) {
-            match &rule.peer {
-                Peer::Cidr(prefix) => run.prefixes.push((*prefix, rule.service)),
-                Peer::Group(group) => run.members.entry(group).or_default().push(rule.service),
-            }
+            selected: BTreeMap::new(),
+            plain: Vec::new(),
         }
-        run
     }
 
-    /// The lanes that the run is worth: all in one, or several.
-    pub(super) fn lanes(&self) -> &'static [Lane] {
+    /// How many rules it becomes, about.
+    fn kinds(&self) -> usize {
         let kind = |&(_, service): &(Cidr, Service)| match Lane::Whole.part(self.family, service) {
             Part::Some((shape, ..)) => Some(shape),
             Part::Everything | Part::Nothing => None,
         };
         let kinds: BTreeSet<Option<Shape>> = self.prefixes.iter().map(kind).collect();
-        match kinds.len() + self.members.len() {
-            0..=WHOLE_KINDS_MAX => &[Lane::Whole],
-            _ => &[Lane::Tcp, Lane::Udp, Lane::Icmp, Lane::Rest],
-        }
+        kinds.len() + self.selected.len() + self.plain.len()
     }
 
     /// The rules of prefixes.
@@ -79,20 +100,19 @@ impl<'r> Run<'r> {
         found
     }
 
-    /// The rules of members, by group; `None` is everything.
-    pub(super) fn members(
-        &self,
-        lane: Lane,
-    ) -> BTreeMap<&'r GroupName, Option<BTreeSet<Numbered>>> {
-        let mut found: BTreeMap<&GroupName, Option<BTreeSet<Numbered>>> = BTreeMap::new();
-        for (&group, services) in &self.members {
+    /// The services of each selection; `None` is everything.
+    pub(super) fn selected(&self, lane: Lane) -> BTreeMap<&Selection, Option<BTreeSet<Numbered>>> {
+        let mut found: BTreeMap<&Selection, Option<BTreeSet<Numbered>>> = BTreeMap::new();
+        for (selection, services) in &self.selected {
             for &service in services {
                 let numbered = match lane.part(self.family, service) {
                     Part::Nothing => continue,
                     Part::Everything => None,
                     Part::Some(numbered) => Some(numbered),
                 };
-                let known = found.entry(group).or_insert_with(|| Some(BTreeSet::new()));
+                let known = found
+                    .entry(selection)
+                    .or_insert_with(|| Some(BTreeSet::new()));
                 match (known.as_mut(), numbered) {
                     (Some(several), Some(one)) => drop(several.insert(one)),
                     (_, None) => *known = None,
@@ -101,5 +121,12 @@ impl<'r> Run<'r> {
             }
         }
         found
+    }
+
+    /// The plain rules that packets of a lane can match.
+    pub(super) fn plain(&self, lane: Lane) -> impl Iterator<Item = &Plain> {
+        self.plain
+            .iter()
+            .filter(move |rule| lane.may_have(self.family, rule.protocol))
     }
 }

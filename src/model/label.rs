@@ -179,6 +179,16 @@ impl<'a> Inherited<'a> {
             parents: parents.into_iter().collect(),
         }
     }
+
+    /// All of them, those that are hidden left out.
+    pub fn all(&self) -> Labels {
+        let mut all = Labels::default();
+        let layers = self.parents.iter().rev().chain([&self.own]);
+        for (key, value) in layers.flat_map(|layer| layer.iter()) {
+            all.insert(key.clone(), value.clone());
+        }
+        all
+    }
 }
 
 impl LabelView for Inherited<'_> {

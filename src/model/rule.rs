@@ -127,6 +127,64 @@ impl fmt::Display for PortMatch {
     }
 }
 
+impl fmt::Display for Rule {
+    /// What it does and to what, in one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.action.fmt(f)?;
+        if let Some(family) = self.family {
+            write!(f, " {family}")?;
+        }
+        if let Some(protocol) = self.protocol {
+            write!(f, " {protocol}")?;
+        }
+        if let Some(protocol) = self.not_protocol {
+            write!(f, " not {protocol}")?;
+        }
+        for (word, icmp) in [("icmp", self.icmp), ("not icmp", self.not_icmp)] {
+            match icmp {
+                Some(IcmpMatch { kind, code: None }) => write!(f, " {word} {kind}")?,
+                Some(IcmpMatch {
+                    kind,
+                    code: Some(code),
+                }) => write!(f, " {word} {kind}/{code}")?,
+                None => {}
+            }
+        }
+        for (word, end) in [("from", &self.source), ("to", &self.destination)] {
+            if !end.is_any() {
+                write!(f, " {word}{end}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for EntityMatch {
+    /// Each part that is there, with a space before it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        list(f, "", &self.nets)?;
+        list(f, "not ", &self.not_nets)?;
+        if let Some(selector) = &self.selector {
+            write!(f, " {selector}")?;
+        }
+        if let Some(selector) = &self.not_selector {
+            write!(f, " not {selector}")?;
+        }
+        list(f, "ports ", &self.ports)?;
+        list(f, "not ports ", &self.not_ports)
+    }
+}
+
+fn list<T: fmt::Display>(f: &mut fmt::Formatter<'_>, word: &str, all: &[T]) -> fmt::Result {
+    for (place, one) in all.iter().enumerate() {
+        match place {
+            0 => write!(f, " {word}{one}")?,
+            _ => write!(f, ",{one}")?,
+        }
+    }
+    Ok(())
+}
+
 impl Rule {
     /// A rule that matches every packet.
     pub fn of_all(action: Action) -> Self {

@@ -4,6 +4,10 @@
 
 // Random worlds: policy read literally, traced, and obeyed by real packets.
 mod property;
+// Cases that others collected, with real packets.
+mod policies;
+// Many tiers, with real packets.
+mod tiers;
 // Faults planted into compiled rulesets, each to be found.
 mod faults;
 // No packet sees half a policy: updates under load, killed, and squashed as a control.

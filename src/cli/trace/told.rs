@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 
 use crate::cli::screen::{Screen, Tint};
-use crate::compile::explain::{Answer, Asked};
-use crate::model::GroupRule;
+use crate::compile::decider::Decider;
+use crate::compile::explain::{Answer, Asked, Deciding};
 use crate::net::InterfaceName;
 use crate::ruleset::packet::{Packet, Transport};
 use crate::ruleset::trace::{Fate, Outcome, Trace, TraceStep};
@@ -18,7 +18,7 @@ pub(super) struct Told<'a> {
     pub(super) ruleset: &'a Ruleset,
     pub(super) packet: &'a Packet,
     pub(super) trace: &'a Trace,
-    pub(super) asked: &'a [Asked<'a>],
+    pub(super) asked: &'a [Asked],
 }
 
 impl Told<'_> {
@@ -30,17 +30,18 @@ impl Told<'_> {
         let verdict = screen.result.tinted(tint, &self.trace.fate.to_string());
         let mut text = format!("packet   {}\nverdict  {verdict}\n", described(self.packet));
         for asked in self.asked {
-            let (group, direction) = (&asked.group.name, asked.direction);
-            let line = match (asked.answer, asked.rules.first()) {
-                (Answer::Silent, _) => "no rule allows it".to_owned(),
-                (Answer::Allowed, Some((index, rule))) => {
-                    let spelled = rule.text(direction);
-                    format!("rule {}: {spelled}  ({})", index + 1, rule.origin)
+            let said = match (asked.answer, asked.rules.first()) {
+                (Answer::Silent, _) => "no rule decides".to_owned(),
+                (Answer::Allowed | Answer::Denied | Answer::Passed, rule) => {
+                    rule.map(spelled).unwrap_or_default()
                 }
-                (Answer::Allowed, None) => "allowed".to_owned(),
             };
             // Writing to a String cannot fail, here and below.
-            let _ok = writeln!(text, "policy   {group} {direction}: {line}");
+            let _ok = writeln!(
+                text,
+                "policy   {} {}: {said}",
+                asked.decider, asked.direction
+            );
         }
         for step in &self.trace.steps {
             let rule = self.rule(step).unwrap_or_else(|| "policy".to_owned());
@@ -95,19 +96,35 @@ impl Told<'_> {
     }
 }
 
-fn policy(asked: &Asked<'_>) -> Value {
-    let rule = |(index, rule): &(usize, &GroupRule)| {
+/// `rule 1: allow IPv4 tcp 80 from 10.0.0.0/8  (web.yaml:7)`
+fn spelled(rule: &Deciding) -> String {
+    format!("rule {}: {}  ({})", rule.index + 1, rule.text, rule.origin)
+}
+
+fn policy(asked: &Asked) -> Value {
+    let rule = |rule: &Deciding| {
         json!({
-            "index": index,
-            "text": rule.text(asked.direction),
+            "index": rule.index,
+            "text": rule.text,
             "file": rule.origin.source.as_deref(),
             "line": rule.origin.line,
         })
     };
+    let group = match &asked.decider {
+        Decider::Group(group) => Some(group.as_str()),
+        Decider::Policy(_) | Decider::Profile(_) => None,
+    };
     json!({
-        "group": asked.group.name.as_str(),
+        "group": group,
+        "policy": asked.decider.to_string(),
         "direction": asked.direction.to_string(),
         "allowed": asked.answer == Answer::Allowed,
+        "answer": match asked.answer {
+            Answer::Allowed => "allow",
+            Answer::Denied => "deny",
+            Answer::Passed => "pass",
+            Answer::Silent => "none",
+        },
         "rules": asked.rules.iter().map(rule).collect::<Vec<_>>(),
     })
 }

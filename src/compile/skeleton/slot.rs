@@ -25,12 +25,20 @@ pub const SOURCE_MACS: &str = "source-macs";
 pub const FROM: &str = "from";
 /// The map from an interface to the policy of what its endpoint receives.
 pub const TO: &str = "to";
+/// The set of the IPv4 prefixes that an endpoint may send from besides.
+pub const SOURCE_NET4: &str = "source-net4";
+/// The set of the IPv6 prefixes that an endpoint may send from besides.
+pub const SOURCE_NET6: &str = "source-net6";
 /// The set of where the metadata service listens, IPv4.
 pub const METADATA4: &str = "metadata4";
 /// The set of where the metadata service listens, IPv6.
 pub const METADATA6: &str = "metadata6";
 /// The chain of what becomes of workload-to-host traffic that the egress policy allows.
 pub const HOST_ACTION: &str = "host-action";
+/// The chain of what policy denies.
+pub const REFUSED: &str = "refused";
+/// The chain of packets that connection tracking takes for invalid.
+pub const INVALID: &str = "invalid";
 /// The chain that holds the digest.
 pub const STATE: &str = "state";
 /// The chain of the source check without a MAC, a target of [`SOURCE`].
@@ -67,7 +75,7 @@ pub enum SlotKind {
 }
 
 /// Every slot.
-pub const SLOTS: [Slot; 18] = [
+pub const SLOTS: [Slot; 22] = [
     Slot {
         name: ENDPOINTS,
         kind: SlotKind::Set(&[Datatype::IfName]),
@@ -101,6 +109,14 @@ pub const SLOTS: [Slot; 18] = [
         kind: SlotKind::Set(&[Datatype::IfName, Datatype::EtherAddr]),
     },
     Slot {
+        name: SOURCE_NET4,
+        kind: SlotKind::IntervalSet(&[Datatype::IfName, Datatype::Ipv4Addr]),
+    },
+    Slot {
+        name: SOURCE_NET6,
+        kind: SlotKind::IntervalSet(&[Datatype::IfName, Datatype::Ipv6Addr]),
+    },
+    Slot {
         name: FROM,
         kind: SlotKind::VerdictMap(&[Datatype::IfName]),
     },
@@ -119,6 +135,14 @@ pub const SLOTS: [Slot; 18] = [
     Slot {
         name: HOST_ACTION,
         kind: SlotKind::EmptyChain,
+    },
+    Slot {
+        name: REFUSED,
+        kind: SlotKind::EmptyChain,
+    },
+    Slot {
+        name: INVALID,
+        kind: SlotKind::Target,
     },
     Slot {
         name: STATE,

@@ -4,11 +4,13 @@ use std::iter::once;
 
 use super::{Book, Concern};
 use crate::compile::boxes::Block;
+use crate::compile::decider::{Decider, Rules};
 use crate::compile::lane::{Lane, Part};
 use crate::compile::layout::{box_keys, service_keys};
 use crate::compile::names;
+use crate::compile::selection::Selection;
 use crate::compile::service::Shape;
-use crate::model::{Direction, GroupRule, Peer, State};
+use crate::model::{Direction, GroupName, GroupRule, Peer, State};
 use crate::net::{Cidr, Family, octets};
 use crate::ruleset::transaction::Operation;
 use crate::ruleset::{Key, Name};
@@ -40,12 +42,19 @@ pub fn blamed(
         text += &format!(", one of {elements} elements");
     }
     let lines = match &concern {
-        Concern::Policy(group, direction) => rules(group, *direction, operation, element, state),
+        Concern::Policy(Decider::Group(group), direction) => {
+            rules(group, *direction, operation, element, state)
+        }
+        Concern::Policy(decider, direction) => ordered(decider, *direction, operation, state),
         Concern::Members(group) => members(group, operation, element, state),
         Concern::Endpoint(interface, Some(name)) if element.is_some() || elements == 0 => {
             endpoint(interface, name, host, state)
         }
-        Concern::Table | Concern::Settings | Concern::Bundle(_) | Concern::Endpoint(..) => vec![],
+        Concern::Table
+        | Concern::Settings
+        | Concern::Selected(_)
+        | Concern::Bundle(_)
+        | Concern::Endpoint(..) => vec![],
     };
     for line in lines.iter().take(LINES_MAX) {
         text += &format!("\n  {line}");
@@ -58,22 +67,42 @@ pub fn blamed(
 
 /// The rules that an object of a policy, or one of its elements, came from.
 fn rules(
-    group: &str,
+    group: &GroupName,
     direction: Direction,
     operation: &Operation,
     element: Option<usize>,
     state: &State,
 ) -> Vec<String> {
-    let known = state.groups.values().find(|g| g.name.as_str() == group);
-    let (Some(group), Some(object)) = (known, operation.subject()) else {
+    let (Some(group), Some(object)) = (state.groups.get(group), operation.subject()) else {
         return vec![];
     };
-    let owner = names::policy(&group.name, direction);
+    let owner = names::decider(&Decider::Group(group.name.clone()), direction);
     let key = element.and_then(|at| operation.keys().nth(at));
     let rules = group.rules(direction).iter();
     rules
         .filter(|rule| is_part(rule, &owner, object.logical(), key))
         .map(|rule| format!("{}  ({})", rule.text(direction), rule.origin))
+        .collect()
+}
+
+/// The rules of a policy or profile that an operation may be about: one, if the object is a rule's own.
+fn ordered(
+    decider: &Decider,
+    direction: Direction,
+    operation: &Operation,
+    state: &State,
+) -> Vec<String> {
+    let Some(Rules::Ordered(rules)) = decider.rules(state, direction) else {
+        return vec![];
+    };
+    let owner = names::decider(decider, direction);
+    let object = operation.subject().map_or("", Name::logical);
+    let of_rule = object.strip_prefix(&format!("{owner}/rule"));
+    let place: Option<usize> = of_rule.and_then(|rest| rest.split('/').next()?.parse().ok());
+    let numbered = (1..).zip(rules);
+    numbered
+        .filter(|(number, _)| place.is_none_or(|place| place == *number))
+        .map(|(_, rule)| format!("{rule}  ({})", rule.origin))
         .collect()
 }
 
@@ -144,7 +173,7 @@ impl Keys {
     fn is_of(&self, rule: &GroupRule, owner: &Name, object: &str) -> bool {
         let home = match &rule.peer {
             Peer::Cidr(_) => owner.clone(),
-            Peer::Group(peer) => names::peer(owner, peer),
+            Peer::Group(peer) => names::peer(owner, &Selection::Group(peer.clone())),
         };
         let is_layer = |rest: &str| rest.bytes().all(|b| b == b'/' || b.is_ascii_digit());
         self.words.iter().any(|word| {

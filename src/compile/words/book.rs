@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::{Change, Concern};
+use crate::compile::decider::Decider;
+use crate::compile::selection::Selection;
+use crate::compile::stack::Stack;
+use crate::compile::uses::uses;
 use crate::compile::{endpoints, names};
-use crate::model::{Direction, Endpoint, State};
+use crate::model::{DenyAction, Direction, Endpoint, State};
 use crate::net::Family;
 use crate::ruleset::Key;
 use crate::ruleset::transaction::Operation;
@@ -26,12 +30,12 @@ impl Book {
             bundles: BTreeMap::new(),
             endpoints: BTreeMap::new(),
         };
-        for name in state.groups.keys() {
+        for decider in Decider::all(state) {
             for direction in Direction::ALL {
-                let policy = names::policy(name, direction);
-                let concern = Concern::Policy(name.to_string(), direction);
-                book.policies.insert(policy.as_str().to_owned(), concern);
+                book.add_policy(state, &decider, direction);
             }
+        }
+        for name in state.groups.keys() {
             for family in Family::ALL {
                 let set = names::members(name, family).as_str().to_owned();
                 book.members.insert(set, Concern::Members(name.to_string()));
@@ -43,15 +47,33 @@ impl Book {
         book
     }
 
+    fn add_policy(&mut self, state: &State, decider: &Decider, direction: Direction) {
+        let policy = names::decider(decider, direction);
+        let concern = Concern::Policy(decider.clone(), direction);
+        self.policies.insert(policy.as_str().to_owned(), concern);
+        let rules = decider.rules(state, direction);
+        for (selection, family) in rules.map(uses).unwrap_or_default() {
+            if matches!(selection, Selection::Group(_)) {
+                continue;
+            }
+            for holder in selection.holders() {
+                let set = selection.set(*holder, family).as_str().to_owned();
+                self.members
+                    .insert(set, Concern::Selected(selection.text()));
+            }
+        }
+    }
+
     fn add_endpoint(&mut self, state: &State, endpoint: &Endpoint) {
         self.endpoints
             .insert(endpoint.interface.to_string(), endpoint.name.to_string());
-        let groups = endpoints::groups(state, endpoint);
         for direction in Direction::ALL {
-            let bundle = names::bundle(groups.iter().copied(), direction);
-            let list = groups.iter().map(ToString::to_string).collect();
-            self.bundles
-                .insert(bundle.as_str().to_owned(), Concern::Bundle(list));
+            let stack = Stack::of(state, endpoint, direction, DenyAction::Drop);
+            let list: Vec<String> = stack.deciders().map(ToString::to_string).collect();
+            for chain in stack.chains().1.keys() {
+                self.bundles
+                    .insert(chain.as_str().to_owned(), Concern::Bundle(list.clone()));
+            }
         }
     }
 
@@ -105,15 +127,21 @@ impl Book {
         known.or_else(|| {
             let mut parts = logical.split('/');
             match (parts.next()?, parts.next()?, parts.next()?) {
-                ("policy", group, "in") => Some((
-                    parts.next().is_none(),
-                    Concern::Policy(group.to_owned(), Direction::Ingress),
-                )),
-                ("policy", group, "out") => Some((
-                    parts.next().is_none(),
-                    Concern::Policy(group.to_owned(), Direction::Egress),
-                )),
+                ("policy", group, way @ ("in" | "out")) => {
+                    let direction = match way {
+                        "in" => Direction::Ingress,
+                        _ => Direction::Egress,
+                    };
+                    let decider = Decider::Group(group.parse().ok()?);
+                    let is_whole = parts.next().is_none();
+                    Some((is_whole, Concern::Policy(decider, direction)))
+                }
                 ("group", group, _) => Some((false, Concern::Members(group.to_owned()))),
+                ("set", ..) => Some((false, Concern::Selected("a selector".to_owned()))),
+                ("np" | "gnp" | "profile" | "tier" | "bundle", ..) => Some((
+                    true,
+                    Concern::Bundle(vec!["policies that are gone".to_owned()]),
+                )),
                 _ => None,
             }
         })

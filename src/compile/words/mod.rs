@@ -6,6 +6,7 @@ mod book;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crate::compile::decider::Decider;
 use crate::model::{Direction, State};
 use crate::ruleset::transaction::Commit;
 
@@ -19,13 +20,15 @@ pub enum Concern {
     Table,
     /// What stands in the settings.
     Settings,
-    /// One direction of a group's rules.
-    Policy(String, Direction),
+    /// One direction of the rules of a group, a policy or a profile.
+    Policy(Decider, Direction),
     /// The members of a group.
     Members(String),
+    /// What a selector means.
+    Selected(String),
     /// The endpoint of an interface, with its name where one is known.
     Endpoint(String, Option<String>),
-    /// An ordered list of groups that several endpoints share.
+    /// An ordered list of policies that several endpoints share.
     Bundle(Vec<String>),
 }
 
@@ -35,10 +38,11 @@ impl fmt::Display for Concern {
             Self::Table => f.write_str("the table itself"),
             Self::Settings => f.write_str("the settings"),
             Self::Policy(group, direction) => write!(f, "policy {group} {direction}"),
+            Self::Selected(text) => write!(f, "what {text} means"),
             Self::Members(group) => write!(f, "members of group {group}"),
             Self::Endpoint(interface, Some(name)) => write!(f, "endpoint {name} ({interface})"),
             Self::Endpoint(interface, None) => write!(f, "interface {interface}"),
-            Self::Bundle(groups) => write!(f, "endpoints in groups {}", groups.join(", ")),
+            Self::Bundle(groups) => write!(f, "endpoints with {}", groups.join(", ")),
         }
     }
 }

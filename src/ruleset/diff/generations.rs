@@ -298,9 +298,11 @@ impl<'a> Changes<'a> {
     }
 }
 
-/// Whether the set belongs to one policy, which alone uses it.
+/// Whether the set belongs to one policy, which alone uses it. Members of groups and what selectors
+/// mean is everybody's, and so are the slots of the skeleton, whose names have no `/`.
 pub(super) fn is_owned(name: &Name) -> bool {
-    name.as_str().starts_with("policy/")
+    let is_shared = |home: &str| name.as_str().starts_with(home);
+    name.as_str().contains('/') && !["group/", "set/"].into_iter().any(is_shared)
 }
 
 /// The kernel keeps a size that the desired table need not know.

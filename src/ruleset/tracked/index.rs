@@ -142,20 +142,21 @@ fn turned<K: Ord>(entry: Entry<'_, K, usize>, turn: Turn) {
     }
 }
 
-/// What a rule names, and how.
+/// What a rule names, and how. Where a rule returns, what comes after it for the packet may be more
+/// or less: then elements do both.
 fn uses(rule: &Rule) -> impl Iterator<Item = (Reference<'_>, Use)> {
-    let refuses = rule
-        .statements
-        .iter()
-        .any(|s| matches!(s, Statement::Verdict(Verdict::Drop) | Statement::Reject(_)));
+    let has = |ends: fn(&Statement) -> bool| rule.statements.iter().any(ends);
+    let refuses = has(|s| matches!(s, Statement::Verdict(Verdict::Drop) | Statement::Reject(_)));
+    let returns = has(|s| matches!(s, Statement::Verdict(Verdict::Return)));
     rule.statements.iter().flat_map(move |statement| {
-        let way = match statement {
+        let ways: &[Use] = match statement {
+            Statement::Match(_) if returns => &[Use::Denies, Use::Admits],
             Statement::Match(Match {
                 operator,
                 right: Operand::Set(_),
                 ..
-            }) if refuses == (*operator == Operator::Ne) => Use::Admits,
-            Statement::Match(_) => Use::Denies,
+            }) if refuses == (*operator == Operator::Ne) => &[Use::Admits],
+            Statement::Match(_) => &[Use::Denies],
             Statement::Verdict(_)
             | Statement::Vmap { .. }
             | Statement::Counter
@@ -167,10 +168,10 @@ fn uses(rule: &Rule) -> impl Iterator<Item = (Reference<'_>, Use)> {
             | Statement::Reject(_)
             | Statement::Notrack
             | Statement::SetMark(_)
-            | Statement::Dynamic { .. } => Use::Rules,
+            | Statement::Dynamic { .. } => &[Use::Rules],
         };
         let references = statement.references().into_iter();
-        references.map(move |object| (object, way))
+        references.flat_map(move |object| ways.iter().map(move |way| (object, *way)))
     })
 }
 

@@ -1,0 +1,189 @@
+//! What events left undone: placing endpoints, making policies, until nothing is dirty.
+
+use super::compiler::{Compiler, Made, Placed};
+use super::decider::{Decider, Rules};
+use super::endpoints::{self, Targets};
+use super::policy;
+use super::settings;
+use super::stack::Stack;
+use super::uses::uses;
+use crate::model::{Direction, Endpoint, EndpointName};
+use crate::ruleset::Name;
+
+impl Compiler {
+    /// Makes again what is dirty.
+    pub(super) fn settle(&mut self) {
+        self.settle_settings();
+        for name in std::mem::take(&mut self.dirty.endpoints) {
+            self.place(&name);
+        }
+        loop {
+            let flipped = self.roster.take_flipped();
+            let using = self.policies.iter().filter(|(_, made)| {
+                made.uses
+                    .iter()
+                    .any(|(selection, _)| flipped.contains(selection))
+            });
+            let using: Vec<_> = using.map(|(policy, _)| policy.clone()).collect();
+            self.dirty.policies.extend(using);
+            let dirty = std::mem::take(&mut self.dirty.policies);
+            if dirty.is_empty() {
+                break;
+            }
+            for (decider, direction) in dirty {
+                self.make(&decider, direction);
+            }
+        }
+        self.table.sign();
+    }
+
+    fn settle_settings(&mut self) {
+        if !std::mem::take(&mut self.dirty.settings) {
+            return;
+        }
+        let settings = self.state.settings_of(&self.host);
+        if settings == self.settings {
+            return;
+        }
+        self.settings = settings;
+        settings::fill(&mut self.table, &self.skeleton, &self.settings);
+        self.dirty.policies.extend(self.policies.keys().cloned());
+        self.dirty.endpoints.extend(self.placed.keys().cloned());
+    }
+
+    /// Puts an endpoint where it belongs now, or nowhere.
+    fn place(&mut self, name: &EndpointName) {
+        let new = self.desired(name);
+        let old = self.placed.remove(name);
+        if let Some(new) = &new {
+            for stack in &new.stacks {
+                self.acquire(stack);
+            }
+        }
+        let (new_elements, old_elements) = (
+            new.as_ref().map(|placed| &placed.elements),
+            old.as_ref().map(|placed| &placed.elements),
+        );
+        for (set, key) in old_elements
+            .into_iter()
+            .flat_map(|elements| elements.keys())
+        {
+            if !new_elements.is_some_and(|new| new.contains_key(&(set.clone(), key.clone()))) {
+                self.table.remove_element(set, key);
+            }
+        }
+        for ((set, key), element) in new_elements.into_iter().flatten() {
+            self.table.insert_element(set, key.clone(), element.clone());
+        }
+        for stack in old.iter().flat_map(|placed| &placed.stacks) {
+            self.release(stack);
+        }
+        if let Some(new) = new {
+            self.placed.insert(name.clone(), new);
+        }
+    }
+
+    fn desired(&self, name: &EndpointName) -> Option<Placed> {
+        let endpoint = self.state.endpoints.get(name)?;
+        let sharing = self.interfaces.get(&endpoint.interface)?;
+        if endpoint.host != self.host || sharing.first() != Some(name) {
+            return None;
+        }
+        let stacks = Direction::ALL.map(|direction| self.stack(endpoint, direction));
+        let [ingress, egress] = stacks.each_ref().map(|stack| stack.chains().0);
+        let elements = endpoints::elements(
+            endpoint,
+            &Targets { ingress, egress },
+            self.settings.source_spoofing,
+        );
+        Some(Placed { stacks, elements })
+    }
+
+    fn stack(&self, endpoint: &Endpoint, direction: Direction) -> Stack {
+        Stack::of(&self.state, endpoint, direction, self.settings.deny_action)
+    }
+
+    /// One more endpoint asks these policies.
+    fn acquire(&mut self, stack: &Stack) {
+        let (_, chains) = stack.chains();
+        for (name, chain) in chains {
+            *self.chains.entry(name.clone()).or_default() += 1;
+            self.table.put_chain(name, chain);
+        }
+        for decider in stack.deciders() {
+            let policy = (decider.clone(), stack.direction());
+            let made = self.policies.entry(policy.clone()).or_default();
+            made.users += 1;
+            if made.users == 1 {
+                self.dirty.policies.insert(policy);
+            }
+        }
+    }
+
+    fn release(&mut self, stack: &Stack) {
+        let (_, chains) = stack.chains();
+        for name in chains.keys() {
+            self.release_chain(name);
+        }
+        for decider in stack.deciders() {
+            let policy = (decider.clone(), stack.direction());
+            let Some(made) = self.policies.get_mut(&policy) else {
+                continue;
+            };
+            made.users -= 1;
+            if made.users == 0 {
+                self.forget(&policy);
+            }
+        }
+    }
+
+    fn release_chain(&mut self, name: &Name) {
+        if let Some(users) = self.chains.get_mut(name) {
+            *users -= 1;
+            if *users == 0 {
+                self.chains.remove(name);
+                self.table.remove_chain(name);
+            }
+        }
+    }
+
+    fn forget(&mut self, policy: &(Decider, Direction)) {
+        self.dirty.policies.remove(policy);
+        if let Some(made) = self.policies.remove(policy) {
+            made.objects.remove_from(&mut self.table);
+            for one in &made.uses {
+                self.roster.release(&mut self.table, one);
+            }
+        }
+    }
+
+    /// Makes one policy in use.
+    fn make(&mut self, decider: &Decider, direction: Direction) {
+        let policy = (decider.clone(), direction);
+        let Some(old) = self.policies.remove(&policy) else {
+            return;
+        };
+        let rules = decider.rules(&self.state, direction);
+        let uses = uses(rules.unwrap_or(Rules::Group(&[])));
+        for one in uses.difference(&old.uses) {
+            self.roster.acquire(&mut self.table, one);
+        }
+        let objects = policy::objects(
+            decider,
+            direction,
+            &self.state,
+            &self.settings,
+            self.roster.prefixed(),
+        );
+        objects.replace(&old.objects, &mut self.table);
+        for one in old.uses.difference(&uses) {
+            self.roster.release(&mut self.table, one);
+        }
+        let made = Made {
+            users: old.users,
+            objects,
+            uses,
+        };
+        self.policies.insert(policy, made);
+    }
+}
