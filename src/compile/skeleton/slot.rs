@@ -138,7 +138,7 @@ pub const SLOTS: [Slot; 22] = [
     },
     Slot {
         name: REFUSED,
-        kind: SlotKind::EmptyChain,
+        kind: SlotKind::Target,
     },
     Slot {
         name: INVALID,

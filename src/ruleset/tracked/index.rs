@@ -142,21 +142,20 @@ fn turned<K: Ord>(entry: Entry<'_, K, usize>, turn: Turn) {
     }
 }
 
-/// What a rule names, and how. Where a rule returns, what comes after it for the packet may be more
-/// or less: then elements do both.
+/// What a rule names, and how.
 fn uses(rule: &Rule) -> impl Iterator<Item = (Reference<'_>, Use)> {
-    let has = |ends: fn(&Statement) -> bool| rule.statements.iter().any(ends);
-    let refuses = has(|s| matches!(s, Statement::Verdict(Verdict::Drop) | Statement::Reject(_)));
-    let returns = has(|s| matches!(s, Statement::Verdict(Verdict::Return)));
+    let refuses = rule
+        .statements
+        .iter()
+        .any(|s| matches!(s, Statement::Verdict(Verdict::Drop) | Statement::Reject(_)));
     rule.statements.iter().flat_map(move |statement| {
-        let ways: &[Use] = match statement {
-            Statement::Match(_) if returns => &[Use::Denies, Use::Admits],
+        let way = match statement {
             Statement::Match(Match {
                 operator,
                 right: Operand::Set(_),
                 ..
-            }) if refuses == (*operator == Operator::Ne) => &[Use::Admits],
-            Statement::Match(_) => &[Use::Denies],
+            }) if refuses == (*operator == Operator::Ne) => Use::Admits,
+            Statement::Match(_) => Use::Denies,
             Statement::Verdict(_)
             | Statement::Vmap { .. }
             | Statement::Counter
@@ -168,10 +167,10 @@ fn uses(rule: &Rule) -> impl Iterator<Item = (Reference<'_>, Use)> {
             | Statement::Reject(_)
             | Statement::Notrack
             | Statement::SetMark(_)
-            | Statement::Dynamic { .. } => &[Use::Rules],
+            | Statement::Dynamic { .. } => Use::Rules,
         };
         let references = statement.references().into_iter();
-        references.flat_map(move |object| ways.iter().map(move |way| (object, *way)))
+        references.map(move |object| (object, way))
     })
 }
 
