@@ -174,10 +174,7 @@ fn lookup() -> Statement {
 }
 
 fn marked(number: u32) -> Element {
-    Element {
-        data: ElementData::Value(Bytes::from_slice(&number.to_ne_bytes())),
-        ..Element::default()
-    }
+    Element::of(ElementData::Value(Bytes::from_slice(&number.to_ne_bytes())))
 }
 
 fn step(phase: Phase, operations: Vec<Operation>) -> Step {

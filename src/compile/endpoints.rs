@@ -56,11 +56,7 @@ pub(super) fn elements(
     let key = || Key::value(&interface);
     let mut elements = Elements::new();
     let mut put = |set: &'static str, key: Key, data: ElementData| {
-        let element = Element {
-            data,
-            ..Element::default()
-        };
-        elements.insert((names::fixed(set), key), element);
+        elements.insert((names::fixed(set), key), Element::of(data));
     };
     put(skeleton::ENDPOINTS, key(), ElementData::None);
     let check = ElementData::Verdict(source_check(endpoint.mac));

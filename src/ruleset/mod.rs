@@ -38,7 +38,7 @@ pub(crate) use kind::Kind;
 pub use name::Name;
 pub use parse::{ParseError, parse};
 pub use rule::Rule;
-pub use set::{Data, Element, ElementData, Elements, ObjectKind, Set, SetFlags};
+pub use set::{Data, Element, ElementBody, ElementData, Elements, ObjectKind, Set, SetFlags};
 pub use statement::{
     CtState, DynamicOperation, Limit, LimitUnit, MarkSource, Match, Operand, Operator, RejectKind,
     Statement, Verdict, VmapSource,

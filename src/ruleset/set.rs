@@ -1,6 +1,8 @@
 //! Sets and maps: a map is a set whose elements carry data.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use bitflags::bitflags;
@@ -76,14 +78,8 @@ impl Set {
 
     /// Adds a key that maps to a verdict.
     pub fn insert_verdict(&mut self, key: Key, verdict: Verdict) {
-        let data = ElementData::Verdict(verdict);
-        self.elements.insert(
-            key,
-            Element {
-                data,
-                ..Element::default()
-            },
-        );
+        let element = Element::of(ElementData::Verdict(verdict));
+        self.elements.insert(key, element);
     }
 }
 
@@ -107,9 +103,71 @@ pub enum ObjectKind {
     Limit,
 }
 
-/// What belongs to one key.
+/// What belongs to one key; it reads as its [`ElementBody`].
+///
+/// Of sets with nothing but keys a table may hold millions of elements, and whoever walks through
+/// them waits for memory: so an element that has nothing takes no more than a word.
+#[derive(Clone, Default)]
+pub struct Element(Option<Box<ElementBody>>);
+
+impl Element {
+    /// An element that maps to something and has nothing else.
+    pub fn of(data: ElementData) -> Self {
+        ElementBody {
+            data,
+            ..ElementBody::default()
+        }
+        .into()
+    }
+
+    /// Whether there is nothing beside the key.
+    pub fn is_bare(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl From<ElementBody> for Element {
+    fn from(body: ElementBody) -> Self {
+        Self((body != ElementBody::default()).then(|| Box::new(body)))
+    }
+}
+
+impl Deref for Element {
+    type Target = ElementBody;
+
+    fn deref(&self) -> &ElementBody {
+        static BARE: ElementBody = ElementBody {
+            data: ElementData::None,
+            timeout: None,
+            comment: None,
+        };
+        self.0.as_deref().unwrap_or(&BARE)
+    }
+}
+
+impl DerefMut for Element {
+    fn deref_mut(&mut self) -> &mut ElementBody {
+        self.0.get_or_insert_default()
+    }
+}
+
+impl PartialEq for Element {
+    fn eq(&self, other: &Self) -> bool {
+        (self.is_bare() && other.is_bare()) || **self == **other
+    }
+}
+
+impl Eq for Element {}
+
+impl fmt::Debug for Element {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+/// What an element may have beside its key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Element {
+pub struct ElementBody {
     /// What the key maps to.
     pub data: ElementData,
     /// A timeout of its own.

@@ -283,10 +283,7 @@ fn add(set: &str, keys: Vec<Key>) -> Operation {
 }
 
 fn map(chain: &str) -> Operation {
-    let element = Element {
-        data: ElementData::Verdict(Verdict::Goto(name(chain))),
-        ..Element::default()
-    };
+    let element = Element::of(ElementData::Verdict(Verdict::Goto(name(chain))));
     Operation::AddElements(name("dispatch"), Elements::from([(host(1), element)]))
 }
 

@@ -23,10 +23,7 @@ fn dispatch(meta: MetaKey, map: &str) -> Rule {
 }
 
 fn goto(chain: &str) -> Element {
-    Element {
-        data: ElementData::Verdict(Verdict::Goto(name(chain))),
-        ..Element::default()
-    }
+    Element::of(ElementData::Verdict(Verdict::Goto(name(chain))))
 }
 
 /// Two base chains on one route: prerouting looks `members` up, forward dispatches into `x`, which

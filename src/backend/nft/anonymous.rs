@@ -70,10 +70,7 @@ pub(crate) fn entries(set: &AnonymousSet) -> Entries {
 }
 
 fn leading_to(verdict: &Verdict) -> Element {
-    Element {
-        data: ElementData::Verdict(verdict.clone()),
-        ..Element::default()
-    }
+    Element::of(ElementData::Verdict(verdict.clone()))
 }
 
 fn whole(elements: Vec<(Key, Element)>) -> Entries {

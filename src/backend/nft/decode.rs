@@ -282,8 +282,8 @@ fn content(set: Set) -> Option<Content> {
     let verdicts = set
         .elements
         .into_iter()
-        .map(|(key, element)| match element.data {
-            ElementData::Verdict(verdict) => Some((key, verdict)),
+        .map(|(key, element)| match &element.data {
+            ElementData::Verdict(verdict) => Some((key, verdict.clone())),
             ElementData::None | ElementData::Value(_) | ElementData::Object(_) => None,
         });
     verdicts.collect::<Option<_>>().map(Content::Verdicts)

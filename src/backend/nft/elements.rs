@@ -10,7 +10,7 @@ use super::element::{
 use super::expression::{read_value, read_verdict};
 use super::shape::{Layout, Shape};
 use super::{bits, userdata};
-use crate::ruleset::{Bytes, Element, ElementData, Elements, Key, Name};
+use crate::ruleset::{Bytes, Element, ElementBody, ElementData, Elements, Key, Name};
 
 /// The elements of one set as far as they were read.
 #[derive(Debug)]
@@ -100,12 +100,13 @@ impl Reading {
         let comment = element
             .find(NFTA_SET_ELEM_USERDATA)
             .and_then(userdata::comment);
-        Some(Element {
+        let body = ElementBody {
             data,
             timeout: timeout
                 .map(Duration::from_millis)
                 .filter(|t| Some(*t) != self.timeout),
             comment: comment.map(Into::into),
-        })
+        };
+        Some(body.into())
     }
 }

@@ -110,11 +110,7 @@ impl Bridge {
     }
 
     fn lead(&mut self, map: &Name, key: &Key, verdict: Verdict) {
-        let data = ElementData::Verdict(verdict);
-        let element = Element {
-            data,
-            ..Element::default()
-        };
+        let element = Element::of(ElementData::Verdict(verdict));
         self.enter
             .push(Operation::DeleteElements(map.clone(), vec![key.clone()]));
         let elements = Elements::from([(key.clone(), element)]);

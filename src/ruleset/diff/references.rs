@@ -57,6 +57,9 @@ pub(super) fn renamed_element(
     data: Option<&Data>,
     rename: &impl Fn(Kind, &Name) -> Name,
 ) -> Element {
+    if element.is_bare() {
+        return Element::default();
+    }
     let mut renamed = element.clone();
     match (&mut renamed.data, data) {
         (ElementData::Verdict(verdict), _) => rename_verdict(verdict, rename),

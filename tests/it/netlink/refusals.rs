@@ -81,10 +81,7 @@ fn an_element_that_maps_elsewhere_is_pointed_at() {
         || {
             let mut backend = backend();
             let verdicts = |verdict: Verdict, keys: Elements| -> Elements {
-                let element = Element {
-                    data: ElementData::Verdict(verdict),
-                    ..Element::default()
-                };
+                let element = Element::of(ElementData::Verdict(verdict));
                 keys.into_keys().map(|key| (key, element.clone())).collect()
             };
             let one: Elements = addresses(6_000).into_iter().skip(5_432).take(1).collect();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use margay::ruleset::{
-    Bytes, Data, Datatype, Element, ElementData, Elements, Expression, Name, ObjectKind, Set,
+    Bytes, Data, Datatype, ElementBody, ElementData, Elements, Expression, Name, ObjectKind, Set,
     SetFlags,
 };
 
@@ -119,12 +119,12 @@ fn elements(choices: &mut Choices, scope: &Scope, set: &Set) -> Elements {
     let mut elements = Elements::new();
     for number in numbers {
         let key = values::key(choices, &set.key, number, form);
-        let element = Element {
+        let element = ElementBody {
             data: element_data(choices, scope, set.data.as_ref()),
             timeout: element_timeout(choices, set.flags),
             comment: values::comment(choices).map(Into::into),
         };
-        elements.insert(key, element);
+        elements.insert(key, element.into());
     }
     elements
 }
