@@ -25,11 +25,7 @@ impl Writer {
 
     /// A value of plain bytes.
     pub(crate) fn raw(&mut self, kind: u16, value: &[u8]) {
-        let length = self.length_of(HEADER_BYTES + value.len());
-        self.bytes.extend_from_slice(&length.to_ne_bytes());
-        self.bytes.extend_from_slice(&kind.to_ne_bytes());
-        self.bytes.extend_from_slice(value);
-        self.pad();
+        self.wrapped([kind], value);
     }
 
     pub(crate) fn byte(&mut self, kind: u16, value: u8) {
@@ -50,9 +46,8 @@ impl Writer {
 
     /// A text with the zero byte that ends it.
     pub(crate) fn text(&mut self, kind: u16, value: &str) {
-        let length = self.length_of(HEADER_BYTES + value.len() + 1);
-        self.bytes.extend_from_slice(&length.to_ne_bytes());
-        self.bytes.extend_from_slice(&kind.to_ne_bytes());
+        let header = self.header(kind, HEADER_BYTES + value.len() + 1);
+        self.bytes.extend_from_slice(&header);
         self.bytes.extend_from_slice(value.as_bytes());
         self.bytes.push(0);
         self.pad();
@@ -65,11 +60,28 @@ impl Writer {
         self.end(start);
     }
 
+    /// A value inside attributes that hold nothing else, the outermost first. Every length follows
+    /// from the value's, so none has to be filled in later.
+    #[inline]
+    pub(crate) fn wrapped<const N: usize>(&mut self, kinds: [u16; N], value: &[u8]) {
+        let mut headers = [[0; HEADER_BYTES]; N];
+        for (depth, kind) in kinds.into_iter().enumerate() {
+            let inside = (N - depth) * HEADER_BYTES;
+            headers[depth] = match depth + 1 < N {
+                true => self.header(kind | NESTED, inside + value.len().next_multiple_of(4)),
+                false => self.header(kind, inside + value.len()),
+            };
+        }
+        self.bytes.extend_from_slice(headers.as_flattened());
+        self.bytes.extend_from_slice(value);
+        self.pad();
+    }
+
     /// Opens a nest that [`Writer::end`] closes.
     pub(crate) fn begin(&mut self, kind: u16) -> usize {
         let start = self.bytes.len();
-        self.bytes.extend_from_slice(&[0; 2]);
-        self.bytes.extend_from_slice(&(kind | NESTED).to_ne_bytes());
+        let header = self.header(kind | NESTED, HEADER_BYTES);
+        self.bytes.extend_from_slice(&header);
         start
     }
 
@@ -77,6 +89,11 @@ impl Writer {
     pub(crate) fn end(&mut self, start: usize) {
         let length = self.length_of(self.bytes.len() - start);
         self.bytes[start..start + 2].copy_from_slice(&length.to_ne_bytes());
+    }
+
+    fn header(&mut self, kind: u16, length: usize) -> [u8; HEADER_BYTES] {
+        let [[a, b], [c, d]] = [self.length_of(length), kind].map(u16::to_ne_bytes);
+        [a, b, c, d]
     }
 
     fn length_of(&mut self, bytes: usize) -> u16 {
@@ -87,7 +104,8 @@ impl Writer {
     }
 
     fn pad(&mut self) {
-        self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
+        let missing = self.bytes.len().next_multiple_of(4) - self.bytes.len();
+        self.bytes.extend_from_slice(&[0; 3][..missing]);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::attribute::Writer;
 use super::bits;
-use super::expression::{milliseconds, value, verdict};
+use super::expression::{NFTA_DATA_VALUE, milliseconds, value, verdict};
 use super::shape::{Layout, Shape};
 use super::userdata;
 use crate::ruleset::{Bytes, Element, ElementData, Key};
@@ -32,6 +32,14 @@ impl RangeEnd {
     pub(crate) fn before(next: Option<&Bytes>) -> Self {
         next.map_or(Self::Open, |_| Self::Told)
     }
+}
+
+/// Writes a plain key that has nothing beside it, what most elements of large sets are, as [`write`]
+/// would: its lengths are known beforehand.
+#[inline]
+pub(crate) fn write_bare(w: &mut Writer, key: &Key) {
+    let kinds = [NFTA_LIST_ELEM, NFTA_SET_ELEM_KEY, NFTA_DATA_VALUE];
+    w.wrapped(kinds, &key.start);
 }
 
 /// Writes one element, which in a set of ranges becomes two.
@@ -96,5 +104,23 @@ fn body(w: &mut Writer, start: &[u8], last: Option<&Bytes>, element: &Element, e
     if element.comment.is_some() || end == RangeEnd::Open {
         let comment = element.comment.as_deref();
         w.raw(NFTA_SET_ELEM_USERDATA, &userdata::of_element(comment, end));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ruleset::{Datatype, Set};
+
+    #[test]
+    fn a_bare_key_is_written_as_any_other() {
+        for bytes in 1..=20 {
+            let key = Key::value(&vec![7; bytes]);
+            let [mut short, mut long] = [Writer::default(), Writer::default()];
+            write_bare(&mut short, &key);
+            let shape = Shape::of(&Set::of(&[Datatype::Ipv4Addr]));
+            write(&mut long, &shape, &key, &Element::default());
+            assert_eq!(short.bytes, long.bytes);
+        }
     }
 }

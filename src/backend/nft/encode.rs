@@ -238,11 +238,7 @@ impl Encoder<'_> {
         declared: Declared,
     ) -> Result<(), CommitError> {
         let shape = self.shape(name);
-        let key_bytes = elements.keys().next().map_or(0, |key| key.start.len());
-        self.batch
-            .writer
-            .bytes
-            .reserve(elements.len() * (ELEMENT_HEADERS_BYTES + key_bytes));
+        self.reserve(elements);
         let mut list = ElementList::new(MessageType::NewElement, name.as_str(), None);
         list.open(self, 0);
         // nft begins a new set of ranges by saying that nothing lies below the first.
@@ -255,12 +251,24 @@ impl Encoder<'_> {
         }
         // One walk: a million elements do not fit the cache, and each walk more costs as much again.
         for (index, (key, element)) in elements.iter().enumerate() {
-            checked("the comment of an element", element.comment.as_deref())?;
             list.make_room(self, index);
-            element::write(&mut self.batch.writer, &shape, key, element);
+            if element.is_bare() && shape.layout() == Layout::Plain {
+                element::write_bare(&mut self.batch.writer, key);
+            } else {
+                checked("the comment of an element", element.comment.as_deref())?;
+                element::write(&mut self.batch.writer, &shape, key, element);
+            }
         }
         list.close(self);
         Ok(())
+    }
+
+    /// Makes room for elements that are plain keys at once: growing step by step would copy them.
+    fn reserve(&mut self, elements: &Elements) {
+        let key_bytes = elements.keys().next().map_or(0, |key| key.start.len());
+        let bytes = elements.len() * (ELEMENT_HEADERS_BYTES + key_bytes.next_multiple_of(4));
+        // The headers of a message take less than a hundredth of what it carries.
+        self.batch.writer.bytes.reserve(bytes + bytes / 100);
     }
 
     fn delete_elements(&mut self, name: &Name, keys: &[Key]) {

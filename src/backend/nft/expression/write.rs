@@ -258,7 +258,7 @@ fn numbers(w: &mut Writer, attributes: &[(u16, u32)]) {
 
 /// `NFTA_DATA_VALUE` in a nest.
 pub(crate) fn value(w: &mut Writer, kind: u16, bytes: &[u8]) {
-    w.nest(kind, |w| w.raw(NFTA_DATA_VALUE, bytes));
+    w.wrapped([kind, NFTA_DATA_VALUE], bytes);
 }
 
 /// `NFTA_DATA_VERDICT` in a nest.
