@@ -1,6 +1,6 @@
 //! What a commit sends: transactions, messages, bytes.
 
-use margay::backend::nft::{Catalog, Ownership, encode};
+use margay::backend::nft::{Catalog, Encoded, Ownership, encode};
 use margay::compile::skeleton::table_key;
 use margay::ruleset::Table;
 use margay::ruleset::diff::between;
@@ -9,7 +9,7 @@ use margay::ruleset::transaction::{Commit, Phase};
 /// The batches of a commit, one a transaction.
 #[derive(Debug)]
 pub(crate) struct Batches {
-    pub(crate) bytes: Vec<Vec<u8>>,
+    encoded: Vec<Encoded>,
 }
 
 impl Batches {
@@ -21,28 +21,30 @@ impl Batches {
             Self::encode(&load, &mut catalog);
         }
         Self {
-            bytes: Self::encode(commit, &mut catalog),
+            encoded: Self::encode(commit, &mut catalog),
         }
     }
 
-    fn encode(commit: &Commit, catalog: &mut Catalog) -> Vec<Vec<u8>> {
+    fn encode(commit: &Commit, catalog: &mut Catalog) -> Vec<Encoded> {
         let steps = commit.steps.iter();
-        steps
-            .map(|step| {
-                let batch = encode(&commit.table, Ownership::None, catalog, &step.operations);
-                batch.unwrap().bytes().to_vec()
-            })
-            .collect()
+        let encoded = steps
+            .map(|step| encode(&commit.table, Ownership::None, catalog, &step.operations).unwrap());
+        encoded.collect()
+    }
+
+    /// The bytes of each batch.
+    pub(crate) fn bytes(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.encoded.iter().map(Encoded::bytes)
     }
 
     /// Bytes of all batches.
     pub(crate) fn length(&self) -> usize {
-        self.bytes.iter().map(Vec::len).sum()
+        self.bytes().map(<[u8]>::len).sum()
     }
 
     /// Messages of all batches, begins and ends included.
     pub(crate) fn messages(&self) -> usize {
-        self.bytes.iter().map(|batch| messages(batch)).sum()
+        self.bytes().map(messages).sum()
     }
 }
 

@@ -68,7 +68,7 @@ fn one(record: &mut Record, pace: Pace, name: &str, state: &State, kind: Kind) {
     let load = between(None, &before, &key);
     let held = applied_after(None, &load);
     let batches = Batches::of(&between(Some(&held), &after, &key), Some(&held));
-    record.count(name, "transactions", batches.bytes.len());
+    record.count(name, "transactions", batches.bytes().len());
     record.count(name, "messages", batches.messages());
     record.count(name, "bytes", batches.length());
     let mut held = held;

@@ -9,6 +9,7 @@ mod batch;
 mod change;
 mod clock;
 mod flat;
+mod freed;
 mod identity;
 mod lane;
 mod linear;
