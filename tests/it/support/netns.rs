@@ -111,6 +111,11 @@ pub(crate) fn ip(batch: &str) {
     run("ip", &["-batch", "-"], batch).unwrap_or_else(|error| panic!("ip {batch}: {error}"));
 }
 
+/// Runs lines of `tc -batch`; a failure panics.
+pub(crate) fn tc(batch: &str) {
+    run("tc", &["-batch", "-"], batch).unwrap_or_else(|error| panic!("tc {batch}: {error}"));
+}
+
 /// A lock that all kernel tests take, until it is dropped.
 fn locked(others: FlockOperation) -> File {
     let path = concat!(env!("CARGO_TARGET_TMPDIR"), "/kernel-tests.lock");

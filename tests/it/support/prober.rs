@@ -9,7 +9,7 @@ use margay::net::{Family, MacAddress};
 use margay::scenario::{Packet, Probe, place};
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socket_with};
 
-use super::netns::ip;
+use super::netns::{ip, tc};
 use super::packet::{self, HOST_MAC, Part};
 use super::tun::{Device, Link};
 
@@ -54,6 +54,7 @@ impl Wiring {
             batch += &routes(line);
         }
         ip(&batch);
+        unqueue(lines);
         let sockets = raw_sockets()?;
         Ok(Self {
             devices,
@@ -91,18 +92,6 @@ impl Wiring {
         self.devices[probe.from.as_str()].send(frame).unwrap();
         let to = probe.to.as_ref().unwrap();
         arrived(&self.devices[to.as_str()], transport)
-    }
-
-    /// Whether a packet that was not there at once comes within a few milliseconds.
-    ///
-    /// While the other core sends something of the kernel's own by the same device, such as MLD, it
-    /// also sends what this core queues there. That packet is late, not lost.
-    pub(crate) fn arrives_late(&self, probe: &Probe, transport: &[u8]) -> bool {
-        let to = probe.to.as_ref().unwrap();
-        (0..50).any(|_| {
-            std::thread::sleep(std::time::Duration::from_micros(100));
-            arrived(&self.devices[to.as_str()], transport)
-        })
     }
 
     /// Throws away what came out so far: answers of the host, and what the kernel sends by itself.
@@ -192,6 +181,17 @@ fn quiet(interface: &str) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Takes the queues away that devices get. With a queue, whoever is sending by a device also sends
+/// what another core puts there meanwhile (`qdisc_run_begin`, include/net/sch_generic.h): while the
+/// kernel sent an MLD report from there, a probe would arrive only after its write had returned.
+fn unqueue(lines: &[Line]) {
+    // Not by `txqueuelen 0`, which is also the length of what a reader finds.
+    let lines = lines.iter();
+    tc(&lines
+        .map(|line| format!("qdisc replace dev {} root noqueue\n", line.name))
+        .collect::<String>());
+}
+
 /// `key value`, below `net/`, in the calling thread's namespace.
 fn set_sysctl(line: &str) -> std::io::Result<()> {
     let (key, value) = line.split_once(' ').unwrap_or((line, ""));
@@ -234,11 +234,17 @@ fn raw_sockets() -> std::io::Result<BTreeMap<(bool, u8), OwnedFd>> {
 }
 
 mod tests {
+    use std::net::UdpSocket;
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
     use margay::net::Protocol;
     use margay::scenario::Transport;
 
     use super::super::netns::{in_netns, nft};
     use super::*;
+
+    /// Packets that race with some of another core's.
+    const ROUNDS: u32 = 20_000;
 
     fn line(name: &str, link: Link, prefixes: &[&str]) -> Line {
         Line {
@@ -316,6 +322,43 @@ mod tests {
                 assert!(!wiring.probe(probe, Part::Opening), "passed: {probe:?}");
             }
         });
+    }
+
+    #[test]
+    fn what_another_core_sends_makes_no_packet_late() {
+        in_netns("what_another_core_sends_makes_no_packet_late", || {
+            let mut wiring = wiring();
+            let udp = transports(0)[6];
+            let probe = probe(Some("tun1"), "10.0.0.2", "10.0.1.2", udp);
+            let (round, over) = (AtomicU32::new(0), AtomicBool::new(false));
+            let late = std::thread::scope(|scope| {
+                scope.spawn(|| sending_along(&round, &over));
+                let late = (1..=ROUNDS).filter(|n| {
+                    round.store(*n, Ordering::SeqCst);
+                    !wiring.probe(&probe, Part::Opening)
+                });
+                let late = late.count();
+                over.store(true, Ordering::SeqCst);
+                late
+            });
+            assert_eq!(late, 0, "of {ROUNDS} packets that must pass");
+        });
+    }
+
+    /// A few packets of the host's own a round, by the device that the probe goes out by.
+    fn sending_along(round: &AtomicU32, over: &AtomicBool) {
+        let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+        let mut sent = 0;
+        while !over.load(Ordering::SeqCst) {
+            let now = round.load(Ordering::SeqCst);
+            if now != sent {
+                for _ in 0..8 {
+                    socket.send_to(&[], "10.0.1.9:9").unwrap();
+                }
+                sent = now;
+            }
+            std::hint::spin_loop();
+        }
     }
 
     #[test]
