@@ -40,9 +40,12 @@ lint:
 bench: deps
 	$(CARGO) bench --bench '*'
 
-# Looks for a packet that sees half a policy, for much longer than `make test` does.
+# Looks for a packet that sees half a policy, for much longer than `make test` does: about an hour.
+# SOAK=gapless::kill kills alone, SOAK=gapless::no_packet updates alone. What is found of each kind goes
+# to the folder that MARGAY_SOAK_OUT names, such as benches/records/<date>-soak.
+SOAK ?= gapless::
 soak: deps
-	MARGAY_SOAK=1 $(CARGO) test --test it gapless -- --nocapture
+	MARGAY_SOAK=1 $(CARGO) test --test it $(SOAK) -- --nocapture
 
 # Gives every parser bytes that nobody should write, for SECONDS each, and stops at the first that it does
 # not bear. Installs what is missing: g++ by apt and cargo-fuzz by cargo. What is found stays in target/fuzz.

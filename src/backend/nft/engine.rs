@@ -25,6 +25,15 @@ fn next_generation(generation: u32) -> u32 {
 /// How long a packet can be in flight, where the kernel has no barrier to wait for.
 const GRACE: Duration = Duration::from_millis(100);
 
+/// What becomes of a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// Its batch goes to the kernel now.
+    Sent,
+    /// The kernel is done with it.
+    Answered,
+}
+
 /// Tables in the kernel, in the network namespace of the thread that called [`NftBackend::new`].
 #[derive(Debug)]
 pub struct NftBackend {
@@ -50,6 +59,20 @@ impl NftBackend {
             sequence: 0,
             seen: None,
         })
+    }
+
+    /// As [`Backend::commit`], and tells when the kernel is at work: not while a step is encoded, nor
+    /// while it waits.
+    ///
+    /// # Errors
+    /// As [`Backend::commit`].
+    pub fn commit_watched(
+        &mut self,
+        commit: &Commit,
+        watch: &mut dyn FnMut(Moment),
+    ) -> Result<(), CommitError> {
+        let mut steps = commit.steps.iter();
+        steps.try_for_each(|step| self.run(&commit.table, step, watch))
     }
 
     /// Encodes one transaction without sending it.
@@ -94,11 +117,16 @@ impl NftBackend {
         Ok(encoded)
     }
 
-    fn run(&mut self, table: &TableKey, step: &Step) -> Result<(), CommitError> {
+    fn run(
+        &mut self,
+        table: &TableKey,
+        step: &Step,
+        watch: &mut dyn FnMut(Moment),
+    ) -> Result<(), CommitError> {
         if step.wait == Wait::Grace {
             wait_for_grace();
         }
-        let outcome = self.attempt(self.ownership, table, step);
+        let outcome = self.attempt(self.ownership, table, step, watch);
         let outcome = match outcome {
             Err(refused) if is_about_table_flags(&refused) => {
                 // The kernel is older than the flag, or the table was made otherwise and stays so.
@@ -106,7 +134,7 @@ impl NftBackend {
                     Ownership::None => Ownership::Persist,
                     Ownership::Persist => Ownership::None,
                 };
-                self.attempt(other, table, step)
+                self.attempt(other, table, step, watch)
             }
             outcome => outcome,
         };
@@ -122,6 +150,7 @@ impl NftBackend {
         ownership: Ownership,
         table: &TableKey,
         step: &Step,
+        watch: &mut dyn FnMut(Moment),
     ) -> Result<(), CommitError> {
         let mut encoded = self.encode_as(ownership, table, &step.operations)?;
         // What was looked at and is no longer so is never overwritten: the kernel answers ERESTART.
@@ -130,9 +159,11 @@ impl NftBackend {
             Some(seen) => seen,
             None => self.current_generation()?,
         };
-        let answers = self.exchange(&encoded.bytes)?;
+        watch(Moment::Sent);
+        let answers = self.exchange(&encoded.bytes);
+        watch(Moment::Answered);
         let (done, errors): (Vec<_>, Vec<_>) =
-            answers.into_iter().partition(|answer| answer.errno == 0);
+            answers?.into_iter().partition(|answer| answer.errno == 0);
         if !errors.is_empty() {
             return Err(refusal::explain(
                 step.phase,
@@ -184,8 +215,7 @@ impl NftBackend {
 
 impl Backend for NftBackend {
     fn commit(&mut self, commit: &Commit) -> Result<(), CommitError> {
-        let mut steps = commit.steps.iter();
-        steps.try_for_each(|step| self.run(&commit.table, step))
+        self.commit_watched(commit, &mut |_| {})
     }
 
     fn observe(&mut self, table: &TableKey) -> Result<Option<Table>, ObserveError> {

@@ -33,7 +33,7 @@ mod engine;
 
 pub use decode::decode;
 pub use encode::{Encoded, encode};
-pub use engine::NftBackend;
+pub use engine::{Moment, NftBackend};
 pub use shape::{Catalog, Shape};
 
 /// Who may change the table beside us.

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use margay::scenario::place;
 
 use super::kinds::{self, Kind};
-use super::load::{Clock, shots};
-use super::{pause, say, under_load};
+use super::load::{Clock, Seen, shots};
+use super::record::Record;
+use super::{pause, under_load};
 use crate::support::engine::Engine;
 use crate::support::netns::in_netns_alone;
 use crate::support::prober::{Wiring, places};
@@ -23,15 +24,18 @@ fn squashed_into_one_transaction_updates_are_seen_half_done() {
         || {
             let mut wiring = Wiring::new(&places(), &place::host_addresses()).unwrap();
             let mut engine = Engine::new();
+            let mut record = Record::begin("squashed");
             for kind in kinds::squashed() {
-                let wrong = wrong_when_squashed(&mut wiring, &mut engine, &kind);
-                assert!(wrong > 0, "{} was not seen half done", kind.name);
+                let (made, seen) = squashed(&mut wiring, &mut engine, &kind);
+                record.add(kind.name, made, &seen);
+                assert!(seen.wrong > 0, "{} was not seen half done", kind.name);
             }
         },
     );
 }
 
-fn wrong_when_squashed(wiring: &mut Wiring, engine: &mut Engine, kind: &Kind) -> u64 {
+/// Updates until one is seen half done: how many, and what was seen.
+fn squashed(wiring: &mut Wiring, engine: &mut Engine, kind: &Kind) -> (usize, Seen) {
     let rulesets = kind.states.each_ref().map(|state| engine.compiled(state));
     engine.update(&rulesets[0]);
     let shots = shots(kind, wiring);
@@ -41,11 +45,10 @@ fn wrong_when_squashed(wiring: &mut Wiring, engine: &mut Engine, kind: &Kind) ->
         while clock.wrong.load(Ordering::Relaxed) == 0 && started.elapsed() < PATIENCE {
             made += 1;
             clock.epoch.fetch_add(1, Ordering::SeqCst);
-            engine.update_squashed(&rulesets[made % 2]);
+            engine.update_squashed(&rulesets[made % 2], &mut |moment| clock.note(moment));
             clock.epoch.fetch_add(1, Ordering::SeqCst);
             pause(Duration::from_micros(300));
         }
     });
-    say(&format!("squashed, {}", kind.name), made, &clock, &seen);
-    seen.wrong
+    (made, seen)
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use margay::scenario::{Random, place};
 
 use super::kinds::{self, Kind};
-use super::load::{Clock, shots};
-use super::{is_soak, say, under_load};
+use super::load::{Clock, Seen, shots};
+use super::record::Record;
+use super::{is_soak, under_load};
 use crate::support::engine::Engine;
 use crate::support::netns::in_netns_alone;
 use crate::support::prober::{Wiring, places};
@@ -24,9 +25,12 @@ fn killed_at_any_instant_it_leaves_no_half_policy() {
         let kinds = kinds::killed();
         let kills = if is_soak() { 1_000 } else { 50 };
         let mut random = Random::new(1);
+        let mut record = Record::begin("kills");
         for (n, kind) in kinds.iter().enumerate() {
             let share = kills / kinds.len() + usize::from(n < kills % kinds.len());
-            killed(&mut wiring, &mut engine, &mut random, (n, kind), share);
+            let seen = killed(&mut wiring, &mut engine, &mut random, (n, kind), share);
+            record.add(kind.name, share, &seen);
+            assert!(seen.examples.is_empty(), "{:#?}", seen.examples);
         }
     });
 }
@@ -39,25 +43,23 @@ fn killed(
     random: &mut Random,
     (n, kind): (usize, &Kind),
     kills: usize,
-) {
+) -> Seen {
     let rulesets = kind.states.each_ref().map(|state| engine.compiled(state));
     engine.update(&rulesets[0]);
     let shots = shots(kind, wiring);
     let clock = Clock::default();
-    let seen = under_load(wiring, &shots, &clock, || {
+    under_load(wiring, &shots, &clock, || {
         for _ in 0..kills {
             clock.epoch.fetch_add(1, Ordering::SeqCst);
             run_and_kill(n, Duration::from_micros(u64::from(random.port())));
             engine.look();
-            engine.update(&rulesets[0]);
+            engine.update_watched(&rulesets[0], &mut |moment| clock.note(moment));
             assert!(engine.holds(&rulesets[0]), "not repaired: {}", kind.name);
             // Two states on: the first one again.
             clock.epoch.fetch_add(3, Ordering::SeqCst);
             super::pause(Duration::from_millis(2));
         }
-    });
-    say(&format!("killed, {}", kind.name), kills, &clock, &seen);
-    assert!(seen.examples.is_empty(), "{:#?}", seen.examples);
+    })
 }
 
 /// Starts this very program with the test below in the calling thread's namespace.

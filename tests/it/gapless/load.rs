@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use margay::backend::nft::Moment;
 use margay::net::{Family, Protocol};
 use margay::scenario::{Packet, Probe, Transport, place};
 use rustix::thread::CpuSet;
@@ -30,15 +31,38 @@ pub(crate) struct Clock {
     /// Even: the state with half this number is in force, even numbered ones being the first of the
     /// kind. Odd: an update is under way.
     pub(crate) epoch: AtomicU64,
+    /// Odd while the kernel is at work on a transaction.
+    transaction: AtomicU64,
+    /// Probes so far that overlapped a transaction.
     pub(crate) overlapped: AtomicU64,
     pub(crate) wrong: AtomicU64,
     pub(crate) stop: AtomicBool,
+}
+
+/// A reading of the clock: epoch and transaction.
+type Reading = [u64; 2];
+
+impl Clock {
+    /// Takes note of what becomes of a transaction of the update under way.
+    pub(crate) fn note(&self, moment: Moment) {
+        let before = self.transaction.fetch_add(1, Ordering::SeqCst);
+        let ends = moment == Moment::Answered;
+        assert_eq!(before % 2 == 1, ends, "{moment:?} out of order");
+    }
+
+    fn read(&self) -> Reading {
+        [&self.epoch, &self.transaction].map(|count| count.load(Ordering::SeqCst))
+    }
 }
 
 /// What the sender saw.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) probes: u64,
+    /// Probes that overlapped an update: its transactions, or what lies between them.
+    pub(crate) during_updates: u64,
+    /// Probes that overlapped a transaction.
+    pub(crate) during_transactions: u64,
     pub(crate) wrong: u64,
     pub(crate) examples: Vec<String>,
     pub(crate) wall: Duration,
@@ -58,21 +82,26 @@ pub(crate) fn fire(wiring: &Wiring, shots: &[Shot], clock: &Clock) -> Seen {
     let (started, cpu) = (Instant::now(), cpu_time());
     let mut seen = Seen::default();
     for shot in shots.iter().cycle() {
-        let before = clock.epoch.load(Ordering::SeqCst);
+        let before = clock.read();
         let arrived = wiring.shoot(&shot.probe, &shot.frame, &shot.tail);
-        let after = clock.epoch.load(Ordering::SeqCst);
+        let after = clock.read();
+        let [overlaps_update, overlaps_transaction] =
+            [0, 1].map(|count| before[count] != after[count] || before[count] % 2 == 1);
         seen.probes += 1;
-        let steady = before == after && before.is_multiple_of(2);
-        let right = if steady {
-            let state = usize::from(before % 4 == 2);
-            arrived == shot.answers[state]
-        } else {
+        seen.during_updates += u64::from(overlaps_update);
+        if overlaps_transaction {
+            seen.during_transactions += 1;
             clock.overlapped.fetch_add(1, Ordering::Relaxed);
+        }
+        let right = if overlaps_update {
             shot.answers.contains(&arrived)
+        } else {
+            let state = usize::from(before[0] % 4 == 2);
+            arrived == shot.answers[state]
         };
         if !right {
             clock.wrong.fetch_add(1, Ordering::Relaxed);
-            seen.note(shot, arrived, steady);
+            seen.note(shot, arrived, overlaps_update);
         }
         if seen.probes.is_multiple_of(64) && clock.stop.load(Ordering::Relaxed) {
             break;
@@ -84,11 +113,11 @@ pub(crate) fn fire(wiring: &Wiring, shots: &[Shot], clock: &Clock) -> Seen {
 }
 
 impl Seen {
-    fn note(&mut self, shot: &Shot, arrived: bool, steady: bool) {
+    fn note(&mut self, shot: &Shot, arrived: bool, overlaps_update: bool) {
         self.wrong += 1;
         if self.examples.len() < 5 {
             let what = if arrived { "passed" } else { "was lost" };
-            let when = if steady { "after" } else { "during" };
+            let when = if overlaps_update { "during" } else { "after" };
             self.examples.push(format!(
                 "{when} an update {what}: {:?}, in either state {:?}",
                 shot.probe, shot.answers
@@ -98,8 +127,16 @@ impl Seen {
 
     /// Probes a second of the time that the core gave the sender.
     pub(crate) fn rate(&self) -> u64 {
-        let micros = u64::try_from(self.cpu.as_micros()).unwrap().max(1);
-        self.probes * 1_000_000 / micros
+        self.probes_per_second(self.cpu)
+    }
+
+    /// Probes a second by the clock on the wall, which counts what else the core was busy with.
+    pub(crate) fn wall_rate(&self) -> u64 {
+        self.probes_per_second(self.wall)
+    }
+
+    fn probes_per_second(&self, time: Duration) -> u64 {
+        self.probes * 1_000_000 / u64::try_from(time.as_micros()).unwrap().max(1)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The engine from state to kernel, in process.
 
 use margay::backend::Backend;
-use margay::backend::nft::{NftBackend, Ownership};
+use margay::backend::nft::{Moment, NftBackend, Ownership};
 use margay::compile::compile;
 use margay::compile::skeleton::{Skeleton, table_key};
 use margay::model::State;
@@ -54,7 +54,7 @@ impl Engine {
     }
 
     /// Puts a ruleset in force in one transaction: what no commit may do.
-    pub(crate) fn update_squashed(&mut self, ruleset: &Ruleset) {
+    pub(crate) fn update_squashed(&mut self, ruleset: &Ruleset, watch: &mut dyn FnMut(Moment)) {
         let commit = self.commit_to(ruleset);
         let all = commit.steps.iter().flat_map(|step| step.operations.clone());
         let squashed = Commit {
@@ -65,14 +65,23 @@ impl Engine {
             }],
             ..commit.clone()
         };
-        self.backend.commit(&squashed).unwrap();
+        self.backend.commit_watched(&squashed, watch).unwrap();
         self.applied.get_or_insert_default().apply(&commit);
     }
 
     /// Puts a ruleset in force.
     pub(crate) fn update(&mut self, ruleset: &Ruleset) -> Commit {
+        self.update_watched(ruleset, &mut |_| {})
+    }
+
+    /// Puts a ruleset in force, and tells when the kernel is at work.
+    pub(crate) fn update_watched(
+        &mut self,
+        ruleset: &Ruleset,
+        watch: &mut dyn FnMut(Moment),
+    ) -> Commit {
         let commit = self.commit_to(ruleset);
-        self.backend.commit(&commit).unwrap();
+        self.backend.commit_watched(&commit, watch).unwrap();
         self.applied.get_or_insert_default().apply(&commit);
         commit
     }
