@@ -6,8 +6,8 @@ use super::exit::{Exit, Failure};
 use super::options::Documents;
 use super::problems;
 use super::screen::Screen;
-use crate::compile::compile;
 use crate::compile::skeleton::{self, Skeleton};
+use crate::compile::{Compiler, compile};
 use crate::model::State;
 use crate::ruleset::{Ruleset, TableKey, Tracked};
 
@@ -32,6 +32,11 @@ impl Policy {
             return Err(Failure::Said(Exit::Failed));
         }
         Ok(loaded.state)
+    }
+
+    /// What is made of everything.
+    pub(super) fn compiler(&self, state: State) -> Result<Compiler, Failure> {
+        Ok(Compiler::of(state, &self.host, &Skeleton::builtin()?))
     }
 
     /// What the kernel of the host should hold.

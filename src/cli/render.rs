@@ -8,6 +8,7 @@ use super::options::{Form, Output};
 use super::policy::Policy;
 use super::screen::Screen;
 use crate::backend::nft::notation;
+use crate::compile::remark::Remark;
 use crate::ruleset::Ruleset;
 use crate::ruleset::cost::{LongestPath, longest_path};
 use crate::ruleset::json::document;
@@ -38,12 +39,14 @@ enum Format {
 impl Render {
     pub(super) fn run(&self, screen: &Screen) -> Result<Exit, Failure> {
         let state = self.policy.state(screen)?;
-        let ruleset = self.policy.ruleset(&state)?;
+        let compiler = self.policy.compiler(state)?;
+        let remarks: Vec<Remark> = compiler.remarks().into_iter().cloned().collect();
+        let ruleset = compiler.into_ruleset();
         let longest = longest_path(&ruleset);
         let text = match self.format() {
-            Format::Nft => nft(&ruleset, longest),
+            Format::Nft => nft(&ruleset, &remarks, longest),
             Format::Netlink => notation::of(&ruleset),
-            Format::Json => format!("{:#}\n", json(&ruleset, longest)),
+            Format::Json => format!("{:#}\n", json(&ruleset, &remarks, longest)),
         };
         screen.result(&text)?;
         Ok(Exit::Done)
@@ -57,8 +60,11 @@ impl Render {
     }
 }
 
-fn nft(ruleset: &Ruleset, longest: Option<LongestPath>) -> String {
+fn nft(ruleset: &Ruleset, remarks: &[Remark], longest: Option<LongestPath>) -> String {
     let mut text = ruleset.to_string();
+    for remark in remarks {
+        text += &format!("# {remark}\n");
+    }
     if let Some(LongestPath { cost, .. }) = longest {
         text += &format!(
             "# longest path: {} rules + {} lookups\n",
@@ -69,12 +75,22 @@ fn nft(ruleset: &Ruleset, longest: Option<LongestPath>) -> String {
 }
 
 /// nft leaves fields alone that it does not know.
-fn json(ruleset: &Ruleset, longest: Option<LongestPath>) -> Value {
+fn json(ruleset: &Ruleset, remarks: &[Remark], longest: Option<LongestPath>) -> Value {
     let longest = longest.map(|path| {
         let chains: Vec<_> = path.chains.iter().map(|chain| chain.as_str()).collect();
         json!({ "rules": path.cost.rules, "lookups": path.cost.lookups, "chains": chains })
     });
-    let mut value = json!({ "schema": "margay.render/1", "longest_path": longest });
+    let in_order: Vec<Value> = remarks.iter().map(remarked).collect();
+    let mut value = json!({
+        "schema": "margay.render/1",
+        "longest_path": longest,
+        "in_order": in_order,
+    });
     value["nftables"] = document(ruleset)["nftables"].take();
     value
+}
+
+fn remarked(remark: &Remark) -> Value {
+    let why: Vec<String> = remark.why.iter().map(ToString::to_string).collect();
+    json!({ "chain": remark.chain.as_str(), "steps": remark.steps, "why": why })
 }

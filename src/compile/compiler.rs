@@ -14,6 +14,7 @@ use super::decider::{Decider, passes};
 use super::endpoints::Elements;
 use super::kin::Kin;
 use super::objects::Objects;
+use super::remark::Remark;
 use super::roster::{Roster, Subject};
 use super::settings;
 use super::skeleton::{Skeleton, table_key};
@@ -109,6 +110,12 @@ impl Compiler {
     /// What the kernel should hold. Settle it once that is in force.
     pub fn table(&mut self) -> &mut Tracked {
         &mut self.table
+    }
+
+    /// What to know about policies in use, by the names of their chains.
+    pub fn remarks(&self) -> BTreeSet<&Remark> {
+        let made = self.policies.values();
+        made.flat_map(|made| &made.objects.remarks).collect()
     }
 
     /// What the kernel should hold, alone.

@@ -239,7 +239,7 @@ pub(super) fn box_keys(shape: Shape, block: &Block) -> Vec<Key> {
 
 /// The address comes before ports and messages, and after protocols: a packet leaves a set of boxes
 /// at the first field that fits none of them, and that is where the fewest fit.
-fn in_order<T>(shape: Shape, mut address: Vec<T>, mut service: Vec<T>) -> Vec<T> {
+pub(super) fn in_order<T>(shape: Shape, mut address: Vec<T>, mut service: Vec<T>) -> Vec<T> {
     match shape {
         Shape::Protocol => {
             service.append(&mut address);

@@ -14,6 +14,7 @@ pub mod endpoints;
 pub mod explain;
 pub mod inquiry;
 pub mod names;
+pub mod remark;
 pub mod skeleton;
 pub mod words;
 
@@ -23,6 +24,7 @@ mod kin;
 mod lane;
 mod layout;
 mod matching;
+mod mix;
 mod objects;
 mod outcome;
 mod policy;
@@ -38,6 +40,7 @@ mod settle;
 mod simple;
 mod stack;
 mod uses;
+mod verdicts;
 
 pub use compiler::Compiler;
 

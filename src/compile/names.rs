@@ -7,6 +7,7 @@
 //! | what a selector means | sets `set/0123456789abcdef0123456789abcdef/v4`, prefixes of it `.../net4`, ports by name `.../port4` |
 //! | policy of a group | chain `policy/web/in`, its IPv6 half `policy/web/in/v6`, TCP in either `policy/web/in/tcp` |
 //! | lookup tables of a policy | sets `policy/web/in/port4`, `policy/web/in/group/db/port4` |
+//! | rules of which the first counts | map `np/namespace/name/in/tcp-verdict4`, and chain `.../in/pass` where it leads to the next tier |
 //! | policies of a tier | chain `tier/0123456789abcdef0123456789abcdef/in` |
 //! | ordered list of policies | chain `bundle/0123456789abcdef0123456789abcdef/in` |
 
@@ -114,6 +115,11 @@ pub fn decider(decider: &Decider, direction: Direction) -> Name {
 /// Where the sets of a policy's later runs stand: those of the first stand with the policy itself.
 pub(super) fn run(owner: &Name, place: usize) -> Name {
     layer(owner, place)
+}
+
+/// The chain that verdict maps of a policy lead to for what it passes to the next tier.
+pub(super) fn passing(owner: &Name) -> Name {
+    made(&format!("{owner}/pass"))
 }
 
 /// A set that one rule of a policy needs for itself, by its place from 1 and what it holds.

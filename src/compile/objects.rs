@@ -1,9 +1,10 @@
 //! Chains and sets on their way into the table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::remark::Remark;
 use crate::ruleset::tracked::Tracked;
-use crate::ruleset::{Chain, Datatype, Element, Key, Name, Rule, Set, SetFlags};
+use crate::ruleset::{Chain, Datatype, Element, Key, Name, Rule, Set, SetFlags, Verdict};
 
 /// What a policy is made of in the table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub(super) struct Objects {
     pub(super) counters: BTreeMap<Name, Option<String>>,
     /// The sets that they look up and nobody else does.
     pub(super) sets: BTreeMap<Name, Set>,
+    /// What to know about it.
+    pub(super) remarks: BTreeSet<Remark>,
 }
 
 impl Objects {
@@ -28,10 +31,7 @@ impl Objects {
 
     /// Takes in a set of these keys: an interval set if any of them is a range.
     pub(super) fn set(&mut self, name: Name, types: &[Datatype], keys: Vec<Key>) {
-        let flags = match keys.iter().any(|key| key.end.is_some()) {
-            true => SetFlags::INTERVAL,
-            false => SetFlags::empty(),
-        };
+        let flags = flags(&keys);
         let elements = keys
             .into_iter()
             .map(|key| (key, Element::default()))
@@ -42,6 +42,21 @@ impl Objects {
             ..Set::of(types)
         };
         self.sets.insert(name, set);
+    }
+
+    /// Takes in a verdict map of these keys: an interval map if any of them is a range.
+    pub(super) fn verdicts(
+        &mut self,
+        name: Name,
+        types: &[Datatype],
+        entries: Vec<(Key, Verdict)>,
+    ) {
+        let mut map = Set::verdict_map(types);
+        map.flags = flags(entries.iter().map(|(key, _)| key));
+        for (key, verdict) in entries {
+            map.insert_verdict(key, verdict);
+        }
+        self.sets.insert(name, map);
     }
 
     /// Puts these into the table in the place of others.
@@ -81,5 +96,12 @@ impl Objects {
     /// Takes these out of the table.
     pub(super) fn remove_from(&self, table: &mut Tracked) {
         Self::default().replace(self, table);
+    }
+}
+
+fn flags<'k>(keys: impl IntoIterator<Item = &'k Key>) -> SetFlags {
+    match keys.into_iter().any(|key| key.end.is_some()) {
+        true => SetFlags::INTERVAL,
+        false => SetFlags::empty(),
     }
 }

@@ -6,12 +6,15 @@ use super::decider::{Decider, Rules};
 use super::lane::Lane;
 use super::layout::Layout;
 use super::matching::Matching;
+use super::mix::{self, Piece};
 use super::names;
 use super::objects::Objects;
 use super::program::Program;
+use super::remark::Remark;
 use super::rules::{self, Side};
 use super::run::{self, Run};
 use super::selection::Selection;
+use super::verdicts::{self, Place};
 use crate::model::{Direction, Settings, State};
 use crate::net::Family;
 use crate::ruleset::{Name, Rule};
@@ -62,8 +65,9 @@ pub(super) fn chains(decider: &Decider, direction: Direction) -> Vec<Name> {
         [chain].into_iter().chain(lanes).collect::<Vec<_>>()
     };
     let own = names::decider(decider, direction);
-    let v6 = names::v6(&own);
-    [own, v6].into_iter().flat_map(of_family).collect()
+    let (v6, passing) = (names::v6(&own), names::passing(&own));
+    let of_families = [own, v6].into_iter().flat_map(of_family);
+    of_families.chain([passing]).collect()
 }
 
 /// Lays the rules of one policy out.
@@ -94,12 +98,12 @@ impl Writer<'_> {
     fn family(&self, objects: &mut Objects, chain: &Name, runs: &[Run]) -> Vec<Rule> {
         let mut rules = Vec::new();
         for &lane in run::lanes(runs) {
-            let of_lane = self.lane(objects, runs, lane);
+            let name = names::lane(chain, lane);
+            let of_lane = self.lane(objects, &name, runs, lane);
             let protocol = runs.first().and_then(|run| lane.protocol(run.family));
             match protocol {
                 Some(_) if of_lane.is_empty() => {}
                 Some(protocol) => {
-                    let name = names::lane(chain, lane);
                     rules.push(rules::protocol_goto(protocol, name.clone()));
                     objects.chain(name, of_lane);
                 }
@@ -109,11 +113,30 @@ impl Writer<'_> {
         rules
     }
 
-    fn lane(&self, objects: &mut Objects, runs: &[Run], lane: Lane) -> Vec<Rule> {
+    fn lane(&self, objects: &mut Objects, chain: &Name, runs: &[Run], lane: Lane) -> Vec<Rule> {
         let side = Side::remote(self.program.direction);
-        let each = runs.iter().enumerate().flat_map(|(place, run)| {
-            let home = names::run(self.program.owner, place);
-            Layout::rules(objects, &home, side, run, lane, self.prefixed)
+        let owner = self.program.owner;
+        let (pieces, why) = mix::pieces(runs, lane);
+        if lane != Lane::Whole && pieces.len() >= mix::RUNS_MIN {
+            let (chain, steps) = (chain.clone(), pieces.len());
+            objects.remarks.insert(Remark { chain, steps, why });
+        }
+        let each = pieces.iter().flat_map(|piece| match piece {
+            Piece::Run(place, run) => {
+                let home = names::run(owner, *place);
+                Layout::rules(objects, &home, side, run, lane, self.prefixed)
+            }
+            Piece::Mix(place, mix) => {
+                let home = names::run(owner, *place);
+                let family = mix.family;
+                let place = Place {
+                    owner,
+                    home,
+                    side,
+                    family,
+                };
+                verdicts::rules(objects, &place, mix)
+            }
         });
         each.collect()
     }

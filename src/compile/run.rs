@@ -123,6 +123,27 @@ impl Run {
         found
     }
 
+    /// Whether packets of a lane can match any of its rules.
+    pub(super) fn is_in(&self, lane: Lane) -> bool {
+        let selected = self.selected.values().flatten();
+        let prefixes = self.prefixes.iter().map(|(_, service)| service);
+        let mut services = selected.chain(prefixes);
+        services.any(|&service| lane.part(self.family, service) != Part::Nothing)
+            || self.plain(lane).next().is_some()
+    }
+
+    /// The rules of prefixes in a lane as boxes: a prefix and numbers of a shape; `None` where no
+    /// shape has all packets that a rule matches.
+    pub(super) fn boxes(&self, lane: Lane) -> impl Iterator<Item = Option<(Cidr, Numbered)>> {
+        self.prefixes.iter().filter_map(move |&(prefix, service)| {
+            match lane.part(self.family, service) {
+                Part::Nothing => None,
+                Part::Everything => Some(lane.everything().map(|all| (prefix, all))),
+                Part::Some(numbered) => Some(Some((prefix, numbered))),
+            }
+        })
+    }
+
     /// The plain rules that packets of a lane can match.
     pub(super) fn plain(&self, lane: Lane) -> impl Iterator<Item = &Plain> {
         self.plain

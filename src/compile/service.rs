@@ -43,6 +43,17 @@ impl Shape {
         }
     }
 
+    /// The words that stand in the names of its verdict maps, and of those of exact boxes alone.
+    pub(super) fn verdict_words(self) -> [&'static str; 2] {
+        match self {
+            Self::Protocol => ["proto-verdict", "proto-exact-verdict"],
+            Self::Port => ["port-verdict", "port-exact-verdict"],
+            Self::Icmp => ["icmp-verdict", "icmp-exact-verdict"],
+            Self::Tcp => ["tcp-verdict", "tcp-exact-verdict"],
+            Self::Udp => ["udp-verdict", "udp-exact-verdict"],
+        }
+    }
+
     /// The lane that the packets of a service are in.
     pub(super) fn lane(self, number: u32) -> Lane {
         match self {

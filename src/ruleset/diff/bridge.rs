@@ -16,7 +16,9 @@ use super::generations::Changes;
 use super::references;
 use crate::ruleset::reference::Reference;
 use crate::ruleset::transaction::Operation;
-use crate::ruleset::{Chain, Element, ElementData, Elements, Key, Kind, Name, Table, Verdict};
+use crate::ruleset::{
+    Chain, Data, Element, ElementData, Elements, Key, Kind, Name, Set, Table, Verdict,
+};
 
 /// Chains that exist for the time of one commit, and what leads to them.
 #[derive(Debug, Default)]
@@ -29,6 +31,8 @@ pub(super) struct Bridge {
     pub(super) enter: Vec<Operation>,
     /// Empties them.
     pub(super) flush: Vec<Operation>,
+    /// Removes the verdict maps that lead to them.
+    pub(super) delete_maps: Vec<Operation>,
     /// Removes them.
     pub(super) delete: Vec<Operation>,
     made: BTreeSet<Name>,
@@ -95,11 +99,19 @@ impl Bridge {
                 let renamed = references::renamed_rule(rule, &|kind, target| match kind {
                     Kind::Chain if is_of_an_object(target) => name(target),
                     Kind::Chain => exit.clone(),
+                    Kind::Set if is_verdict_map(table, target) => name(target),
                     Kind::Set | Kind::Counter | Kind::Limit => target.clone(),
                 });
                 self.populate
                     .push(Operation::AddRule(copy.clone(), renamed));
-                pending.extend(rule.references().into_iter().filter_map(chain_below));
+                for reference in rule.references() {
+                    pending.extend(chain_below(reference));
+                    if let Reference::Set(map) = reference
+                        && is_verdict_map(table, map)
+                    {
+                        pending.extend(self.copy_map(table, map, exit, &name));
+                    }
+                }
             }
             if !rules.is_empty() {
                 self.flush.push(Operation::FlushChain(copy.clone()));
@@ -107,6 +119,45 @@ impl Bridge {
             self.delete.push(Operation::DeleteChain(copy));
         }
         copied
+    }
+
+    /// Copies the verdict map of a policy like its chains; gives the chains that the map leads to.
+    fn copy_map(
+        &mut self,
+        table: &Table,
+        map: &Name,
+        exit: &Name,
+        name: &impl Fn(&Name) -> Name,
+    ) -> Vec<Name> {
+        let (copy, Some(set)) = (name(map), table.sets.get(map)) else {
+            return Vec::new();
+        };
+        if !self.made.insert(copy.clone()) {
+            return Vec::new();
+        }
+        let rename = |_, target: &Name| match is_of_an_object(target) {
+            true => name(target),
+            false => exit.clone(),
+        };
+        let elements = set.elements.iter().map(|(key, element)| {
+            let renamed = references::renamed_element(element, set.data.as_ref(), &rename);
+            (key.clone(), renamed)
+        });
+        let elements: Elements = elements.collect();
+        let declaration = Set {
+            elements: Elements::new(),
+            ..set.clone()
+        };
+        self.declare
+            .push(Operation::AddSet(copy.clone(), Box::new(declaration)));
+        self.populate
+            .push(Operation::AddElements(copy.clone(), elements));
+        self.delete_maps.push(Operation::DeleteSet(copy));
+        let below = set.elements.values().filter_map(Element::target);
+        below
+            .filter(|chain| is_of_an_object(chain))
+            .cloned()
+            .collect()
     }
 
     fn lead(&mut self, map: &Name, key: &Key, verdict: Verdict) {
@@ -124,6 +175,12 @@ fn chain_below(reference: Reference<'_>) -> Option<Name> {
         Reference::Chain(name) => is_of_an_object(name).then(|| name.clone()),
         Reference::Set(_) | Reference::Counter(_) | Reference::Limit(_) => None,
     }
+}
+
+/// Whether a set is the verdict map of a policy, whose elements lead out of it.
+fn is_verdict_map(table: &Table, set: &Name) -> bool {
+    let held = table.sets.get(set);
+    is_of_an_object(set) && held.is_some_and(|set| set.data == Some(Data::Verdict))
 }
 
 /// Objects' names have a `/`, those of the skeleton have none.

@@ -11,7 +11,7 @@ use super::scope::{Scope, Wanted};
 use crate::ruleset::digest::STATE_CHAIN;
 use crate::ruleset::reference::Reference;
 use crate::ruleset::tracked::Tracked;
-use crate::ruleset::{Chain, Key, Kind, Name, Set, Table};
+use crate::ruleset::{Chain, Data, Key, Kind, Name, Set, Table};
 
 /// What differs between the table in the kernel and the desired one.
 #[derive(Debug)]
@@ -60,11 +60,15 @@ impl<'a> Changes<'a> {
         &self.names.reach
     }
 
-    /// The interfaces of this host that may send from an address, before or after the commit.
-    pub(super) fn senders(&self, address: &[u8]) -> impl Iterator<Item = &'a [u8]> {
+    /// The interfaces of this host that may send from one of these addresses, of the first to the last,
+    /// before or after the commit.
+    pub(super) fn senders(
+        &self,
+        (first, last): (&[u8], &'a [u8]),
+    ) -> impl Iterator<Item = &'a [u8]> {
         self.tracked
             .into_iter()
-            .flat_map(|table| table.index().senders(address))
+            .flat_map(move |table| table.index().senders(first, last))
     }
 
     /// The set in force of a desired name.
@@ -99,6 +103,7 @@ impl<'a> Changes<'a> {
             self.compare_sets(references::mentions_names);
             self.renew_owned_sets();
             self.renew_moving_maps();
+            self.renew_opposed_sets();
             if self.names.renewed_count() == before {
                 return;
             }
@@ -248,7 +253,8 @@ impl<'a> Changes<'a> {
             || self.wanted.chains.iter().any(is_new_base)
     }
 
-    /// Policies' own sets are edited only where all of them change the same way and no rule does.
+    /// Policies' own sets are edited only where all of them change the same way and no rule does. Their
+    /// verdict maps never are: their boxes allow and deny, and new ones may overlap old ones.
     fn renew_owned_sets(&mut self) {
         let owned: Vec<&'a Name> = self
             .deltas
@@ -264,16 +270,40 @@ impl<'a> Changes<'a> {
                 .iter()
                 .all(|name| self.deltas.get(name).is_some_and(|delta| fits(name, delta)))
         };
+        let has_map = owned.iter().any(|name| {
+            let set = self.wanted.sets.get(name);
+            set.is_some_and(|set| set.data == Some(Data::Verdict))
+        });
         let adds = every(&|_, delta| delta.only_adds());
         let removes = every(&|name, delta| {
             let held = self.set_in_force(name);
             delta.only_removes()
                 && held.is_some_and(|(_, held)| cost::is_hash(held) && held.data.is_none())
         });
-        if self.is_switching() || !(adds || removes) {
+        if has_map || self.is_switching() || !(adds || removes) {
             for name in owned {
                 self.renew(Kind::Set, name);
             }
+        }
+    }
+
+    /// A shared set that denies changes where it stands only if nothing else does. What is denied first
+    /// may be what another set or rule is to allow, and the other way round: then all of them change at
+    /// the one instant at which rules switch.
+    fn renew_opposed_sets(&mut self) {
+        let is_shared = |name: &Name| name.as_str().contains('/') && !is_owned(name);
+        let edited = |name: &Name| self.names.kept(Kind::Set, name).is_some() && self.is_read(name);
+        let edited = self.deltas.iter().filter(|(name, _)| edited(name));
+        let (shared, others): (Vec<_>, Vec<_>) = edited.partition(|(name, _)| is_shared(name));
+        let moves = others.iter().any(|(_, delta)| !delta.moved.is_empty());
+        let denies = |name| self.polarity(name).contains(Polarity::DENIES);
+        let is_alone = shared.len() == 1 && !moves && !self.is_switching();
+        if is_alone || !shared.iter().any(|(name, _)| denies(name)) {
+            return;
+        }
+        let shared: Vec<&'a Name> = shared.into_iter().map(|(name, _)| *name).collect();
+        for name in shared {
+            self.renew(Kind::Set, name);
         }
     }
 

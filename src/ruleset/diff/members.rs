@@ -6,20 +6,23 @@
 //! groups it then admits what the old or the new policy admits.
 //!
 //! That is so for addresses of other hosts: a packet shows one of them here, since both ends cannot
-//! be elsewhere. It is so for one endpoint of this host as well, while a `bridge` keeps its own policy
-//! to what the old and the new one both allow.
+//! be elsewhere. It is so for one endpoint of this host as well, while a `bridge` keeps its own policy,
+//! if that changes too, to what the old and the new one both allow. What selectors mean is a group in
+//! this sense, as long as nobody denies by it.
 
 use std::collections::BTreeSet;
 
 use super::bridge::is_of_an_object;
-use super::generations::Changes;
+use super::generations::{Changes, is_owned};
+use super::reach::Polarity;
 use crate::ruleset::{Element, Key, Kind};
 
-/// Whose groups change, if nothing but groups and the policies of their members does.
+/// Whose groups change, if nothing but groups, what selectors mean, and the policies of their members
+/// does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Regrouped {
-    /// Only addresses that no endpoint of this host has.
-    Remote,
+    /// Addresses of which a packet shows one: of other hosts, and of one endpoint of this host.
+    Peers,
     /// One endpoint of this host, whose policy changes with its groups.
     Endpoint,
     /// Several endpoints, or more than groups.
@@ -33,20 +36,22 @@ impl Regrouped {
             return Self::More;
         };
         let of_here = addresses.iter();
-        let mut of_here = of_here.flat_map(|address| changes.senders(address));
-        match (interfaces.first(), interfaces.len()) {
-            (None, _) if of_here.next().is_none() => Self::Remote,
-            (Some(only), 1) if of_here.all(|interface| interface == *only) => Self::Endpoint,
+        let of_here = of_here.flat_map(|addresses| changes.senders(*addresses));
+        let of_here: BTreeSet<&[u8]> = of_here.chain(interfaces.iter().copied()).collect();
+        match (of_here.len(), interfaces.len()) {
+            (0 | 1, 0) => Self::Peers,
+            (1, 1) => Self::Endpoint,
             _ => Self::More,
         }
     }
 }
 
-type Bytes<'a> = BTreeSet<&'a [u8]>;
+/// Ranges of addresses, each from its first to its last.
+type Ranges<'a> = BTreeSet<(&'a [u8], &'a [u8])>;
 
 /// The addresses that change groups, and the interfaces whose policy changes; `None` if more changes.
-fn regrouped<'a>(changes: &Changes<'a>) -> Option<(Bytes<'a>, Bytes<'a>)> {
-    let (mut addresses, mut interfaces) = (Bytes::new(), Bytes::new());
+fn regrouped<'a>(changes: &Changes<'a>) -> Option<(Ranges<'a>, BTreeSet<&'a [u8]>)> {
+    let (mut addresses, mut interfaces) = (Ranges::new(), BTreeSet::new());
     for (name, delta) in &changes.deltas {
         changes.names.kept(Kind::Set, name)?;
         // What moves between chains of the skeleton is no policy.
@@ -57,10 +62,17 @@ fn regrouped<'a>(changes: &Changes<'a>) -> Option<(Bytes<'a>, Bytes<'a>)> {
         interfaces.extend(delta.moved.iter().map(|(key, _)| &key.start[..]));
         let added = delta.added.iter().map(|(key, _)| *key);
         let others: Vec<&Key> = added.chain(delta.removed.iter().copied()).collect();
-        if !others.is_empty() && !name.as_str().starts_with("group/") {
+        if others.is_empty() {
+            continue;
+        }
+        let is_owned = is_owned(name) || !is_of_an_object(name);
+        if is_owned || changes.polarity(name) != Polarity::ADMITS {
             return None;
         }
-        addresses.extend(others.iter().map(|key| &key.start[..]));
+        let width = changes.wanted.sets.get(name)?.key.first()?.bytes();
+        for key in others {
+            addresses.insert((key.start.get(..width)?, key.last().get(..width)?));
+        }
     }
     changes
         .rewritten

@@ -58,7 +58,7 @@ impl Phases {
     fn regroup(&mut self, changes: &Changes<'_>) {
         let moves_and_members = !(self.loosen.is_empty() && self.tighten.is_empty());
         match Regrouped::of(changes) {
-            Regrouped::Remote => self.loosens_first = true,
+            Regrouped::Peers => self.loosens_first = true,
             Regrouped::Endpoint if moves_and_members => {
                 let bridge = Bridge::of(changes);
                 self.loosens_first = true;
@@ -66,6 +66,7 @@ impl Phases {
                 self.populate.extend(bridge.populate);
                 self.enter = bridge.enter;
                 self.flush.extend(bridge.flush);
+                self.delete.extend(bridge.delete_maps);
                 self.delete.extend(bridge.delete);
             }
             Regrouped::Endpoint | Regrouped::More => {}

@@ -6,8 +6,8 @@ use std::collections::btree_map::Entry;
 use crate::ruleset::kind::ByKind;
 use crate::ruleset::reference::Reference;
 use crate::ruleset::{
-    Bytes, Chain, Data, Datatype, Element, Key, Kind, Match, Name, Operand, Operator, Rule, Set,
-    Statement, Table, Verdict,
+    Bytes, Chain, Data, Datatype, Element, Key, Kind, Match, Name, Operator, Rule, Set, Statement,
+    Table, Verdict,
 };
 
 /// How an object is named, in the order in which users are told.
@@ -68,12 +68,17 @@ impl Index {
         })
     }
 
-    /// The interfaces that may send from an address.
-    pub(crate) fn senders(&self, address: &[u8]) -> impl Iterator<Item = &[u8]> {
-        let address = Bytes::from_slice(address);
-        let from = self.senders.range((address.clone(), Bytes::new())..);
+    /// The interfaces that may send from one of these addresses, of the first to the last.
+    pub(crate) fn senders<'i>(
+        &'i self,
+        first: &[u8],
+        last: &'i [u8],
+    ) -> impl Iterator<Item = &'i [u8]> {
+        let first = Bytes::from_slice(first);
+        let from = self.senders.range((first, Bytes::new())..);
         from.map(|(pair, _)| pair)
-            .take_while(move |(sends_from, _)| *sends_from == address)
+            .take_while(move |(sends_from, _)| sends_from[..] <= *last)
+            .filter(move |(sends_from, _)| sends_from.len() == last.len())
             .map(|(_, interface)| &interface[..])
     }
 
@@ -144,18 +149,14 @@ fn turned<K: Ord>(entry: Entry<'_, K, usize>, turn: Turn) {
 
 /// What a rule names, and how.
 fn uses(rule: &Rule) -> impl Iterator<Item = (Reference<'_>, Use)> {
-    let refuses = rule
-        .statements
-        .iter()
-        .any(|s| matches!(s, Statement::Verdict(Verdict::Drop) | Statement::Reject(_)));
+    let (more, less) = effects(rule);
     rule.statements.iter().flat_map(move |statement| {
-        let way = match statement {
+        let ways: &[Use] = match statement {
             Statement::Match(Match {
-                operator,
-                right: Operand::Set(_),
+                operator: Operator::Eq,
                 ..
-            }) if refuses == (*operator == Operator::Ne) => Use::Admits,
-            Statement::Match(_) => Use::Denies,
+            }) => more,
+            Statement::Match(_) => less,
             Statement::Verdict(_)
             | Statement::Vmap { .. }
             | Statement::Counter
@@ -167,11 +168,42 @@ fn uses(rule: &Rule) -> impl Iterator<Item = (Reference<'_>, Use)> {
             | Statement::Reject(_)
             | Statement::Notrack
             | Statement::SetMark(_)
-            | Statement::Dynamic { .. } => Use::Rules,
+            | Statement::Dynamic { .. } => &[Use::Rules],
         };
         let references = statement.references().into_iter();
-        references.map(move |object| (object, way))
+        references.flat_map(move |object| ways.iter().map(move |way| (object, *way)))
     })
+}
+
+/// What it does to traffic when a rule matches more of it, and when less.
+fn effects(rule: &Rule) -> (&'static [Use], &'static [Use]) {
+    let last = rule.statements.iter().rev().find_map(|statement| {
+        Some(match statement {
+            Statement::Verdict(Verdict::Drop) | Statement::Reject(_) => {
+                (&[Use::Denies][..], &[Use::Admits][..])
+            }
+            // Others decide then, and they may do either.
+            Statement::Verdict(Verdict::Return | Verdict::Continue) => (
+                &[Use::Denies, Use::Admits][..],
+                &[Use::Denies, Use::Admits][..],
+            ),
+            Statement::Verdict(Verdict::Accept | Verdict::Jump(_) | Verdict::Goto(_)) => {
+                (&[Use::Admits][..], &[Use::Denies][..])
+            }
+            Statement::Match(_)
+            | Statement::Vmap { .. }
+            | Statement::Counter
+            | Statement::NamedCounter(_)
+            | Statement::CounterMap { .. }
+            | Statement::Limit(_)
+            | Statement::NamedLimit(_)
+            | Statement::Log { .. }
+            | Statement::Notrack
+            | Statement::SetMark(_)
+            | Statement::Dynamic { .. } => return None,
+        })
+    });
+    last.unwrap_or((&[Use::Admits], &[Use::Denies]))
 }
 
 /// Whether no element of the set can name an object.

@@ -1,0 +1,96 @@
+//! A mix laid out: one lookup in a verdict map for many rules.
+
+use super::layout::{TOGETHER_MAX, in_order};
+use super::mix::{Area, Mix};
+use super::names;
+use super::objects::Objects;
+use super::outcome::Outcome;
+use super::rules::Side;
+use super::service::Shape;
+use super::skeleton;
+use crate::model::DenyAction;
+use crate::net::Family;
+use crate::ruleset::key::KeyBuilder;
+use crate::ruleset::{Key, Name, Rule, Statement, Verdict, VmapSource};
+
+/// Where a mix is laid out.
+#[derive(Debug)]
+pub(super) struct Place<'c> {
+    /// The chain of the policy.
+    pub(super) owner: &'c Name,
+    /// The name below which the sets of the mix stand.
+    pub(super) home: Name,
+    /// The end of packets that rules are about.
+    pub(super) side: Side,
+    /// The family of all rules.
+    pub(super) family: Family,
+}
+
+/// The rules of a mix; its maps go to the objects. Exact boxes have a map of their own where they are many.
+///
+/// ```text
+/// ip saddr . th dport vmap @np/ns/web/in/tcp-verdict4
+/// ```
+pub(super) fn rules(objects: &mut Objects, place: &Place<'_>, mix: &Mix<'_>) -> Vec<Rule> {
+    let entries = mix.boxes.iter().flat_map(|area| {
+        let verdict = verdict(area.outcome, place.owner, objects);
+        let keys = keys(mix.shape, place.family, area);
+        keys.into_iter().map(move |key| (key, verdict.clone()))
+    });
+    let (mut exact, mut ranges): (Vec<_>, Vec<_>) = entries.partition(|(key, _)| key.end.is_none());
+    if !ranges.is_empty() && exact.len() + ranges.len() <= TOGETHER_MAX {
+        ranges.append(&mut exact);
+    }
+    let address = vec![place.side.address(place.family)];
+    let left = in_order(mix.shape, address, mix.shape.expressions(place.family));
+    let types: Vec<_> = left.iter().map(|part| part.datatype()).collect();
+    let [all, only_exact] = mix.shape.verdict_words();
+    let mut rules = Vec::new();
+    for (word, entries) in [(only_exact, exact), (all, ranges)] {
+        if entries.is_empty() {
+            continue;
+        }
+        let map = names::shape(&place.home, word, place.family);
+        objects.verdicts(map.clone(), &types, entries);
+        rules.push(Rule::new(vec![Statement::Vmap {
+            key: left.clone(),
+            map: VmapSource::Named(map),
+        }]));
+    }
+    rules
+}
+
+/// What the map says for an outcome. What takes more than a verdict has a chain.
+fn verdict(outcome: &Outcome, owner: &Name, objects: &mut Objects) -> Verdict {
+    match outcome {
+        Outcome::Allowed => Verdict::Goto(names::fixed(skeleton::ALLOWED)),
+        Outcome::ToDestination => Verdict::Goto(names::fixed(skeleton::DESTINATION)),
+        Outcome::Denied(DenyAction::Drop) => Verdict::Drop,
+        Outcome::Denied(DenyAction::Reject) => Verdict::Goto(names::fixed(skeleton::REFUSED)),
+        Outcome::Passed | Outcome::Logged(_) => {
+            let chain = names::passing(owner);
+            objects.chain(chain.clone(), vec![Rule::new(outcome.statements())]);
+            Verdict::Goto(chain)
+        }
+    }
+}
+
+/// The keys of an area, its fields in the order of what is looked up.
+fn keys(shape: Shape, family: Family, area: &Area<'_>) -> Vec<Key> {
+    let (first, last) = area.addresses;
+    let addresses = (bytes(first, family), bytes(last, family));
+    let (first, last) = area.services;
+    let services = shape.fields(first, last).into_iter();
+    let keys = services.map(|service| {
+        let fields = in_order(shape, vec![addresses.clone()], service);
+        let start = KeyBuilder::default();
+        let key = fields.iter().fold(start, |key, (a, b)| key.range(a, b));
+        key.build()
+    });
+    keys.collect()
+}
+
+/// An address of a family from its number.
+fn bytes(number: u128, family: Family) -> Vec<u8> {
+    number.to_be_bytes()[16 - family.address_bytes()..].to_vec()
+}
