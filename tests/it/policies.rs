@@ -1,5 +1,6 @@
-//! Cases that others collected, with real packets: every step an update to the last, through the
-//! compiler and the engine, all cases of a file in one namespace; then again in IPv6.
+//! Cases that others collected, read literally and with real packets: every step an update to the
+//! last, through the compiler and the engine, all cases of a file in one namespace; then again in
+//! IPv6.
 
 mod case;
 
@@ -20,7 +21,9 @@ use serde_json::Value;
 use crate::support::cases;
 use crate::support::netns::{in_netns, ip, report};
 use crate::support::packet::Part;
+use crate::support::probe::facts;
 use crate::support::prober::{Line, Wiring};
+use crate::support::reference::{Connection, Reference, Verdict};
 use crate::support::tun::Link;
 use case::{Ask, Step};
 
@@ -100,16 +103,29 @@ impl World {
         }
     }
 
-    /// Brings a step in force and asks all its questions; what is answered otherwise.
+    /// Brings a step in force and asks all its questions; which are answered otherwise, and how by
+    /// policy read literally and by the kernel.
     fn step(&mut self, step: &Step) -> Vec<String> {
         self.update(step);
         self.route();
         self.steps += 1;
-        let wrong = step.asks.iter().filter(|ask| self.ask(ask) != ask.delivers);
-        let wrong: Vec<&Ask> = wrong.collect();
         self.probes += step.asks.len();
-        let line = |ask: &Ask| format!("{}: {ask:?}", step.name);
-        wrong.into_iter().map(line).collect()
+        let mut wrong = Vec::new();
+        for ask in &step.asks {
+            let probe = self.probe(ask);
+            let read = self.read(&probe);
+            let seen = self.wiring.probe(&probe, Part::Opening);
+            if [read, seen] != [ask.delivers; 2] {
+                wrong.push(format!("{}: {ask:?}: {read} {seen}", step.name));
+            }
+        }
+        wrong
+    }
+
+    /// Whether policy read literally delivers what opens a connection.
+    fn read(&self, probe: &Probe) -> bool {
+        let reference = Reference::new(self.compiler.state(), &self.host);
+        reference.verdict(&facts(probe, Connection::New)) == Verdict::Deliver
     }
 
     /// The difference to the step before, as the events that a store would send.
@@ -166,11 +182,11 @@ impl World {
         ip(&batch);
     }
 
-    /// Whether a packet is delivered. It opens a connection of its own: its source port is that of
-    /// this step alone.
-    fn ask(&mut self, ask: &Ask) -> bool {
+    /// The packet of a question. It opens a connection of its own: its source port is that of this
+    /// step alone.
+    fn probe(&self, ask: &Ask) -> Probe {
         let [from, to] = [&ask.from, &ask.to].map(|address| self.endpoint(address).clone());
-        let probe = Probe {
+        Probe {
             from: from.interface.clone(),
             to: Some(to.interface.clone()),
             mac: from.mac,
@@ -180,8 +196,7 @@ impl World {
                 transport: ask.transport,
             }
             .with_source_port(10_000 + self.steps),
-        };
-        self.wiring.probe(&probe, Part::Opening)
+        }
     }
 
     fn endpoint(&self, address: &std::net::IpAddr) -> &Endpoint {

@@ -27,7 +27,7 @@ const PLANTED: &[(&str, &str, &str)] = &[
     ),
     ("src/extra/mod.rs", "", "extra is not in the table of edges"),
     (
-        "tests/it/support/reference.rs",
+        "tests/it/support/reference/rule.rs",
         "use margay::compile;",
         "may use model and net alone",
     ),
