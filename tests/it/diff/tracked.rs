@@ -1,12 +1,13 @@
 //! Only what was touched is looked at, and the commit is the same as if everything were.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use margay::compile::compile;
 use margay::compile::skeleton::Skeleton;
 use margay::ruleset::diff::{between, diff, normalised};
+use margay::ruleset::reference::Reference;
 use margay::ruleset::transaction::Commit;
-use margay::ruleset::{Name, Table, Tracked};
+use margay::ruleset::{Data, ElementData, Name, ObjectKind, Table, Tracked};
 use margay::scenario::{Random, World as Scenario};
 use proptest::prelude::*;
 
@@ -114,7 +115,76 @@ fn mixture(tables: &[Table], choice: u64) -> Table {
         mixed.counters.extend(some(&table.counters, &mut random));
         mixed.limits.extend(some(&table.limits, &mut random));
     }
+    complete(&mut mixed, tables);
     mixed
+}
+
+/// Adds what is named and not there: the kernel holds no table that names what it lacks.
+fn complete(mixed: &mut Table, tables: &[Table]) {
+    loop {
+        let before = objects(mixed);
+        for table in tables {
+            let named = Named::of(mixed);
+            add(&mut mixed.chains, &table.chains, &named.chains);
+            add(&mut mixed.sets, &table.sets, &named.sets);
+            add(&mut mixed.counters, &table.counters, &named.counters);
+            add(&mut mixed.limits, &table.limits, &named.limits);
+        }
+        if objects(mixed) == before {
+            return;
+        }
+    }
+}
+
+fn objects(table: &Table) -> usize {
+    table.chains.len() + table.sets.len() + table.counters.len() + table.limits.len()
+}
+
+fn add<T: Clone>(to: &mut BTreeMap<Name, T>, from: &BTreeMap<Name, T>, named: &BTreeSet<Name>) {
+    for (name, object) in from.iter().filter(|(name, _)| named.contains(*name)) {
+        to.entry(name.clone()).or_insert_with(|| object.clone());
+    }
+}
+
+/// What rules and elements of a table name.
+#[derive(Debug, Default)]
+struct Named {
+    chains: BTreeSet<Name>,
+    sets: BTreeSet<Name>,
+    counters: BTreeSet<Name>,
+    limits: BTreeSet<Name>,
+}
+
+impl Named {
+    fn of(table: &Table) -> Self {
+        let mut named = Self::default();
+        for rule in table.chains.values().flat_map(|chain| &chain.rules) {
+            for object in rule.references() {
+                match object {
+                    Reference::Chain(name) => named.chains.insert(name.clone()),
+                    Reference::Set(name) => named.sets.insert(name.clone()),
+                    Reference::Counter(name) => named.counters.insert(name.clone()),
+                    Reference::Limit(name) => named.limits.insert(name.clone()),
+                };
+            }
+        }
+        for set in table.sets.values() {
+            for element in set.elements.values() {
+                match (&element.data, &set.data) {
+                    (ElementData::Verdict(_), _) => named.chains.extend(element.target().cloned()),
+                    (ElementData::Object(name), Some(Data::Object(ObjectKind::Counter))) => {
+                        named.counters.insert(name.clone());
+                    }
+                    (ElementData::Object(name), Some(Data::Object(ObjectKind::Limit))) => {
+                        named.limits.insert(name.clone());
+                    }
+                    (ElementData::Object(_), _)
+                    | (ElementData::None | ElementData::Value(_), _) => {}
+                }
+            }
+        }
+        named
+    }
 }
 
 /// Some of the objects, in most cases.

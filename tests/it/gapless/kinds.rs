@@ -3,6 +3,7 @@
 use margay::model::State;
 use margay::scenario::Random;
 
+use super::labelled;
 use super::script::Script;
 
 /// One kind of update: back and forth between two states.
@@ -27,7 +28,7 @@ const EGRESS: [&str; 1] = ["to all"];
 
 /// All kinds, of which none may show a packet half a policy.
 pub(crate) fn all() -> Vec<Kind> {
-    [of_rules(), of_members(), of_endpoints()]
+    [of_rules(), of_members(), of_endpoints(), labelled::all()]
         .into_iter()
         .flatten()
         .collect()

@@ -7,6 +7,7 @@
 mod control;
 mod kill;
 mod kinds;
+mod labelled;
 mod load;
 #[path = "../../../benches/kernel/machine.rs"]
 mod machine;

@@ -76,7 +76,7 @@ pub(crate) fn remote_address(n: u16, family: Family) -> String {
 }
 
 /// The n-th of many prefixes that nobody is in.
-fn far(n: u16, family: Family) -> String {
+pub(crate) fn far(n: u16, family: Family) -> String {
     let [high, low] = n.to_be_bytes();
     match family {
         Family::V4 => format!("11.{high}.{low}.0/24"),
