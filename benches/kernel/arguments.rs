@@ -1,4 +1,4 @@
-//! `[packets|shapes|change|load|flat]... [--quick] [--out DIR]`; nothing named is everything.
+//! `[packets|shapes|change|labels|load|flat]... [--quick] [--out DIR]`; nothing named is everything.
 
 use std::path::PathBuf;
 
@@ -13,6 +13,8 @@ pub(crate) enum Topic {
     Shapes,
     /// One change in a large table.
     Change,
+    /// One label in a small and in a large cluster.
+    Labels,
     /// A whole table at once.
     Load,
     /// Rules and lookups counted.
@@ -21,11 +23,12 @@ pub(crate) enum Topic {
 
 impl Topic {
     /// Every topic with its word.
-    pub(crate) const ALL: [(&'static str, Self); 5] = [
+    pub(crate) const ALL: [(&'static str, Self); 6] = [
         ("flat", Self::Flat),
         ("packets", Self::Packets),
         ("shapes", Self::Shapes),
         ("change", Self::Change),
+        ("labels", Self::Labels),
         ("load", Self::Load),
     ];
 }

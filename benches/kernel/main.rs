@@ -1,7 +1,7 @@
 //! What Margay costs: a packet, a change, a whole load. Everything happens in network namespaces that
 //! this program makes, so it needs root.
 //!
-//! `cargo bench --bench kernel -- [packets|shapes|change|load|flat]... [--quick] [--out DIR]`
+//! `cargo bench --bench kernel -- [packets|shapes|change|labels|load|flat]... [--quick] [--out DIR]`
 #![allow(clippy::unwrap_used, reason = "a benchmark reports by panicking")]
 
 mod arguments;
@@ -11,6 +11,7 @@ mod clock;
 mod flat;
 mod freed;
 mod identity;
+mod labels;
 mod lane;
 mod linear;
 mod load;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
             Topic::Packets => packets::measure(&mut record, arguments.pace),
             Topic::Shapes => shapes::measure(&mut record, arguments.pace),
             Topic::Change => change::measure(&mut record, arguments.pace),
+            Topic::Labels => labels::measure(&mut record, arguments.pace),
             Topic::Load => load::measure(&mut record, arguments.pace),
         }
     }

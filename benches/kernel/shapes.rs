@@ -102,10 +102,10 @@ impl Candidates {
     }
 }
 
-/// Port 1000 and on, over TCP.
+/// Port 1000 and on, over UDP as the flow is, so that its packets meet every rule before theirs.
 fn on_a_port(rule: &mut GroupRule, n: usize) {
     let port = 1_000 + u16::try_from(n).unwrap();
-    rule.service = Service::Ports(Protocol::TCP, PortRange::new(port, port).unwrap());
+    rule.service = Service::Ports(Protocol::UDP, PortRange::new(port, port).unwrap());
 }
 
 fn packets(record: &mut Record, pace: Pace, worlds: &[Candidates]) {

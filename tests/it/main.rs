@@ -8,6 +8,8 @@ mod property;
 mod policies;
 // Many tiers, with real packets.
 mod tiers;
+// Counters of single rules, with real packets.
+mod counters;
 // Faults planted into compiled rulesets, each to be found.
 mod faults;
 // No packet sees half a policy: updates under load, killed, and squashed as a control.
