@@ -201,10 +201,12 @@ impl Protocol {
     pub const SCTP: Self = Self(132);
     /// Lightweight User Datagram Protocol, RFC 3828.
     pub const UDPLITE: Self = Self(136);
+    /// The protocols that have ports.
+    pub const WITH_PORTS: [Self; 4] = [Self::TCP, Self::UDP, Self::SCTP, Self::UDPLITE];
 
     /// Whether the first four bytes of the transport header are two ports.
     pub fn has_ports(self) -> bool {
-        matches!(self, Self::TCP | Self::UDP | Self::SCTP | Self::UDPLITE)
+        Self::WITH_PORTS.contains(&self)
     }
 
     /// Whether messages carry a type and a code.

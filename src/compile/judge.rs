@@ -133,7 +133,7 @@ fn end(
             .as_ref()
             .is_none_or(|not| !is_meant(state, not, address))
         && ports_match
-        && !end.not_ports.iter().any(|one| is_port(one, None))
+        && !end.not_ports.iter().any(|one| is_port(one, selector))
 }
 
 fn selected(state: &State, endpoint: &Endpoint, selector: Option<&Selector>) -> bool {

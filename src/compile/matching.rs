@@ -7,6 +7,7 @@ use super::objects::Objects;
 use super::rules::{self, Side};
 use super::selection::{Holder, Selection};
 use super::service::icmp;
+use super::spelling::spelled;
 use crate::model::{EntityMatch, IcmpMatch, PortMatch, Rule};
 use crate::net::{Cidr, Family, PortRange, Protocol};
 use crate::ruleset::key::KeyBuilder;
@@ -27,6 +28,14 @@ type Tests = Vec<Statement>;
 struct Way {
     tests: Tests,
     protocol: Said,
+}
+
+impl Way {
+    /// The way with more tests behind it.
+    fn and(mut self, tests: &Tests) -> Self {
+        self.tests.extend(tests.iter().cloned());
+        self
+    }
 }
 
 /// Whether tests of ports say the protocol of the rule too, so that it needs no test of its own.
@@ -85,7 +94,7 @@ impl Parts<'_> {
         let tests = [protocol, transport.clone(), from.tests, to.tests].concat();
         match tests.is_empty() {
             true => vec![rules::family(self.family)],
-            false => tests,
+            false => spelled(tests),
         }
     }
 
@@ -161,7 +170,48 @@ impl Parts<'_> {
                 });
             }
         }
-        ways
+        let nots = self.not_ports(side, end);
+        let both = ways
+            .into_iter()
+            .flat_map(|way| nots.iter().map(move |not| way.clone().and(not)));
+        both.collect()
+    }
+
+    /// The ports that an end must not have, in each of the ways in which it can have none of them. What
+    /// has no ports has none of those either, and no test of ports may be asked of it.
+    fn not_ports(&self, side: Side, end: &EntityMatch) -> Vec<Tests> {
+        let tests: Tests = end
+            .not_ports
+            .iter()
+            .map(|port| self.not_port(side, end, port))
+            .collect();
+        match self.rule.protocol {
+            None if !tests.is_empty() => {
+                let with_ports = |operator| {
+                    let all = Protocol::WITH_PORTS.map(|protocol| Key::value(&[protocol.0]));
+                    let l4proto = vec![Expression::Meta(MetaKey::L4proto)];
+                    rules::matching(l4proto, operator, Operand::Anonymous(all.into()))
+                };
+                let has = [vec![with_ports(Operator::Eq)], tests].concat();
+                vec![has, vec![with_ports(Operator::Ne)]]
+            }
+            None | Some(_) => vec![tests],
+        }
+    }
+
+    /// Names of ports are those that what the selector means gives them, here as well.
+    fn not_port(&self, side: Side, end: &EntityMatch, port: &PortMatch) -> Statement {
+        match port {
+            PortMatch::Range(range) => {
+                let key = Key::range(&range.first().to_be_bytes(), &range.last().to_be_bytes());
+                rules::differs(self.port_field(side), key)
+            }
+            PortMatch::Named(name) => {
+                let selection =
+                    Selection::Port(end.selector.clone(), self.rule.protocol, name.clone());
+                self.named(side, &selection, Operator::Ne)
+            }
+        }
     }
 
     /// The lookups of the selector, any of which may hold; without one, no test.
@@ -181,7 +231,7 @@ impl Parts<'_> {
         }
     }
 
-    /// What the end must not match.
+    /// The addresses that the end must not have.
     fn nots(&mut self, side: Side, end: &EntityMatch) -> Tests {
         let mut tests = Tests::new();
         let nets = self.own(&end.not_nets);
@@ -194,18 +244,6 @@ impl Parts<'_> {
                 let set = selection.set(holder, self.family);
                 tests.push(rules::misses(vec![side.address(self.family)], set));
             }
-        }
-        for port in &end.not_ports {
-            tests.push(match port {
-                PortMatch::Range(range) => {
-                    let key = Key::range(&range.first().to_be_bytes(), &range.last().to_be_bytes());
-                    rules::differs(self.port_field(side), key)
-                }
-                PortMatch::Named(name) => {
-                    let selection = Selection::Port(None, self.rule.protocol, name.clone());
-                    self.named(side, &selection, Operator::Ne)
-                }
-            });
         }
         tests
     }
@@ -223,7 +261,7 @@ impl Parts<'_> {
             .collect();
         match keys.as_slice() {
             [one] if one.start.iter().all(|b| *b == 0) && one.last().iter().all(|b| *b == 0xff) => {
-                rules::family(self.family)
+                rules::of_family(operator, self.family)
             }
             [one] => rules::matching(vec![address], operator, Operand::Key(one.clone())),
             _ => {

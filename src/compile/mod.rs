@@ -38,6 +38,7 @@ mod service;
 mod settings;
 mod settle;
 mod simple;
+mod spelling;
 mod stack;
 mod uses;
 mod verdicts;

@@ -88,12 +88,18 @@ pub(super) fn misses(left: Vec<Expression>, set: Name) -> Statement {
 
 /// `meta nfproto ipv4`.
 pub(super) fn family(family: Family) -> Statement {
+    of_family(Operator::Eq, family)
+}
+
+/// `meta nfproto ipv4`, or `meta nfproto != ipv4`, which no packet of the family's rules matches.
+pub(super) fn of_family(operator: Operator, family: Family) -> Statement {
     // NFPROTO_IPV4 and NFPROTO_IPV6, linux/netfilter.h.
     let number = match family {
         Family::V4 => 2,
         Family::V6 => 10,
     };
-    equal(Expression::Meta(MetaKey::Nfproto), Key::value(&[number]))
+    let nfproto = vec![Expression::Meta(MetaKey::Nfproto)];
+    matching(nfproto, operator, Operand::Key(Key::value(&[number])))
 }
 
 /// `meta l4proto tcp goto chain`.

@@ -82,7 +82,9 @@ impl Stack {
             Membership::Labels(labelled) => {
                 let tiers = tiers(state, endpoint, direction, deny);
                 let profiles = labelled.profiles.iter().cloned().map(Decider::Profile);
-                let profiles = profiles.filter(|decider| decider.rules(state, direction).is_some());
+                // One that is missing denies, so that none behind it is asked, and the end denies too.
+                let profiles =
+                    profiles.take_while(|decider| decider.rules(state, direction).is_some());
                 reached(tiers.into_iter().chain(profiles.map(Layer::One)))
             }
         };

@@ -63,6 +63,6 @@ fn of_end(rule: &Rule, end: &EntityMatch) -> Vec<Selection> {
     };
     labels
         .chain(named(&end.ports, end.selector.as_ref()))
-        .chain(named(&end.not_ports, None))
+        .chain(named(&end.not_ports, end.selector.as_ref()))
         .collect()
 }

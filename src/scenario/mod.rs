@@ -1,6 +1,8 @@
-//! Worlds made from a seed, for tests and benchmarks: random ones, and large regular ones.
+//! Worlds made from a seed, for tests and benchmarks: random ones, of groups or of Calico's policies,
+//! and large regular ones.
 
 pub mod flat;
+pub mod labelled;
 pub mod packet;
 pub mod place;
 pub mod random;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::place::{self, ADDRESSES_IN_SLOT, GHOST, SLOTS, UPLINK};
 use super::world::{NUMBERS, icmp_kinds};
-use super::{Packet, Probe, Random, Transport, World};
+use super::{Packet, Probe, Random, Transport, World, labelled};
 use crate::model::{Direction, Endpoint, GroupRule, Peer, Service};
 use crate::net::{Cidr, Family, PortRange, Protocol};
 
@@ -14,8 +14,8 @@ pub fn packets(world: &World, seed: u64, count: usize) -> Vec<Probe> {
     let mut all = Vec::with_capacity(count);
     while all.len() < count {
         let probe = match random.below(100) {
-            0..75 => beside_a_rule(&mut random, world),
-            75..90 => anywhere(&mut random, world),
+            0..90 => beside_a_rule(&mut random, world),
+            90..95 => anywhere(&mut random, world),
             _ => special(&mut random, world),
         };
         all.extend(probe);
@@ -36,6 +36,10 @@ fn beside_a_rule(random: &mut Random, world: &World) -> Option<Probe> {
     }
     let endpoint = *random.pick(&here);
     let direction = *random.pick(&Direction::ALL);
+    if endpoint.labelled().is_some() {
+        let aimed = labelled::beside_a_rule(random, world, endpoint, direction);
+        return aimed.or_else(|| anywhere(random, world));
+    }
     let rules: Vec<&GroupRule> = endpoint
         .groups()
         .iter()
@@ -98,7 +102,7 @@ fn peer(random: &mut Random, world: &World, peer: &Peer, family: Family) -> Opti
 }
 
 /// The first and last address of a prefix, their neighbours, and the known addresses inside.
-fn edges(random: &mut Random, cidr: &Cidr, known: &[IpAddr]) -> Vec<IpAddr> {
+pub(super) fn edges(random: &mut Random, cidr: &Cidr, known: &[IpAddr]) -> Vec<IpAddr> {
     let (first, last) = cidr.bounds();
     let mut all = vec![stepped(&first, 0), stepped(&last, 0)];
     if random.percent(25) {
@@ -229,7 +233,7 @@ fn anywhere(random: &mut Random, world: &World) -> Option<Probe> {
 }
 
 /// Where a packet with these addresses comes in: sometimes where it should not.
-fn route(random: &mut Random, packet: Packet) -> Option<Probe> {
+pub(super) fn route(random: &mut Random, packet: Packet) -> Option<Probe> {
     if place::host_addresses().contains(&packet.source) {
         return None;
     }

@@ -52,7 +52,7 @@ impl World {
     }
 }
 
-fn known_addresses(state: &State) -> Vec<IpAddr> {
+pub(super) fn known_addresses(state: &State) -> Vec<IpAddr> {
     let mut known: Vec<IpAddr> = state
         .endpoints
         .values()
@@ -73,7 +73,7 @@ fn group_names(random: &mut Random) -> Vec<GroupName> {
         .collect()
 }
 
-fn settings(random: &mut Random) -> Settings {
+pub(super) fn settings(random: &mut Random) -> Settings {
     let actions = [HostAction::Drop, HostAction::Return, HostAction::Accept];
     let addresses = place::host_addresses();
     let metadata = random.percent(60).then(|| Metadata {
@@ -113,7 +113,7 @@ fn endpoints(random: &mut Random, groups: &[GroupName]) -> Vec<Endpoint> {
     all
 }
 
-fn endpoint(
+pub(super) fn endpoint(
     random: &mut Random,
     name: &str,
     host: &str,
@@ -144,6 +144,7 @@ fn endpoint(
         addresses,
         membership: Membership::Groups(
             (0..memberships)
+                .filter(|_| !groups.is_empty())
                 .map(|_| member_of(random, groups))
                 .collect(),
         ),
@@ -198,7 +199,7 @@ fn rule(random: &mut Random, groups: &[&GroupName], known: &[IpAddr]) -> GroupRu
 }
 
 /// A prefix around an address of the world: what overlaps nests, from everything to one address.
-fn cidr(random: &mut Random, family: Family, known: &[IpAddr]) -> Cidr {
+pub(super) fn cidr(random: &mut Random, family: Family, known: &[IpAddr]) -> Cidr {
     let lengths: &[u8] = match family {
         Family::V4 => &[0, 1, 7, 8, 15, 16, 22, 24, 25, 30, 31, 32, 32],
         Family::V6 => &[0, 3, 7, 16, 32, 48, 63, 64, 65, 120, 127, 128, 128],

@@ -13,7 +13,7 @@ use margay::ruleset::{
 };
 use margay::scenario::World;
 
-use crate::property::{Tally, walk};
+use crate::property::{PACKETS, Tally, walk};
 use crate::support::connection::Connections;
 use crate::support::netns::report;
 use crate::support::probe::traced;
@@ -194,7 +194,7 @@ fn every_planted_fault_is_found() {
         let (connections, tally) = (&mut Connections::default(), &mut Tally::default());
         walk(
             &world,
-            seed,
+            (seed, PACKETS),
             connections,
             tally,
             |probe, _, facts, verdict| {

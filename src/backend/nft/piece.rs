@@ -67,9 +67,11 @@ impl FieldTest {
         u32::try_from(self.value.len()).unwrap_or(u32::MAX)
     }
 
-    /// Whether nft joins the next field to this one.
+    /// Whether the next field is joined to this one. nft 1.0.6 joins two `!=` as well, which then match
+    /// a packet that differs in one of the fields alone: that is not what the rule says.
     fn continues_into(&self, next: &Self) -> bool {
         self.base == next.base
+            && self.comparison == Comparison::Eq
             && self.offset + self.length() == next.offset
             && self.comparison == next.comparison
             && self.length() + next.length() <= NFT_REG_SIZE

@@ -1,6 +1,6 @@
 //! What conntrack makes of a packet: the state that the oracles must know.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use margay::net::{Family, Protocol};
 use margay::scenario::{Packet, Transport};
@@ -15,6 +15,8 @@ type Ends = Packet;
 pub(crate) struct Connections {
     /// Whether the other side was heard.
     answered: BTreeMap<Ends, bool>,
+    /// Everything that was sent. Conntrack notes what goes by before a policy drops it.
+    sent: BTreeSet<Ends>,
 }
 
 impl Connections {
@@ -30,6 +32,18 @@ impl Connections {
             | Connection::Invalid
             | Connection::Untracked) => first,
         }
+    }
+
+    /// Takes note of a packet that is sent.
+    pub(crate) fn sends(&mut self, packet: &Packet) {
+        self.sent.insert(*packet);
+    }
+
+    /// Whether neither such a packet was sent before, nor one that it would answer.
+    pub(crate) fn is_unused(&self, packet: &Packet) -> bool {
+        ![*packet, packet.reply()]
+            .iter()
+            .any(|ends| self.sent.contains(ends))
     }
 
     /// Takes note of a packet that was let through.

@@ -153,11 +153,20 @@ fn frame(link: Link, probe: &Probe, transport: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Whether a packet with this transport part is among those that came out.
+/// Whether a packet with this transport part is among those that came out. What refuses a packet quotes
+/// it, after headers of its own.
 fn arrived(device: &Device, transport: &[u8]) -> bool {
     let mut buffer = [0; 2048];
+    let link = match device.link {
+        Link::Ip => 0,
+        Link::Ethernet => 14,
+    };
     while let Some(frame) = device.receive(&mut buffer) {
-        if frame.ends_with(transport) {
+        let header = match frame.get(link).map(|byte| byte >> 4) {
+            Some(4) => 20,
+            Some(_) | None => 40,
+        };
+        if frame.ends_with(transport) && frame.len() == link + header + transport.len() {
             return true;
         }
     }
