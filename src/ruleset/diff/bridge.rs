@@ -20,6 +20,9 @@ use crate::ruleset::{
     Chain, Data, Element, ElementData, Elements, Key, Kind, Name, Set, Table, Verdict,
 };
 
+/// The chain of the skeleton in which packets that policies deny end. All others let them go on.
+const REFUSED: &str = "refused";
+
 /// Chains that exist for the time of one commit, and what leads to them.
 #[derive(Debug, Default)]
 pub(super) struct Bridge {
@@ -98,6 +101,7 @@ impl Bridge {
             for rule in rules {
                 let renamed = references::renamed_rule(rule, &|kind, target| match kind {
                     Kind::Chain if is_of_an_object(target) => name(target),
+                    Kind::Chain if target.as_str() == REFUSED => target.clone(),
                     Kind::Chain => exit.clone(),
                     Kind::Set if is_verdict_map(table, target) => name(target),
                     Kind::Set | Kind::Counter | Kind::Limit => target.clone(),
@@ -137,6 +141,7 @@ impl Bridge {
         }
         let rename = |_, target: &Name| match is_of_an_object(target) {
             true => name(target),
+            false if target.as_str() == REFUSED => target.clone(),
             false => exit.clone(),
         };
         let elements = set.elements.iter().map(|(key, element)| {

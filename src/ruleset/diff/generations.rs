@@ -95,6 +95,19 @@ impl<'a> Changes<'a> {
         }
     }
 
+    /// Whether all rules that look a set up compare it with the far end of packets: policies of what is
+    /// received with the source, those of what is sent with the destination.
+    pub(super) fn names_peers(&self, set: &Name) -> bool {
+        self.tracked.into_iter().all(|table| {
+            let users = table.index().users(Kind::Set, set.as_str());
+            let chains =
+                users.filter_map(|(_, user)| table.table().chains.get_key_value(user.name()));
+            let mut rules =
+                chains.flat_map(|(name, chain)| chain.rules.iter().map(move |r| (name, r)));
+            rules.all(|(chain, rule)| references::reads_far_end(chain, rule, set))
+        })
+    }
+
     /// A new generation of one object makes its users differ, and those may need one in turn.
     fn settle(&mut self) {
         loop {

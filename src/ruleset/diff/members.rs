@@ -35,12 +35,17 @@ impl Regrouped {
         let Some((addresses, interfaces)) = regrouped(changes) else {
             return Self::More;
         };
-        let of_here = addresses.iter();
-        let of_here = of_here.flat_map(|addresses| changes.senders(*addresses));
-        let of_here: BTreeSet<&[u8]> = of_here.chain(interfaces.iter().copied()).collect();
-        match (of_here.len(), interfaces.len()) {
-            (0 | 1, 0) => Self::Peers,
-            (1, 1) => Self::Endpoint,
+        let mut remote = false;
+        let mut of_here: BTreeSet<&[u8]> = interfaces.iter().copied().collect();
+        for addresses in &addresses {
+            let before = changes.senders(*addresses).count();
+            remote |= before == 0;
+            of_here.extend(changes.senders(*addresses));
+        }
+        // A packet shows one address of here and one of elsewhere at once.
+        match (of_here.len(), interfaces.len(), remote) {
+            (0, 0, _) | (1, 0, false) => Self::Peers,
+            (1, 1, false) => Self::Endpoint,
             _ => Self::More,
         }
     }
@@ -66,7 +71,7 @@ fn regrouped<'a>(changes: &Changes<'a>) -> Option<(Ranges<'a>, BTreeSet<&'a [u8]
             continue;
         }
         let is_owned = is_owned(name) || !is_of_an_object(name);
-        if is_owned || changes.polarity(name) != Polarity::ADMITS {
+        if is_owned || changes.polarity(name) != Polarity::ADMITS || !changes.names_peers(name) {
             return None;
         }
         let width = changes.wanted.sets.get(name)?.key.first()?.bytes();

@@ -1,8 +1,8 @@
 //! The names that rules and elements mention, and other names in their place.
 
 use crate::ruleset::{
-    Data, Element, ElementData, Kind, MarkSource, Name, Operand, Rule, Set, Statement, Verdict,
-    VmapSource,
+    Data, Element, ElementData, Expression, Kind, MarkSource, Match, Name, Operand, PayloadField,
+    Rule, Set, Statement, Verdict, VmapSource,
 };
 
 /// Whether elements of the set can mention names.
@@ -69,6 +69,32 @@ pub(super) fn renamed_element(
         (ElementData::None | ElementData::Value(_) | ElementData::Object(_), _) => {}
     }
     renamed
+}
+
+/// Whether a rule that looks the set up does so for the far end of packets. Chains of what is sent have
+/// `/out` in their names, those of what is received `/in`.
+pub(super) fn reads_far_end(chain: &Name, rule: &Rule, set: &Name) -> bool {
+    let far = match chain
+        .as_str()
+        .rsplit('/')
+        .find(|part| ["in", "out"].contains(part))
+    {
+        Some("in") => [PayloadField::IpSaddr, PayloadField::Ip6Saddr],
+        Some(_) | None => [PayloadField::IpDaddr, PayloadField::Ip6Daddr],
+    };
+    let far = far.map(Expression::Payload);
+    rule.statements.iter().all(|statement| {
+        if let Statement::Match(Match {
+            left,
+            right: Operand::Set(named),
+            ..
+        }) = statement
+            && named.logical() == set.logical()
+        {
+            return left.first().is_some_and(|end| far.contains(end));
+        }
+        true
+    })
 }
 
 /// Whether the rule holds an anonymous set that the kernel publishes later than the rule.
