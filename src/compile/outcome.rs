@@ -63,10 +63,7 @@ impl Outcome {
             Self::ToDestination => vec![rules::goto(names::fixed(skeleton::DESTINATION))],
             Self::Denied(action) => vec![denial(*action)],
             Self::Passed => vec![
-                Statement::SetMark(MarkSource::Bits {
-                    keep: !PASS_MARK,
-                    flip: PASS_MARK,
-                }),
+                Statement::SetMark(MarkSource::with(PASS_MARK)),
                 Statement::Verdict(Verdict::Return),
             ],
             Self::Logged(statements) => statements.clone(),

@@ -22,10 +22,7 @@ use crate::model::{
     DefaultAction, DenyAction, Direction, Endpoint, Membership, Order, Policy, PolicyName, State,
     TierName, TierRank,
 };
-use crate::ruleset::{
-    Chain, Expression, Key, MarkSource, Match, MetaKey, Name, Operand, Operator, Rule, Statement,
-    Verdict,
-};
+use crate::ruleset::{Chain, MarkSource, Match, Name, Rule, Statement, Verdict};
 
 /// What one direction of an endpoint's traffic meets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,10 +145,9 @@ impl Stack {
             .iter()
             .any(|(_, passing)| *passing == Passing::Sometimes)
         {
-            rules.push(Rule::new(vec![Statement::SetMark(MarkSource::Bits {
-                keep: !PASS_MARK,
-                flip: 0,
-            })]));
+            rules.push(Rule::new(vec![Statement::SetMark(MarkSource::without(
+                PASS_MARK,
+            ))]));
         }
         let mut text = format!("{name} {end:?}");
         for (policy, passing) in policies {
@@ -160,7 +156,7 @@ impl Stack {
             rules.push(verdict(Verdict::Jump(chain)));
             if *passing == Passing::Sometimes {
                 rules.push(Rule::new(vec![
-                    is_passed(),
+                    Statement::Match(Match::mark_has(PASS_MARK)),
                     Statement::Verdict(Verdict::Return),
                 ]));
             }
@@ -223,17 +219,6 @@ fn reached(layers: impl Iterator<Item = Layer>) -> Vec<Layer> {
         }
     }
     reached
-}
-
-/// `meta mark & 0x00001000 == 0x00001000`.
-fn is_passed() -> Statement {
-    let bits = PASS_MARK.to_ne_bytes();
-    Statement::Match(Match {
-        left: vec![Expression::Meta(MetaKey::Mark)],
-        mask: Some(crate::ruleset::Bytes::from_slice(&bits)),
-        operator: Operator::Eq,
-        right: Operand::Key(Key::value(&bits)),
-    })
 }
 
 fn verdict(verdict: Verdict) -> Rule {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bitflags::bitflags;
 
-use super::{Bytes, Expression, Key, Name};
+use super::{Bytes, Expression, Key, MetaKey, Name};
 
 /// One statement of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +75,19 @@ pub struct Match {
     pub operator: Operator,
     /// With what.
     pub right: Operand,
+}
+
+impl Match {
+    /// `meta mark & bit == bit`.
+    pub fn mark_has(bit: u32) -> Self {
+        let bit = bit.to_ne_bytes();
+        Self {
+            left: vec![Expression::Meta(MetaKey::Mark)],
+            mask: Some(Bytes::from_slice(&bit)),
+            operator: Operator::Eq,
+            right: Operand::Key(Key::value(&bit)),
+        }
+    }
 }
 
 /// How a match compares.
@@ -191,6 +204,24 @@ pub enum MarkSource {
         /// The map.
         map: Name,
     },
+}
+
+impl MarkSource {
+    /// `meta mark set meta mark | bit`.
+    pub fn with(bit: u32) -> Self {
+        Self::Bits {
+            keep: !bit,
+            flip: bit,
+        }
+    }
+
+    /// `meta mark set meta mark & ~bit`.
+    pub fn without(bit: u32) -> Self {
+        Self::Bits {
+            keep: !bit,
+            flip: 0,
+        }
+    }
 }
 
 /// How a packet changes a dynamic set, `NFT_DYNSET_OP_*`.

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::bridge::is_of_an_object;
 use super::cost;
 use super::elements::Delta;
+use super::entangled::entangled;
 use super::names::Names;
 use super::reach::{Polarity, Reached};
 use super::references;
@@ -11,7 +13,7 @@ use super::scope::{Scope, Wanted};
 use crate::ruleset::digest::STATE_CHAIN;
 use crate::ruleset::reference::Reference;
 use crate::ruleset::tracked::Tracked;
-use crate::ruleset::{Chain, Data, Key, Kind, Name, Set, Table};
+use crate::ruleset::{Chain, Data, Element, Key, Kind, Name, Set, Table};
 
 /// What differs between the table in the kernel and the desired one.
 #[derive(Debug)]
@@ -116,7 +118,7 @@ impl<'a> Changes<'a> {
             self.compare_sets(references::mentions_names);
             self.renew_owned_sets();
             self.renew_moving_maps();
-            self.renew_opposed_sets();
+            self.renew_entangled_sets();
             if self.names.renewed_count() == before {
                 return;
             }
@@ -257,8 +259,28 @@ impl<'a> Changes<'a> {
         in_force.is_some_and(|name| self.reach().contains(Reference::Chain(name)))
     }
 
+    /// The sets that packets can reach and that change where they stand, and how.
+    pub(super) fn edited(&self) -> impl Iterator<Item = (&'a Name, &Delta<'a>)> {
+        let deltas = self.deltas.iter().map(|(name, delta)| (*name, delta));
+        deltas.filter(|(name, _)| self.names.kept(Kind::Set, name).is_some() && self.is_read(name))
+    }
+
+    /// Whether a set denies, before the commit or after it.
+    pub(super) fn denies(&self, desired: &Name) -> bool {
+        self.wanted
+            .sets
+            .get_key_value(desired)
+            .is_some_and(|(name, _)| self.polarity(name).contains(Polarity::DENIES))
+    }
+
+    /// How many objects of the desired table name one.
+    pub(super) fn users(&self, kind: Kind, name: &Name) -> usize {
+        let [_, desired] = self.tracked;
+        desired.index().users(kind, name.as_str()).count()
+    }
+
     /// Whether any rule that packets can reach changes.
-    fn is_switching(&self) -> bool {
+    pub(super) fn is_switching(&self) -> bool {
         let is_new_base = |(name, chain): (&&Name, &&Chain)| {
             chain.hook.is_some() && self.names.in_force(Kind::Chain, name).is_none()
         };
@@ -300,52 +322,51 @@ impl<'a> Changes<'a> {
         }
     }
 
-    /// A shared set that denies changes where it stands only if nothing else does. What is denied first
-    /// may be what another set or rule is to allow, and the other way round: then all of them change at
-    /// the one instant at which rules switch.
-    fn renew_opposed_sets(&mut self) {
-        let is_shared = |name: &Name| name.as_str().contains('/') && !is_owned(name);
-        let edited = |name: &Name| self.names.kept(Kind::Set, name).is_some() && self.is_read(name);
-        let edited = self.deltas.iter().filter(|(name, _)| edited(name));
-        let (shared, others): (Vec<_>, Vec<_>) = edited.partition(|(name, _)| is_shared(name));
-        let moves = others.iter().any(|(_, delta)| !delta.moved.is_empty());
-        let denies = |name| self.polarity(name).contains(Polarity::DENIES);
-        let is_alone = shared.len() == 1 && !moves && !self.is_switching();
-        if is_alone || !shared.iter().any(|(name, _)| denies(name)) {
-            return;
-        }
-        let shared: Vec<&'a Name> = shared.into_iter().map(|(name, _)| *name).collect();
-        for name in shared {
+    /// Sets that cannot change one after the other change by a switch of rules.
+    fn renew_entangled_sets(&mut self) {
+        for name in entangled(self) {
             self.renew(Kind::Set, name);
         }
     }
 
-    /// One key of verdict maps may move where it stands, if no rule changes.
+    /// One key of verdict maps may move where it stands, if no rule changes. What moves between chains
+    /// of the skeleton is no policy, and may also where rules change.
     fn renew_moving_maps(&mut self) {
-        let moving = self.deltas.iter().filter(|(name, delta)| {
-            !delta.moved.is_empty()
-                && self.is_read(name)
-                && self.names.kept(Kind::Set, name).is_some()
-        });
-        let mut maps: Vec<&'a Name> = Vec::new();
-        let mut keys: BTreeSet<&Key> = BTreeSet::new();
-        for (name, delta) in moving {
-            maps.push(name);
-            keys.extend(delta.moved.iter().map(|(key, _)| *key));
-        }
-        if keys.len() > 1 || (!maps.is_empty() && self.is_switching()) {
-            for name in maps {
-                self.renew(Kind::Set, name);
-            }
+        let moving = self
+            .edited()
+            .filter(|(_, delta)| !delta.moved.is_empty())
+            .collect::<Vec<_>>();
+        let (policies, others): (Vec<_>, Vec<_>) = moving
+            .into_iter()
+            .partition(|(_, delta)| delta.moved.iter().any(|(_, to)| is_policy(to)));
+        let is_switching = self.is_switching();
+        let names = [(policies, is_switching), (others, false)]
+            .into_iter()
+            .filter(|(maps, is_switching)| *is_switching || is_of_several_keys(maps))
+            .flat_map(|(maps, _)| maps.into_iter().map(|(name, _)| name))
+            .collect::<Vec<_>>();
+        for name in names {
+            self.renew(Kind::Set, name);
         }
     }
+}
+
+/// Whether an element leads to a policy, or nowhere.
+pub(super) fn is_policy(element: &Element) -> bool {
+    element.target().is_none_or(is_of_an_object)
+}
+
+fn is_of_several_keys(maps: &[(&Name, &Delta<'_>)]) -> bool {
+    let moved = maps.iter().flat_map(|(_, delta)| &delta.moved);
+    let keys: BTreeSet<&Key> = moved.map(|(key, _)| *key).collect();
+    keys.len() > 1
 }
 
 /// Whether the set belongs to one policy, which alone uses it. Members of groups and what selectors
 /// mean is everybody's, and so are the slots of the skeleton, whose names have no `/`.
 pub(super) fn is_owned(name: &Name) -> bool {
     let is_shared = |home: &str| name.as_str().starts_with(home);
-    name.as_str().contains('/') && !["group/", "set/"].into_iter().any(is_shared)
+    is_of_an_object(name) && !["group/", "set/"].into_iter().any(is_shared)
 }
 
 /// The kernel keeps a size that the desired table need not know.

@@ -13,9 +13,9 @@
 use std::collections::BTreeSet;
 
 use super::bridge::is_of_an_object;
-use super::generations::{Changes, is_owned};
+use super::generations::{Changes, is_owned, is_policy};
 use super::reach::Polarity;
-use crate::ruleset::{Element, Key, Kind};
+use crate::ruleset::{Key, Kind};
 
 /// Whose groups change, if nothing but groups, what selectors mean, and the policies of their members
 /// does.
@@ -59,8 +59,6 @@ fn regrouped<'a>(changes: &Changes<'a>) -> Option<(Ranges<'a>, BTreeSet<&'a [u8]
     let (mut addresses, mut interfaces) = (Ranges::new(), BTreeSet::new());
     for (name, delta) in &changes.deltas {
         changes.names.kept(Kind::Set, name)?;
-        // What moves between chains of the skeleton is no policy.
-        let is_policy = |element: &Element| element.target().is_none_or(is_of_an_object);
         if !delta.moved.iter().all(|(_, wanted)| is_policy(wanted)) {
             return None;
         }

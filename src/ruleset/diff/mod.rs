@@ -15,16 +15,17 @@
 //! 5. *Collect* takes away entries of verdict maps that no packet needs, then what is no longer reached.
 //!
 //! Where nothing but groups changes, of other hosts' endpoints or of one endpoint of this host, 4 comes
-//! before 2 (see `members`), and the endpoint's traffic passes a `bridge` meanwhile.
+//! before 2 (see `members`), and the endpoint's traffic passes a `bridge` meanwhile. What else cannot
+//! change one after the other is copied and changes with the rules (see `entangled`).
 //!
-//! What must drop before and after drops at every instant. What must pass before and after passes at
-//! every instant of a commit of one kind and of those that change groups; one that mixes them for the
-//! same traffic (two endpoints of this host that change groups at once) may drop it in between.
+//! What must drop before and after drops at every instant, and what must pass passes, with the
+//! exceptions that docs/commit-safety.md names.
 
 mod apply;
 mod bridge;
 mod cost;
 mod elements;
+mod entangled;
 mod generations;
 mod members;
 mod names;

@@ -48,6 +48,9 @@ impl Phases {
         phases.objects(changes);
         phases.sets(changes);
         phases.chains(changes);
+        if phases.switch.len() > 1 {
+            phases.replaced_sets(changes);
+        }
         phases.state(changes);
         phases.garbage(changes);
         phases.regroup(changes);
@@ -145,9 +148,6 @@ impl Phases {
                 }
                 Some(edits) => self.set(edits, set, changes.polarity(name)),
             }
-            if let (false, Some(delta)) = (is_kept, delta) {
-                self.outgrown_set(name, delta, changes);
-            }
         }
     }
 
@@ -226,18 +226,21 @@ impl Phases {
         gather(edits.add, set, &mut self.loosen, &mut self.loosen_alone);
     }
 
-    /// A set that many share and that is replaced, because it grew too large, loses its elements
-    /// first like any other: its readers in two hooks switch one after the other.
-    fn outgrown_set<'a>(&mut self, name: &'a Name, delta: &Delta<'_>, changes: &Changes<'a>) {
-        let Some((in_force, held)) = changes.set_in_force(name) else {
-            return;
-        };
-        let is_shared = held.data.is_none() && cost::is_hash(held) && !is_owned(name);
-        let admits = changes.polarity(name) == Polarity::ADMITS;
-        if is_shared && admits && changes.is_read(name) && !delta.removed.is_empty() {
-            let keys = delta.removed.iter().map(|key| (*key).clone()).collect();
-            self.tighten
-                .push(Operation::DeleteElements(in_force.clone(), keys));
+    /// Where rules switch at two points of a packet's path, a set that many share and that is replaced
+    /// loses its elements first like any other: its readers switch one after the other.
+    fn replaced_sets(&mut self, changes: &Changes<'_>) {
+        for (name, delta) in &changes.deltas {
+            let is_kept = changes.names.kept(Kind::Set, name).is_some();
+            let Some((in_force, held)) = changes.set_in_force(name).filter(|_| !is_kept) else {
+                continue;
+            };
+            let is_shared = held.data.is_none() && cost::is_hash(held) && !is_owned(name);
+            let admits = changes.polarity(name) == Polarity::ADMITS;
+            if is_shared && admits && changes.is_read(name) && !delta.removed.is_empty() {
+                let keys = delta.removed.iter().map(|key| (*key).clone()).collect();
+                self.tighten
+                    .push(Operation::DeleteElements(in_force.clone(), keys));
+            }
         }
     }
 

@@ -28,10 +28,16 @@ const EGRESS: [&str; 1] = ["to all"];
 
 /// All kinds, of which none may show a packet half a policy.
 pub(crate) fn all() -> Vec<Kind> {
-    [of_rules(), of_members(), of_endpoints(), labelled::all()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        of_rules(),
+        of_members(),
+        of_endpoints(),
+        of_several(),
+        labelled::all(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn of_rules() -> Vec<Kind> {
@@ -84,6 +90,28 @@ fn of_members() -> Vec<Kind> {
             ],
         ),
         grown(),
+    ]
+}
+
+/// Changes of which more than one thing is true at once.
+fn of_several() -> Vec<Kind> {
+    vec![
+        kind(
+            "an endpoint of two large groups changes both",
+            Size::Small,
+            [
+                crowded().endpoint("c", 2, 2, "open, more"),
+                crowded().endpoint("c", 2, 2, "closed, most"),
+            ],
+        ),
+        kind(
+            "members here and elsewhere change at once",
+            Size::Small,
+            [
+                crossed().remote(1, "near").endpoint("c", 2, 2, "far"),
+                crossed().remote(1, "far").endpoint("c", 2, 2, "near"),
+            ],
+        ),
     ]
 }
 
@@ -183,6 +211,65 @@ fn changing() -> Script {
         &["udp 100 from group client"],
         &["udp 300 to all"],
     )
+}
+
+/// The same for groups of rules of every protocol in both families, of which an endpoint has two.
+fn crowded() -> Script {
+    let many = |rule: &'static str| {
+        let others = ["tcp 1-9", "tcp 20-29", "icmp 8", "sctp 5-6", "udp 1-2"];
+        let far = (0_usize..)
+            .zip(others)
+            .map(|(n, service)| format!("{service} from far {n}"));
+        [rule.to_owned()].into_iter().chain(far).collect::<Vec<_>>()
+    };
+    let sent = |rule: &'static str| -> Vec<String> {
+        let received = many(rule).into_iter();
+        received
+            .map(|rule| rule.replace("from far", "to far"))
+            .collect()
+    };
+    server(&[
+        "udp 100 from group closed",
+        "udp 200 from group more",
+        "udp 300 from group open",
+        "udp 300 from group closed",
+    ])
+    .group(
+        "open",
+        &many("udp 170 from group client"),
+        &sent("udp 100-300 to all"),
+    )
+    .group(
+        "more",
+        &many("udp 240 from group client"),
+        &sent("udp 120-240 to all"),
+    )
+    .group(
+        "closed",
+        &many("udp 100 from group client"),
+        &sent("udp 300 to all"),
+    )
+    .group(
+        "most",
+        &many("udp 240 from group client"),
+        &sent("udp 200-395 to all"),
+    )
+}
+
+/// Near ones answer far ones and far ones near ones, so that of two who change sides neither may ever
+/// reach the other.
+fn crossed() -> Script {
+    server(&["udp 100-395 from group near", "udp 300 from group far"])
+        .group(
+            "near",
+            &["udp 100-395 from group far"],
+            &["udp 100-395 to group far", "udp 300 to all"],
+        )
+        .group(
+            "far",
+            &["udp 100-395 from group near"],
+            &["udp 100-395 to group near", "udp 300 to all"],
+        )
 }
 
 /// The second group takes nothing away from what the first allows.

@@ -11,7 +11,10 @@ use super::script::remote_address;
 
 /// All of them.
 pub(crate) fn all() -> Vec<Kind> {
-    [of_policies(), of_labels()].into_iter().flatten().collect()
+    [of_policies(), of_labels(), of_several()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn of_policies() -> Vec<Kind> {
@@ -61,6 +64,30 @@ fn of_labels() -> Vec<Kind> {
                 opposed().remote(1, "open").remote(2, "closed"),
                 opposed().remote(1, "closed").remote(2, "open"),
             ],
+        ),
+    ]
+}
+
+/// Changes of which more than one thing is true at once.
+fn of_several() -> Vec<Kind> {
+    vec![
+        kind(
+            "an endpoint moves between tiers of verdict maps",
+            [
+                layered().mixes().endpoint("c", 2, "open"),
+                layered().mixes().endpoint("c", 2, "closed"),
+            ],
+        ),
+        kind(
+            "an endpoint that rules select at its own end",
+            [
+                receiving().endpoint("c", 2, "open"),
+                receiving().endpoint("c", 2, "closed"),
+            ],
+        ),
+        kind(
+            "a selector that denies and a policy's own set",
+            [beside(2).remote(1, "closed"), beside(1).remote(1, "open")],
         ),
     ]
 }
@@ -168,6 +195,39 @@ fn changing() -> Documents {
         .policy("closed", 1, "closed", &["Allow udp 300", "Allow udp 200"])
 }
 
+/// The same in two tiers, the first of which passes some of it on.
+fn layered() -> Documents {
+    changing()
+        .tier("first", "Pass")
+        .policy(
+            "first.open",
+            1,
+            "open",
+            &["Pass udp 300", "Deny udp 170", "Pass udp 100"],
+        )
+        .policy(
+            "first.closed",
+            1,
+            "closed",
+            &["Pass udp 300", "Deny udp 120", "Pass udp 200"],
+        )
+}
+
+/// What everybody may receive depends on who receives it.
+fn receiving() -> Documents {
+    Documents::default()
+        .received("mine", "open", &["100", "300"])
+        .received("yours", "closed", &["200", "300"])
+}
+
+/// Whom a selector denies a policy's own set lets in before that, if it begins with the first remote.
+fn beside(first: u16) -> Documents {
+    let named = (first..20).map(|n| format!("Allow udp 300 from remote {n}"));
+    let then = ["Deny udp from role open", "Allow udp 300 from remote 1"];
+    let rules: Vec<String> = named.chain(then.map(str::to_owned)).collect();
+    Documents::default().policy("p", 1, "server", &rules)
+}
+
 /// The first rule that matches counts, for and against.
 fn opposed() -> Documents {
     Documents::default().policy(
@@ -241,6 +301,15 @@ impl Documents {
         self.document("GlobalNetworkPolicy", &format!("{{name: {name}}}"), &spec)
     }
 
+    /// A policy of all endpoints that lets those of a role receive on ports.
+    fn received(self, name: &str, role: &str, ports: &[&str]) -> Self {
+        let rule = format!(
+            "{{action: Allow, protocol: UDP, destination: {{selector: \"role == '{role}'\", ports: {ports:?}}}}}"
+        );
+        let spec = format!("{{order: 1, selector: all(), types: [Ingress], ingress: [{rule}]}}");
+        self.document("GlobalNetworkPolicy", &format!("{{name: {name}}}"), &spec)
+    }
+
     /// An endpoint of this host, in a slot.
     fn endpoint(self, name: &str, slot: usize, role: &str) -> Self {
         let addresses = Family::ALL.map(|family| place::in_slot(slot, family, 2).to_string());
@@ -267,7 +336,7 @@ impl Documents {
         );
         let nets: Vec<String> = addresses
             .iter()
-            .map(|a| format!("\"{a}/{}\"", if a.contains(':') { 128 } else { 32 }))
+            .map(|address| format!("\"{}\"", whole(address)))
             .collect();
         let spec = format!(
             "{{orchestrator: k8s, node: {node}, pod: {pod}, endpoint: eth0, \
@@ -308,6 +377,11 @@ impl Documents {
     }
 }
 
+/// An address as a prefix.
+fn whole(address: &str) -> String {
+    format!("{address}/{}", if address.contains(':') { 128 } else { 32 })
+}
+
 fn in_yaml(rule: &str) -> Vec<String> {
     let (what, from) = rule
         .split_once(" from ")
@@ -340,6 +414,10 @@ fn sources(peer: &str) -> Vec<String> {
         Some(("far", n)) => {
             let n = n.parse().unwrap();
             nets(&|family| super::script::far(n, family))
+        }
+        Some(("remote", n)) => {
+            let n = n.parse().unwrap();
+            nets(&|family| whole(&remote_address(n, family)))
         }
         Some(("role", role)) => vec![format!(", source: {{selector: \"role == '{role}'\"}}")],
         Some(_) | None => panic!("a rule from {peer}"),

@@ -149,6 +149,16 @@ fn cpu_time() -> Duration {
 /// The packets that a kind of update is tried with.
 pub(crate) fn shots(kind: &Kind, wiring: &mut Wiring) -> Vec<Shot> {
     let mut shots = established(kind, wiring);
+    for probe in probes(shots.len()) {
+        let n = shots.len();
+        shots.push(aimed(kind, wiring, probe, n, Connection::New));
+    }
+    shots
+}
+
+/// Packets that open connections: between endpoints, from others' addresses, from and to elsewhere.
+pub(crate) fn probes(first: usize) -> Vec<Probe> {
+    let mut probes = Vec::new();
     for family in Family::ALL {
         let own = |slot| place::in_slot(slot, family, 2).to_string();
         let outside = place::outside(family)[0].to_string();
@@ -162,16 +172,16 @@ pub(crate) fn shots(kind: &Kind, wiring: &mut Wiring) -> Vec<Shot> {
         lines.extend([1, 2, 9].map(|n| (place::UPLINK, remote(n), own(1))));
         lines.push(("tap2", own(2), outside.clone()));
         lines.push((place::UPLINK, outside, own(2)));
+        lines.push((place::UPLINK, remote(1), own(2)));
         lines.push(("tap0", own(0), own(2)));
         for (from, source, destination) in lines {
             for port in [100, 120, 170, 200, 240, 300, 395] {
-                let probe = probe(shots.len(), from, [&source, &destination], port);
-                let n = shots.len();
-                shots.push(aimed(kind, wiring, probe, n, Connection::New));
+                let n = first + probes.len();
+                probes.push(probe(n, from, [&source, &destination], port));
             }
         }
     }
-    shots
+    probes
 }
 
 /// Both directions of connections that the first state, which is in force, lets open.

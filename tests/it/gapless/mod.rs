@@ -5,6 +5,7 @@
 //! states are right, and for most packets these are the same.
 
 mod control;
+mod instants;
 mod kill;
 mod kinds;
 mod labelled;
