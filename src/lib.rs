@@ -7,6 +7,8 @@
 //!
 //! The modules stand in reading order; imports point towards the top of the list only.
 
+mod netlink;
+
 pub mod net;
 
 pub mod model;

@@ -1,10 +1,10 @@
 //! The elements of anonymous sets, in the form in which nft sends them.
 
-use super::attribute::Writer;
 use super::bits;
 use super::element::{self, RangeEnd};
 use super::lower::{AnonymousSet, Content};
 use super::shape::{Layout, Shape};
+use crate::netlink::attribute::Writer;
 use crate::ruleset::{Bytes, Element, ElementData, Key, Verdict};
 
 /// What is sent, and the size that nft declares for it.

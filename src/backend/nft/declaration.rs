@@ -1,10 +1,10 @@
 //! The declaration of a set as attributes.
 
-use super::attribute::Writer;
 use super::expression::{milliseconds, object_type};
 use super::lower::{AnonymousSet, Content};
 use super::shape::{Layout, Shape};
 use super::{expression, userdata};
+use crate::netlink::attribute::Writer;
 use crate::ruleset::{Data, Datatype, Set};
 
 pub(crate) const NFTA_SET_NAME: u16 = 2;

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::attribute::Reader;
 use super::declaration as set_attribute;
 use super::encode::{
     NFT_TABLE_F_DORMANT, NFTA_CHAIN_HOOK, NFTA_CHAIN_NAME, NFTA_CHAIN_POLICY, NFTA_CHAIN_TYPE,
@@ -18,6 +17,7 @@ use super::raise::{AnonymousSets, raise};
 use super::shape::{Shape, datatypes};
 use super::{elements, expression, sayable, userdata};
 use crate::backend::ObserveError;
+use crate::netlink::attribute::Reader;
 use crate::ruleset::key::listed;
 use crate::ruleset::{
     Chain, ChainPolicy, Data, ElementData, Elements, Hook, HookPoint, Name, ObjectKind, Rule, Set,

@@ -2,17 +2,17 @@
 
 use std::io;
 
-use super::attribute::{Reader, Writer};
 use super::declaration::{NFTA_SET_FLAGS, NFTA_SET_KEY_TYPE, NFTA_SET_NAME};
 use super::encode::NFTA_TABLE;
 use super::engine::NftBackend;
-use super::message::{
-    self, FAMILY_BYTES, MessageType, NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLMSG_DONE,
-    NLMSG_ERROR,
-};
-use super::refusal::Answer;
+use super::message::{self, FAMILY_BYTES, MessageType};
 use super::shape::Shape;
-use super::socket::{Blocking, SendError};
+use crate::netlink::answer::Answer;
+use crate::netlink::attribute::{Reader, Writer};
+use crate::netlink::message::{
+    NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, messages,
+};
+use crate::netlink::socket::{Blocking, SendError};
 use crate::ruleset::{Name, TableKey};
 
 /// `NFTA_GEN_ID` (linux/netfilter/nf_tables.h).
@@ -97,7 +97,7 @@ impl NftBackend {
         let mut buffer = Vec::new();
         loop {
             self.socket.receive(&mut buffer, Blocking::Wait)?;
-            for message in message::messages(&buffer) {
+            for message in messages(&buffer) {
                 if message.sequence != self.sequence {
                     continue;
                 }

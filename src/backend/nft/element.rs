@@ -1,10 +1,10 @@
 //! Elements of sets as attributes: plain keys, ends of ranges, corners of boxes.
 
-use super::attribute::Writer;
 use super::bits;
 use super::expression::{NFTA_DATA_VALUE, milliseconds, value, verdict};
 use super::shape::{Layout, Shape};
 use super::userdata;
+use crate::netlink::attribute::Writer;
 use crate::ruleset::{Bytes, Element, ElementData, Key};
 
 /// `NFTA_LIST_ELEM` (linux/netfilter/nf_tables.h).

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::attribute::Reader;
 use super::element::{
     NFT_SET_ELEM_INTERVAL_END, NFTA_SET_ELEM_DATA, NFTA_SET_ELEM_FLAGS, NFTA_SET_ELEM_KEY,
     NFTA_SET_ELEM_KEY_END, NFTA_SET_ELEM_OBJREF, NFTA_SET_ELEM_TIMEOUT, NFTA_SET_ELEM_USERDATA,
@@ -10,6 +9,7 @@ use super::element::{
 use super::expression::{read_value, read_verdict};
 use super::shape::{Layout, Shape};
 use super::{bits, userdata};
+use crate::netlink::attribute::Reader;
 use crate::ruleset::{Bytes, Element, ElementBody, ElementData, Elements, Key, Name};
 
 /// The elements of one set as far as they were read.

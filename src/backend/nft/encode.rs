@@ -1,12 +1,13 @@
 //! A transaction as one netlink batch.
 
 use super::Ownership;
-use super::attribute::Writer;
 use super::lower::{AnonymousSet, Lowered, lower};
-use super::message::{Batch, MessageType, NLM_F_APPEND, NLM_F_CREATE, Source};
+use super::message::{Batch, MessageType, Source};
 use super::shape::{Catalog, Layout, Shape};
 use super::{anonymous, declaration, element, expression, userdata};
 use crate::backend::CommitError;
+use crate::netlink::attribute::Writer;
+use crate::netlink::message::{NLM_F_APPEND, NLM_F_CREATE};
 use crate::ruleset::transaction::Operation;
 use crate::ruleset::{
     Chain, ChainPolicy, Element, Elements, HookPoint, Key, Limit, Name, ObjectKind, Rule, Set,

@@ -8,12 +8,14 @@ use std::time::Duration;
 use rustix::thread::{MembarrierCommand, membarrier};
 
 use super::encode::{Encoded, encode};
-use super::message::{self, NLMSG_ERROR};
-use super::refusal::{self, Answer};
+use super::message::expect_generation;
+use super::refusal;
 use super::shape::Catalog;
-use super::socket::{Blocking, SendError, Socket};
 use super::{Ownership, refers};
 use crate::backend::{Backend, CommitError, ObserveError};
+use crate::netlink::answer::Answer;
+use crate::netlink::message::{self, NLMSG_ERROR};
+use crate::netlink::socket::{Blocking, SendError, Socket};
 use crate::ruleset::transaction::{Commit, Operation, Step, Wait};
 use crate::ruleset::{Table, TableKey};
 
@@ -154,7 +156,7 @@ impl NftBackend {
     ) -> Result<(), CommitError> {
         let mut encoded = self.encode_as(ownership, table, &step.operations)?;
         // What was looked at and is no longer so is never overwritten: the kernel answers ERESTART.
-        message::expect_generation(&mut encoded.bytes, self.seen.unwrap_or(0));
+        expect_generation(&mut encoded.bytes, self.seen.unwrap_or(0));
         let before = match self.seen {
             Some(seen) => seen,
             None => self.current_generation()?,

@@ -1,12 +1,13 @@
 //! Where the objects of a table come from: a kernel that is asked, or a buffer of its answers.
 
-use super::attribute::Reader;
 use super::decode::read_table;
 use super::dump::Dump;
 use super::encode::{NFTA_SET_ELEM_LIST_SET, NFTA_TABLE};
 use super::engine::NftBackend;
-use super::message::{self, FAMILY_BYTES, MessageType};
+use super::message::{FAMILY_BYTES, MessageType};
 use crate::backend::ObserveError;
+use crate::netlink::attribute::Reader;
+use crate::netlink::message::messages;
 use crate::ruleset::{Table, TableKey};
 
 /// How often a dump is begun anew because somebody changed the ruleset meanwhile.
@@ -93,7 +94,7 @@ pub(super) struct Buffer<'a>(Vec<(u16, Reader<'a>)>);
 
 impl<'a> Buffer<'a> {
     pub(super) fn of(table: &TableKey, bytes: &'a [u8]) -> Self {
-        let messages = message::messages(bytes).filter_map(|message| {
+        let messages = messages(bytes).filter_map(|message| {
             let (family, attributes) = message.body.split_at_checked(FAMILY_BYTES)?;
             let attributes = Reader(attributes);
             let ours = family[0] == table.family.number() && is_in(table, attributes);

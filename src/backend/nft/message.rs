@@ -1,32 +1,21 @@
 //! Netlink messages of nf_tables and the batch that makes a transaction of them.
 
-use super::attribute::Writer;
+use crate::netlink::attribute::Writer;
+use crate::netlink::message::{NLM_F_ACK, NLM_F_REQUEST, header};
 
-/// Bytes of a `struct nlmsghdr` (linux/netlink.h).
-pub(crate) const HEADER_BYTES: usize = 16;
 /// Bytes of a `struct nfgenmsg` (linux/netfilter/nfnetlink.h).
 pub(crate) const FAMILY_BYTES: usize = 4;
 
-/// Message types outside subsystems (linux/netlink.h, linux/netfilter/nfnetlink.h).
-pub(crate) const NLMSG_ERROR: u16 = 2;
-pub(crate) const NLMSG_DONE: u16 = 3;
+/// Message types outside subsystems (linux/netfilter/nfnetlink.h).
 const NFNL_MSG_BATCH_BEGIN: u16 = 0x10;
 const NFNL_MSG_BATCH_END: u16 = 0x11;
 /// `NFNL_SUBSYS_NFTABLES` (linux/netfilter/nfnetlink.h).
 const NFNL_SUBSYS_NFTABLES: u16 = 10;
 
-/// Flags of a message (linux/netlink.h).
-pub(crate) const NLM_F_REQUEST: u16 = 1;
-pub(crate) const NLM_F_ACK: u16 = 4;
 /// `NFNL_BATCH_GENID` (linux/netfilter/nfnetlink.h): the generation that the batch is meant for.
 const NFNL_BATCH_GENID: u16 = 1;
 /// Where its value stands: behind the header of the message, of the family and of the attribute.
 const GENERATION_AT: usize = 16 + FAMILY_BYTES + 4;
-
-pub(crate) const NLM_F_DUMP_INTR: u16 = 0x10;
-pub(crate) const NLM_F_DUMP: u16 = 0x300;
-pub(crate) const NLM_F_CREATE: u16 = 0x400;
-pub(crate) const NLM_F_APPEND: u16 = 0x800;
 
 /// `enum nf_tables_msg_types` (linux/netfilter/nf_tables.h), as far as Margay speaks it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,40 +182,4 @@ pub(crate) fn request(
     let length = u32::try_from(writer.bytes.len()).unwrap_or(u32::MAX);
     writer.bytes[..4].copy_from_slice(&length.to_ne_bytes());
     writer.bytes
-}
-
-fn header(bytes: &mut Vec<u8>, kind: u16, flags: u16, sequence: u32) {
-    bytes.extend_from_slice(&[0; 4]);
-    bytes.extend_from_slice(&kind.to_ne_bytes());
-    bytes.extend_from_slice(&flags.to_ne_bytes());
-    bytes.extend_from_slice(&sequence.to_ne_bytes());
-    // The kernel fills in who sent it.
-    bytes.extend_from_slice(&[0; 4]);
-}
-
-/// A message as received.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Message<'a> {
-    pub(crate) kind: u16,
-    pub(crate) flags: u16,
-    pub(crate) sequence: u32,
-    /// Everything after the header.
-    pub(crate) body: &'a [u8],
-}
-
-/// The messages in a received buffer; what is malformed ends the walk.
-pub(crate) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = Message<'_>> {
-    std::iter::from_fn(move || {
-        let word = |at: usize| Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
-        let half = |at: usize| Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?));
-        let length = usize::try_from(word(0)?).ok()?;
-        let message = Message {
-            kind: half(4)?,
-            flags: half(6)?,
-            sequence: word(8)?,
-            body: bytes.get(HEADER_BYTES..length)?,
-        };
-        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
-        Some(message)
-    })
 }

@@ -1,7 +1,6 @@
 //! nf_tables over netlink: our own encoder and decoder, no `nft` binary.
 
 mod anonymous;
-mod attribute;
 mod bits;
 mod declaration;
 mod decode;
@@ -25,7 +24,6 @@ mod refusal;
 mod sayable;
 mod shape;
 mod simple;
-mod socket;
 mod statements;
 mod userdata;
 

@@ -2,64 +2,17 @@
 
 use std::io;
 
-use super::attribute::Reader;
 use super::element::{NFT_SET_ELEM_INTERVAL_END, NFTA_SET_ELEM_FLAGS};
 use super::encode::{Encoded, NFTA_SET_ELEM_LIST_ELEMENTS};
-use super::message::{FAMILY_BYTES, HEADER_BYTES, Message, Source};
+use super::message::{FAMILY_BYTES, Source};
 use crate::backend::{CommitError, Culprit};
+use crate::netlink::answer::Answer;
+use crate::netlink::attribute::Reader;
+use crate::netlink::message::HEADER_BYTES;
 use crate::ruleset::transaction::{Operation, Phase};
 
-/// `NLM_F_ACK_TLVS` and `NLMSGERR_ATTR_*` (linux/netlink.h).
-const NLM_F_ACK_TLVS: u16 = 0x200;
-const NLMSGERR_ATTR_MSG: u16 = 1;
-const NLMSGERR_ATTR_OFFS: u16 = 2;
-/// Bytes of a `struct nlmsgerr` (linux/netlink.h): the error and the header of the message.
-const ERROR_BYTES: usize = 4 + HEADER_BYTES;
 /// `ERESTART` of the kernel (include/linux/errno.h), which it lets out here.
 pub(crate) const ERESTART: i32 = 85;
-
-/// An answer of the kernel: 0 is an acknowledgement.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Answer {
-    pub(crate) sequence: u32,
-    pub(crate) errno: i32,
-    /// Which byte of the message it is about.
-    pub(crate) offset: Option<usize>,
-    pub(crate) text: Option<String>,
-}
-
-impl Answer {
-    /// Reads an `NLMSG_ERROR`.
-    pub(crate) fn read(message: &Message<'_>) -> Option<Self> {
-        let error = i32::from_ne_bytes(message.body.get(..4)?.try_into().ok()?);
-        let extended = message.flags & NLM_F_ACK_TLVS != 0;
-        let attributes = message.body.get(ERROR_BYTES..).filter(|_| extended);
-        let attributes = Reader(attributes.unwrap_or_default());
-        let offset = attributes.find(NLMSGERR_ATTR_OFFS);
-        let offset = offset.and_then(|bytes| Some(u32::from_ne_bytes(bytes.try_into().ok()?)));
-        Some(Self {
-            sequence: message.sequence,
-            errno: error.saturating_neg(),
-            offset: offset.and_then(|offset| usize::try_from(offset).ok()),
-            text: attributes.text(NLMSGERR_ATTR_MSG).map(str::to_owned),
-        })
-    }
-
-    /// The error number in words, with the kernel's own text.
-    fn reason(&self, operation: &Operation) -> String {
-        let words = io::Error::from_raw_os_error(self.errno).to_string();
-        let words = match (operation, self.errno) {
-            // `nft_add_set_elem` (net/netfilter/nf_tables_api.c) has this number for it, whose own
-            // words speak of files.
-            (Operation::AddElements(..), libc::ENFILE) => "the set is full",
-            _ => words.split(" (os error").next().unwrap_or_default(),
-        };
-        match &self.text {
-            Some(text) => format!("{words}: {text}"),
-            None => words.to_owned(),
-        }
-    }
-}
 
 /// What the errors of a batch mean. `errors` is not empty.
 pub(crate) fn explain(
@@ -88,8 +41,23 @@ pub(crate) fn explain(
         phase,
         operation: culprit.operation.to_string(),
         errno: first.errno,
-        reason: format!("{}{others}", first.reason(&culprit.operation)),
+        reason: format!("{}{others}", reason(first, &culprit.operation)),
         culprit: Box::new(culprit),
+    }
+}
+
+/// The error number in words, with the kernel's own text.
+fn reason(answer: &Answer, operation: &Operation) -> String {
+    let words = io::Error::from_raw_os_error(answer.errno).to_string();
+    let words = match (operation, answer.errno) {
+        // `nft_add_set_elem` (net/netfilter/nf_tables_api.c) has this number for it, whose own
+        // words speak of files.
+        (Operation::AddElements(..), libc::ENFILE) => "the set is full",
+        _ => words.split(" (os error").next().unwrap_or_default(),
+    };
+    match &answer.text {
+        Some(text) => format!("{words}: {text}"),
+        None => words.to_owned(),
     }
 }
 

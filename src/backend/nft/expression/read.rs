@@ -7,10 +7,10 @@ use super::{
     NFTA_DATA_VERDICT, NFTA_EXPR_DATA, NFTA_EXPR_NAME, NFTA_VERDICT_CHAIN, NFTA_VERDICT_CODE,
     object_type, seconds,
 };
-use crate::backend::nft::attribute::Reader;
 use crate::backend::nft::instruction::{
     Base, Comparison, Instruction, NFT_REG_VERDICT, SetReference,
 };
+use crate::netlink::attribute::Reader;
 use crate::ruleset::{Bytes, DynamicOperation, Limit, LimitUnit, Name, ObjectKind, Verdict};
 
 /// Reads an expression; `None` is one that Margay never writes.

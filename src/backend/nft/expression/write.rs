@@ -7,8 +7,8 @@ use super::{
     NFTA_DATA_VERDICT, NFTA_EXPR_DATA, NFTA_EXPR_NAME, NFTA_VERDICT_CHAIN, NFTA_VERDICT_CODE,
     seconds,
 };
-use crate::backend::nft::attribute::Writer;
 use crate::backend::nft::instruction::{Instruction, NFT_REG_VERDICT, SetReference};
+use crate::netlink::attribute::Writer;
 use crate::ruleset::{Limit, ObjectKind, Verdict};
 
 /// Writes an expression; `first_id` is the id of the rule's first anonymous set.

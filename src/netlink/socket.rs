@@ -17,7 +17,7 @@ const READ_BYTES: usize = 64 << 10;
 /// What `netlink_sendmsg` (net/netlink/af_netlink.c) keeps back of the send buffer.
 const SEND_RESERVED_BYTES: usize = 32;
 
-/// A socket of `NETLINK_NETFILTER` in the network namespace of the thread that opened it.
+/// A netlink socket in the network namespace of the thread that opened it.
 pub(crate) struct Socket {
     inner: NlSocket,
     /// The send buffer as last set.

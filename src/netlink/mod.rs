@@ -1,0 +1,6 @@
+//! Netlink as such: attributes, messages, answers, the socket; what they mean is said elsewhere.
+
+pub(crate) mod answer;
+pub(crate) mod attribute;
+pub(crate) mod message;
+pub(crate) mod socket;
