@@ -20,6 +20,7 @@ pub mod compile;
 
 pub mod backend;
 
+pub mod agent;
 pub mod demo;
 
 pub mod cli;

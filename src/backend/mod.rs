@@ -16,6 +16,13 @@ pub trait Backend {
     /// of `ruleset::diff` they and the old policy make a state between old and new.
     fn commit(&mut self, commit: &Commit) -> Result<(), CommitError>;
 
+    /// Makes a table that is there ours, as far as the backend can own one: one message, which changes
+    /// nothing in it.
+    ///
+    /// # Errors
+    /// Somebody else owns it (EPERM), or the kernel cannot be reached.
+    fn adopt(&mut self, table: &TableKey) -> Result<(), CommitError>;
+
     /// Reads a table back; `None` where there is none.
     ///
     /// # Errors

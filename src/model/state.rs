@@ -7,7 +7,7 @@ use super::name::{ProfileName, ResourceName, ScopedName, TierName};
 use super::policy::{Policy, PolicyName};
 use super::{
     Configuration, DefaultAction, Endpoint, EndpointName, Event, GroupName, NetworkSet, Node,
-    Overrides, Profile, Readiness, Scope, SecurityGroup, Settings, Tier, TierRank,
+    Object, Overrides, Profile, Readiness, Scope, SecurityGroup, Settings, Tier, TierRank,
 };
 
 /// Everything that operators have said.
@@ -64,6 +64,37 @@ impl State {
             Event::Node(node) => drop(self.nodes.insert(node.name.clone(), node)),
             Event::NodeGone(name) => drop(self.nodes.remove(&name)),
             Event::Readiness(readiness) => self.readiness = readiness,
+        }
+    }
+
+    /// The event that brought what is known of an object; none where nothing is.
+    pub fn said(&self, object: &Object) -> Option<Event> {
+        match object {
+            Object::Group(name) => self.groups.get(name).cloned().map(Event::Group),
+            Object::Endpoint(name) => {
+                let endpoint = self.endpoints.get(name).cloned();
+                endpoint.map(|endpoint| Event::Endpoint(Box::new(endpoint)))
+            }
+            Object::Settings => Some(Event::Settings(self.settings.clone())),
+            Object::Tier(name) => self.tiers.get(name).cloned().map(Event::Tier),
+            Object::Policy(name) => {
+                let policy = self.policies.get(name).cloned();
+                policy.map(|policy| Event::Policy(Box::new(policy)))
+            }
+            Object::Profile(name) => {
+                let profile = self.profiles.get(name).cloned();
+                profile.map(|profile| Event::Profile(Box::new(profile)))
+            }
+            Object::NetworkSet(name) => {
+                let set = self.network_sets.get(name).cloned();
+                set.map(Event::NetworkSet)
+            }
+            Object::Configuration(name) => {
+                let configuration = self.configurations.get(name).cloned();
+                configuration.map(|said| Event::Configuration(Box::new(said)))
+            }
+            Object::Node(name) => self.nodes.get(name).cloned().map(Event::Node),
+            Object::Readiness => Some(Event::Readiness(self.readiness)),
         }
     }
 

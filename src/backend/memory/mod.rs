@@ -73,6 +73,10 @@ impl Backend for MemoryBackend {
         Ok(())
     }
 
+    fn adopt(&mut self, _: &TableKey) -> Result<(), CommitError> {
+        Ok(())
+    }
+
     fn observe(&mut self, table: &TableKey) -> Result<Option<Table>, ObserveError> {
         Ok(self.ruleset.tables.get(table).cloned())
     }

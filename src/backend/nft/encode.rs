@@ -28,6 +28,7 @@ pub(crate) const NFTA_TABLE_FLAGS: u16 = 2;
 pub(crate) const NFT_TABLE_F_DORMANT: u32 = 0x1;
 /// `NFT_TABLE_F_PERSIST`.
 pub(crate) const NFT_TABLE_F_PERSIST: u32 = 0x4;
+const NFT_TABLE_F_OWNER: u32 = 2;
 
 pub(crate) const NFTA_CHAIN_NAME: u16 = 3;
 pub(crate) const NFTA_CHAIN_HOOK: u16 = 4;
@@ -174,6 +175,7 @@ impl Encoder<'_> {
         let flags = match self.ownership {
             Ownership::None => 0,
             Ownership::Persist => NFT_TABLE_F_PERSIST,
+            Ownership::Owner => NFT_TABLE_F_OWNER | NFT_TABLE_F_PERSIST,
         };
         // A table that exists is adopted.
         self.message(MessageType::NewTable, NLM_F_CREATE, |w| {

@@ -16,7 +16,7 @@ use crate::backend::{Backend, CommitError, ObserveError};
 use crate::netlink::answer::Answer;
 use crate::netlink::message::{self, NLMSG_ERROR};
 use crate::netlink::socket::{Blocking, SendError, Socket};
-use crate::ruleset::transaction::{Commit, Operation, Step, Wait};
+use crate::ruleset::transaction::{Commit, Operation, Phase, Step, Wait};
 use crate::ruleset::{Table, TableKey};
 
 /// The kernel counts commits and leaves 0 out (`nf_tables_commit`, net/netfilter/nf_tables_api.c).
@@ -46,6 +46,25 @@ pub struct NftBackend {
     pub(super) sequence: u32,
     /// The generation that was looked at last, and what our own commits made of it.
     pub(super) seen: Option<u32>,
+    hold: Hold,
+}
+
+/// Whether others can change the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// They can: look again before a commit, and now and then.
+    Shared,
+    /// They cannot, while our socket is open.
+    Ours,
+}
+
+impl Hold {
+    fn of(ownership: Ownership) -> Self {
+        match ownership {
+            Ownership::None | Ownership::Persist => Self::Shared,
+            Ownership::Owner => Self::Ours,
+        }
+    }
 }
 
 impl NftBackend {
@@ -60,6 +79,7 @@ impl NftBackend {
             catalogs: BTreeMap::new(),
             sequence: 0,
             seen: None,
+            hold: Hold::Shared,
         })
     }
 
@@ -75,6 +95,11 @@ impl NftBackend {
     ) -> Result<(), CommitError> {
         let mut steps = commit.steps.iter();
         steps.try_for_each(|step| self.run(&commit.table, step, watch))
+    }
+
+    /// Whether others can change the table that was committed or adopted last.
+    pub fn hold(&self) -> Hold {
+        self.hold
     }
 
     /// Encodes one transaction without sending it.
@@ -128,18 +153,16 @@ impl NftBackend {
         if step.wait == Wait::Grace {
             wait_for_grace();
         }
-        let outcome = self.attempt(self.ownership, table, step, watch);
-        let outcome = match outcome {
-            Err(refused) if is_about_table_flags(&refused) => {
-                // The kernel is older than the flag, or the table was made otherwise and stays so.
-                let other = match self.ownership {
-                    Ownership::None => Ownership::Persist,
-                    Ownership::Persist => Ownership::None,
-                };
-                self.attempt(other, table, step, watch)
+        let ways = self.ownership.or_less();
+        let mut outcome = self.attempt(self.ownership, table, step, watch);
+        for &less in ways.iter().skip(1) {
+            match &outcome {
+                Err(refused) if is_about_table_flags(refused) => {
+                    outcome = self.attempt(less, table, step, watch);
+                }
+                Ok(()) | Err(_) => break,
             }
-            outcome => outcome,
-        };
+        }
         if outcome.is_err() {
             // What was followed did not happen.
             self.catalogs.remove(table);
@@ -179,6 +202,9 @@ impl NftBackend {
             .any(|answer| answer.sequence == encoded.last_sequence);
         if acknowledged {
             self.seen = self.seen.map(next_generation);
+            if step.operations.contains(&Operation::AddTable) {
+                self.hold = Hold::of(ownership);
+            }
             return Ok(());
         }
         // The answer was lost. Where nothing moved the commit did not happen; else look again.
@@ -218,6 +244,15 @@ impl NftBackend {
 impl Backend for NftBackend {
     fn commit(&mut self, commit: &Commit) -> Result<(), CommitError> {
         self.commit_watched(commit, &mut |_| {})
+    }
+
+    fn adopt(&mut self, table: &TableKey) -> Result<(), CommitError> {
+        let step = Step {
+            phase: Phase::Populate,
+            wait: Wait::None,
+            operations: vec![Operation::AddTable],
+        };
+        self.run(table, &step, &mut |_| {})
     }
 
     fn observe(&mut self, table: &TableKey) -> Result<Option<Table>, ObserveError> {

@@ -31,7 +31,7 @@ mod engine;
 
 pub use decode::decode;
 pub use encode::{Encoded, encode};
-pub use engine::{Moment, NftBackend};
+pub use engine::{Hold, Moment, NftBackend};
 pub use shape::{Catalog, Shape};
 
 /// Who may change the table beside us.
@@ -39,6 +39,20 @@ pub use shape::{Catalog, Shape};
 pub enum Ownership {
     /// Everybody; the table has no flags.
     None,
-    /// Everybody, but the table outlives a foreign `flush ruleset` of an owner (Linux 6.9).
+    /// Everybody. An agent may own the table later, and it stays when that one exits (Linux 6.9).
     Persist,
+    /// Nobody, while our socket is open: what others flush or delete stays, and they get EPERM.
+    Owner,
+}
+
+impl Ownership {
+    /// What to try in turn: a kernel may be older than a flag, and a table that was made otherwise
+    /// stays so.
+    fn or_less(self) -> &'static [Self] {
+        match self {
+            Self::None => &[Self::None, Self::Persist],
+            Self::Persist => &[Self::Persist, Self::None],
+            Self::Owner => &[Self::Owner, Self::Persist, Self::None],
+        }
+    }
 }

@@ -1,16 +1,18 @@
 //! Whom a refusal of the kernel is about.
 
+use std::collections::BTreeSet;
 use std::iter::once;
 
 use super::{Book, Concern};
 use crate::compile::boxes::Block;
 use crate::compile::decider::{Decider, Rules};
+use crate::compile::endpoints;
 use crate::compile::lane::{Lane, Part};
 use crate::compile::layout::{box_keys, service_keys};
 use crate::compile::names;
 use crate::compile::selection::Selection;
 use crate::compile::service::Shape;
-use crate::model::{Direction, GroupName, GroupRule, Peer, State};
+use crate::model::{Direction, GroupName, GroupRule, Object, Peer, State};
 use crate::net::{Cidr, Family, octets};
 use crate::ruleset::transaction::Operation;
 use crate::ruleset::{Key, Name};
@@ -63,6 +65,38 @@ pub fn blamed(
         text += &format!("\n  and {} more", lines.len() - LINES_MAX);
     }
     Some(text)
+}
+
+/// The objects that operators wrote and of which one is to blame for the refusal of an operation; none
+/// where it is about the table as a whole, or about what many of them share.
+pub fn suspects(
+    operation: &Operation,
+    element: Option<usize>,
+    state: &State,
+    host: &str,
+) -> BTreeSet<Object> {
+    let concerns = Book::of(state, host).concerns(operation);
+    let is_one_each = concerns.len() == operation.keys().count();
+    let concerns = concerns
+        .into_iter()
+        .enumerate()
+        .filter(|(at, _)| element.is_none_or(|element| !is_one_each || element == *at));
+    let local = endpoints::local(state, host);
+    let object = |concern| match concern {
+        Concern::Policy(Decider::Group(name), _) => Some(Object::Group(name)),
+        Concern::Policy(Decider::Policy(name), _) => Some(Object::Policy(name)),
+        Concern::Policy(Decider::Profile(name), _) => Some(Object::Profile(name)),
+        Concern::Members(name) => name.parse().ok().map(Object::Group),
+        Concern::Endpoint(interface, _) => {
+            let mut here = local.values();
+            let endpoint = here.find(|endpoint| endpoint.interface.as_str() == interface);
+            endpoint.map(|endpoint| Object::Endpoint(endpoint.name.clone()))
+        }
+        Concern::Table | Concern::Settings | Concern::Selected(_) | Concern::Bundle(_) => None,
+    };
+    concerns
+        .filter_map(|(_, (concern, _))| object(concern))
+        .collect()
 }
 
 /// The rules that an object of a policy, or one of its elements, came from.

@@ -10,7 +10,7 @@ use crate::compile::decider::Decider;
 use crate::model::{Direction, State};
 use crate::ruleset::transaction::Commit;
 
-pub use blame::blamed;
+pub use blame::{blamed, suspects};
 use book::Book;
 
 /// Something that operators wrote, and that a change of the table concerns.

@@ -1,0 +1,271 @@
+//! The table of this host, kept to what is known.
+//!
+//! ```text
+//! events --> Compiler --> desired table --diff--> Commit --> backend
+//!                                          ^                   |
+//!                                          +-- table in force <+
+//! ```
+//!
+//! What the kernel refuses is found by whom it is about. That object is put back to what it was, or
+//! shut, and the rest is programmed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use super::quarantine::{Quarantine, shut};
+use crate::backend::{Backend, CommitError, ObserveError};
+use crate::compile::Compiler;
+use crate::compile::skeleton::{Skeleton, table_key};
+use crate::compile::words::suspects;
+use crate::model::{Event, Object, State};
+use crate::ruleset::Tracked;
+use crate::ruleset::diff::{diff, rebuilt};
+use crate::ruleset::transaction::Commit;
+
+/// How often somebody else may come between, or an object be put aside, before it is given up.
+const ATTEMPTS_MAX: usize = 16;
+
+/// Keeps the table of one host.
+#[derive(Debug)]
+pub struct Dataplane<B> {
+    backend: B,
+    host: String,
+    skeleton: Skeleton,
+    known: Known,
+    held: Held,
+    quarantine: Quarantine,
+    /// What was known of objects when all was last in force, where that has changed since.
+    before: BTreeMap<Object, Option<Event>>,
+}
+
+/// What is known.
+#[derive(Debug)]
+enum Known {
+    /// A listing is under way.
+    Gathered(Box<State>),
+    /// Compiled, and kept up to date.
+    Compiled(Box<Compiler>),
+}
+
+/// What the kernel holds.
+#[derive(Debug)]
+enum Held {
+    /// A table of ours, or none.
+    Table(Option<Box<Tracked>>),
+    /// Something in our table that we never write.
+    Foreign,
+}
+
+/// What a round of programming did.
+#[derive(Debug, Clone, Default)]
+pub struct Done {
+    /// The commits, in order; none where all was in force.
+    pub commits: Vec<Commit>,
+    /// The objects that were put aside, with what the kernel said.
+    pub aside: BTreeMap<Object, String>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Why nothing could be programmed; what was in force stays.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// What is in force cannot be read.
+    #[error("cannot read the table: {0}")]
+    Observe(#[from] ObserveError),
+    /// The kernel refuses, and not because of one object.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+impl<B: Backend> Dataplane<B> {
+    /// Looks at what is in force. A host without a table gets the skeleton at once, in which workloads
+    /// drop; any other keeps what it has until all is known.
+    ///
+    /// # Errors
+    /// The kernel cannot be read, refuses the skeleton, or the table belongs to somebody else.
+    pub fn start(
+        backend: B,
+        host: &str,
+        skeleton: Skeleton,
+        state: State,
+    ) -> Result<Self, Failure> {
+        let mut dataplane = Self {
+            backend,
+            host: host.to_owned(),
+            skeleton,
+            known: Known::Gathered(Box::new(state)),
+            held: Held::Table(None),
+            quarantine: Quarantine::default(),
+            before: BTreeMap::new(),
+        };
+        dataplane.look()?;
+        match dataplane.held {
+            Held::Table(None) => dataplane.found()?,
+            Held::Table(Some(_)) | Held::Foreign => dataplane.backend.adopt(&table_key())?,
+        }
+        Ok(dataplane)
+    }
+
+    /// Takes in changes that belong together. Until all is known they are gathered.
+    pub fn take(&mut self, events: Vec<Event>) {
+        if let Known::Compiled(compiler) = &self.known {
+            for object in events.iter().map(Event::object) {
+                let said = compiler.state().said(&object);
+                self.before.entry(object).or_insert(said);
+            }
+        }
+        self.quarantine.admit(&events);
+        self.apply(events);
+    }
+
+    /// Brings what is in force to what is known.
+    ///
+    /// # Errors
+    /// The kernel cannot be read, or refuses what no single object is to blame for.
+    pub fn program(&mut self, now: Instant) -> Result<Done, Failure> {
+        let begin = Instant::now();
+        self.compile();
+        let again = self.quarantine.due(now);
+        self.apply(again);
+        let mut done = Done::default();
+        for _ in 0..ATTEMPTS_MAX {
+            match self.attempt() {
+                Ok(commit) => {
+                    done.commits.extend(commit);
+                    done.took = begin.elapsed();
+                    self.before.clear();
+                    self.quarantine.released();
+                    return Ok(done);
+                }
+                Err(CommitError::Contended) => self.look()?,
+                Err(error) => {
+                    self.look()?;
+                    let why = error.to_string();
+                    let aside = self.put_aside(error, now)?;
+                    done.aside
+                        .extend(aside.into_iter().map(|object| (object, why.clone())));
+                }
+            }
+        }
+        Err(CommitError::Contended.into())
+    }
+
+    /// Whether somebody changed the ruleset since it was looked at. Then it is looked at again.
+    ///
+    /// # Errors
+    /// The kernel cannot be read.
+    pub fn look(&mut self) -> Result<(), Failure> {
+        self.held = match self.backend.observe(&table_key()) {
+            Ok(table) => Held::Table(table.map(|table| Box::new(Tracked::from(table)))),
+            Err(ObserveError::Foreign { .. }) => Held::Foreign,
+            Err(error @ ObserveError::Unreachable(_)) => return Err(error.into()),
+        };
+        Ok(())
+    }
+
+    /// What is known.
+    pub fn state(&self) -> &State {
+        match &self.known {
+            Known::Gathered(state) => state,
+            Known::Compiled(compiler) => compiler.state(),
+        }
+    }
+
+    /// What the kernel does not take, and what it said to it.
+    pub fn quarantine(&self) -> &Quarantine {
+        &self.quarantine
+    }
+
+    /// Who talks to the kernel.
+    pub fn backend(&mut self) -> &mut B {
+        &mut self.backend
+    }
+
+    /// The table of a host of which nothing is known: nothing passes.
+    fn found(&mut self) -> Result<(), Failure> {
+        let nothing = State {
+            settings: self.state().settings_of(&self.host),
+            ..State::default()
+        };
+        let mut compiler = Compiler::of(nothing, &self.host, &self.skeleton);
+        let commit = diff(None, compiler.table(), &table_key());
+        self.backend.commit(&commit)?;
+        let mut held = Tracked::default();
+        held.apply(&commit);
+        self.held = Held::Table(Some(Box::new(held)));
+        Ok(())
+    }
+
+    fn apply(&mut self, events: Vec<Event>) {
+        match &mut self.known {
+            Known::Gathered(state) => events.into_iter().for_each(|event| state.apply(event)),
+            Known::Compiled(compiler) => compiler.apply_all(events),
+        }
+    }
+
+    /// Compiles what was gathered, at the first time.
+    fn compile(&mut self) {
+        if let Known::Gathered(state) = &mut self.known {
+            let state = std::mem::take(&mut **state);
+            let compiler = Compiler::of(state, &self.host, &self.skeleton);
+            self.known = Known::Compiled(Box::new(compiler));
+        }
+    }
+
+    /// One commit of all that differs.
+    fn attempt(&mut self) -> Result<Option<Commit>, CommitError> {
+        let Known::Compiled(compiler) = &mut self.known else {
+            return Ok(None);
+        };
+        let desired = compiler.table();
+        let commit = match &self.held {
+            Held::Table(held) => diff(held.as_deref(), desired, &table_key()),
+            Held::Foreign => rebuilt(desired, &table_key()),
+        };
+        self.backend.commit(&commit)?;
+        let mut held = match std::mem::replace(&mut self.held, Held::Table(None)) {
+            Held::Table(Some(held)) => held,
+            Held::Table(None) | Held::Foreign => Box::default(),
+        };
+        held.apply(&commit);
+        held.settle();
+        compiler.table().settle();
+        self.held = Held::Table(Some(held));
+        Ok((!commit.is_empty()).then_some(commit))
+    }
+
+    /// Puts back, or shuts, whom a refusal is about. An error that is about nobody is given back.
+    fn put_aside(&mut self, error: CommitError, now: Instant) -> Result<BTreeSet<Object>, Failure> {
+        let CommitError::Refused { culprit, .. } = &error else {
+            return Err(error.into());
+        };
+        let state = self.state();
+        let suspects = suspects(&culprit.operation, culprit.element, state, &self.host);
+        let mut instead = Vec::new();
+        for object in &suspects {
+            let Some(said) = state.said(object) else {
+                continue;
+            };
+            let before = self.before.get(object).cloned().flatten();
+            let other = before.filter(|before| *before != said);
+            instead.push((
+                object.clone(),
+                said.clone(),
+                other.unwrap_or_else(|| shut(said)),
+            ));
+        }
+        instead.retain(|(_, said, instead)| said != instead);
+        if instead.is_empty() {
+            return Err(error.into());
+        }
+        let why = error.to_string();
+        let mut events = Vec::new();
+        for (object, said, instead) in instead {
+            self.quarantine.put(object, said, &why, now);
+            events.push(instead);
+        }
+        self.apply(events);
+        Ok(suspects)
+    }
+}
