@@ -70,5 +70,8 @@ mod apply;
 // What a packet costs, counted: the same at any number of rules and endpoints.
 mod flat;
 
+// The daemon: its table over its life, and what drives it.
+mod agent;
+
 // What a change sends to the kernel: the same whatever else there is.
 mod bytes;

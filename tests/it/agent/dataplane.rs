@@ -1,0 +1,266 @@
+//! One host's table over its life: founded, changed, refused in parts, taken over again.
+
+use std::time::{Duration, Instant};
+
+use margay::agent::dataplane::Dataplane;
+use margay::backend::memory::MemoryBackend;
+use margay::backend::{Backend, CommitError, Culprit, ObserveError};
+use margay::codec;
+use margay::compile::compile;
+use margay::compile::skeleton::{Skeleton, table_key};
+use margay::model::{Event, Object, State};
+use margay::ruleset::diff::normalised;
+use margay::ruleset::transaction::{Commit, Operation};
+use margay::ruleset::{Ruleset, Table, TableKey};
+
+/// Tables in memory, behind a kernel that does not take everything.
+#[derive(Debug, Default)]
+struct Kernel {
+    inner: MemoryBackend,
+    refuses: Refuses,
+}
+
+/// What is refused, where it is added: what has such a part in its name.
+#[derive(Debug, Clone, Copy, Default)]
+enum Refuses {
+    #[default]
+    Nothing,
+    Named(&'static str),
+    /// Rules alone, and of those the ones that allow.
+    Allowing(&'static str),
+}
+
+impl Refuses {
+    fn refuses(self, operation: &Operation) -> bool {
+        let adds = matches!(
+            operation,
+            Operation::AddRule(..) | Operation::AddChain(..) | Operation::AddElements(..)
+        );
+        let is_named = |part| {
+            let name = operation.subject();
+            adds && name.is_some_and(|name| name.logical().contains(part))
+        };
+        match (self, operation) {
+            (Self::Nothing, _) => false,
+            (Self::Named(part), _) => is_named(part),
+            (Self::Allowing(part), Operation::AddRule(_, rule)) => {
+                is_named(part) && format!("{rule:?}").contains("allowed")
+            }
+            (Self::Allowing(_), _) => false,
+        }
+    }
+}
+
+impl Backend for Kernel {
+    fn commit(&mut self, commit: &Commit) -> Result<(), CommitError> {
+        for step in &commit.steps {
+            let mut operations = step.operations.iter();
+            if let Some(operation) = operations.find(|operation| self.refuses.refuses(operation)) {
+                return Err(CommitError::Refused {
+                    phase: step.phase,
+                    operation: operation.to_string(),
+                    culprit: Box::new(Culprit {
+                        operation: operation.clone(),
+                        element: None,
+                    }),
+                    errno: 12,
+                    reason: "out of memory".to_owned(),
+                });
+            }
+            let one = Commit {
+                table: commit.table.clone(),
+                steps: vec![margay::ruleset::transaction::Step {
+                    wait: margay::ruleset::transaction::Wait::Grace,
+                    ..step.clone()
+                }],
+            };
+            self.inner.commit(&one)?;
+        }
+        Ok(())
+    }
+
+    fn adopt(&mut self, table: &TableKey) -> Result<(), CommitError> {
+        self.inner.adopt(table)
+    }
+
+    fn observe(&mut self, table: &TableKey) -> Result<Option<Table>, ObserveError> {
+        self.inner.observe(table)
+    }
+
+    fn generation(&mut self) -> Result<u32, ObserveError> {
+        self.inner.generation()
+    }
+}
+
+const HOST: &str = "h";
+
+fn state(text: &str) -> State {
+    let loaded = codec::parse("agent.yaml", text);
+    assert!(!loaded.has_errors(), "{:?}", loaded.problems);
+    loaded.state
+}
+
+/// The events that make a state of nothing.
+fn events(state: &State) -> Vec<Event> {
+    let groups = state.groups.values().cloned().map(Event::Group);
+    let endpoints = state.endpoints.values().cloned();
+    let endpoints = endpoints.map(|endpoint| Event::Endpoint(Box::new(endpoint)));
+    let policies = state.policies.values().cloned();
+    let policies = policies.map(|policy| Event::Policy(Box::new(policy)));
+    groups.chain(endpoints).chain(policies).collect()
+}
+
+fn group(name: &str, port: u16) -> String {
+    format!(
+        "---\napiVersion: margay/v1\nkind: SecurityGroup\nname: {name}\nrules:\n  ingress:\n    \
+         - allow IPv4 tcp {port} from 0.0.0.0/0\n  egress: []\n"
+    )
+}
+
+fn endpoint(name: &str, last: u8, groups: &str) -> String {
+    format!(
+        "---\napiVersion: margay/v1\nkind: Endpoint\nname: {name}\nhost: {HOST}\ninterface: tap{last}\n\
+         addresses: [10.0.0.{last}]\ngroups: [{groups}]\n"
+    )
+}
+
+fn two() -> String {
+    [
+        group("web", 80),
+        group("db", 5432),
+        endpoint("a", 1, "web"),
+        endpoint("b", 2, "db"),
+    ]
+    .concat()
+}
+
+fn started(kernel: Kernel) -> Dataplane<Kernel> {
+    Dataplane::start(kernel, HOST, Skeleton::builtin().unwrap(), State::default()).unwrap()
+}
+
+fn in_force(dataplane: &mut Dataplane<Kernel>) -> Table {
+    dataplane.backend().observe(&table_key()).unwrap().unwrap()
+}
+
+fn desired(state: &State) -> Table {
+    let Ruleset { mut tables } = compile(state, HOST, &Skeleton::builtin().unwrap());
+    tables.remove(&table_key()).unwrap()
+}
+
+fn assert_in_force(dataplane: &mut Dataplane<Kernel>, state: &State) {
+    let held = in_force(dataplane);
+    assert_eq!(normalised(&held), normalised(&desired(state)));
+}
+
+#[test]
+fn nothing_passes_before_anything_is_known() {
+    let mut dataplane = started(Kernel::default());
+    assert_in_force(&mut dataplane, &State::default());
+    dataplane.take(events(&state(&two())));
+    assert_in_force(&mut dataplane, &State::default());
+    let done = dataplane.program(Instant::now()).unwrap();
+    assert_eq!(done.commits.len(), 1);
+    assert_in_force(&mut dataplane, &state(&two()));
+}
+
+#[test]
+fn a_restart_over_a_correct_table_changes_nothing() {
+    let mut dataplane = started(Kernel::default());
+    dataplane.take(events(&state(&two())));
+    dataplane.program(Instant::now()).unwrap();
+    let kernel = std::mem::take(dataplane.backend());
+    let generation = kernel.inner.clone().generation().unwrap();
+    let mut again = started(kernel);
+    again.take(events(&state(&two())));
+    assert!(again.program(Instant::now()).unwrap().commits.is_empty());
+    assert_eq!(again.backend().generation().unwrap(), generation);
+}
+
+#[test]
+fn one_group_that_is_refused_is_shut_and_the_rest_is_in_force() {
+    let mut dataplane = started(Kernel {
+        refuses: Refuses::Named("policy/db"),
+        ..Kernel::default()
+    });
+    let now = Instant::now();
+    dataplane.take(events(&state(&two())));
+    let done = dataplane.program(now).unwrap();
+    let db = Object::Group("db".parse().unwrap());
+    assert_eq!(done.aside.keys().collect::<Vec<_>>(), [&db]);
+    let mut without = state(&two());
+    without.groups.remove(&"db".parse().unwrap());
+    assert_in_force(&mut dataplane, &without);
+    // Not before its time, and then twice as late.
+    dataplane.program(now + Duration::from_secs(9)).unwrap();
+    assert_eq!(
+        dataplane.quarantine().next(),
+        Some(now + Duration::from_secs(10))
+    );
+    let later = now + Duration::from_secs(10);
+    dataplane.program(later).unwrap();
+    assert_eq!(
+        dataplane.quarantine().next(),
+        Some(later + Duration::from_secs(20))
+    );
+    dataplane.backend().refuses = Refuses::Nothing;
+    dataplane.program(later + Duration::from_secs(20)).unwrap();
+    assert_eq!(dataplane.quarantine().next(), None);
+    assert_in_force(&mut dataplane, &state(&two()));
+}
+
+#[test]
+fn a_change_that_is_refused_leaves_what_was_in_force() {
+    let mut dataplane = started(Kernel::default());
+    dataplane.take(events(&state(&two())));
+    dataplane.program(Instant::now()).unwrap();
+    dataplane.backend().refuses = Refuses::Named("policy/db");
+    let changed = two().replace("5432", "5433") + &endpoint("c", 3, "web");
+    dataplane.take(events(&state(&changed)));
+    let done = dataplane.program(Instant::now()).unwrap();
+    assert_eq!(done.aside.len(), 1);
+    assert_in_force(&mut dataplane, &state(&(two() + &endpoint("c", 3, "web"))));
+    // What is said next is tried at once.
+    dataplane.backend().refuses = Refuses::Nothing;
+    dataplane.take(events(&state(&two().replace("5432", "5434"))));
+    let done = dataplane.program(Instant::now()).unwrap();
+    assert!(done.aside.is_empty());
+    let last = two().replace("5432", "5434") + &endpoint("c", 3, "web");
+    assert_in_force(&mut dataplane, &state(&last));
+}
+
+fn policy(action: &str) -> State {
+    state(&format!(
+        "---\napiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {{name: bad}}\n\
+         spec: {{selector: all(), types: [Ingress], ingress: [{{action: {action}}}]}}\n\
+         ---\napiVersion: projectcalico.org/v3\nkind: WorkloadEndpoint\nmetadata: {{name: h-k8s-p-eth0, \
+         namespace: ns}}\nspec: {{orchestrator: k8s, node: h, pod: p, endpoint: eth0, interfaceName: cali1, \
+         ipNetworks: [10.0.0.9/32]}}\n"
+    ))
+}
+
+#[test]
+fn a_policy_that_is_refused_denies() {
+    let mut dataplane = started(Kernel {
+        refuses: Refuses::Allowing("gnp/"),
+        ..Kernel::default()
+    });
+    dataplane.take(events(&policy("Allow")));
+    let done = dataplane.program(Instant::now()).unwrap();
+    assert_eq!(done.aside.len(), 1);
+    assert_in_force(&mut dataplane, &policy("Deny"));
+}
+
+#[test]
+fn what_is_refused_whatever_is_made_of_it_leaves_all_as_it_was() {
+    let mut dataplane = started(Kernel {
+        refuses: Refuses::Named("gnp/"),
+        ..Kernel::default()
+    });
+    dataplane.take(events(&policy("Allow")));
+    assert!(dataplane.program(Instant::now()).is_err());
+    assert_in_force(&mut dataplane, &State::default());
+    dataplane.backend().refuses = Refuses::Nothing;
+    let later = Instant::now() + Duration::from_secs(3600);
+    dataplane.program(later).unwrap();
+    assert_in_force(&mut dataplane, &policy("Allow"));
+}
