@@ -18,9 +18,9 @@ use crate::compile::Compiler;
 use crate::compile::skeleton::{Skeleton, table_key};
 use crate::compile::words::suspects;
 use crate::model::{Event, Object, State};
-use crate::ruleset::Tracked;
 use crate::ruleset::diff::{diff, rebuilt};
-use crate::ruleset::transaction::Commit;
+use crate::ruleset::transaction::{Commit, Phase, Step};
+use crate::ruleset::{Table, Tracked};
 
 /// How often somebody else may come between, or an object be put aside, before it is given up.
 const ATTEMPTS_MAX: usize = 16;
@@ -56,6 +56,15 @@ enum Held {
     Foreign,
 }
 
+/// Whether the ruleset was changed by somebody else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moved {
+    /// It was not.
+    No,
+    /// It may have been, and the table was read anew.
+    Looked,
+}
+
 /// What a round of programming did.
 #[derive(Debug, Clone, Default)]
 pub struct Done {
@@ -65,6 +74,30 @@ pub struct Done {
     pub aside: BTreeMap<Object, String>,
     /// How long it took.
     pub took: Duration,
+}
+
+impl Done {
+    /// How many transactions there were.
+    pub fn transactions(&self) -> usize {
+        self.steps().count()
+    }
+
+    /// How many operations there were in them.
+    pub fn operations(&self) -> usize {
+        self.steps().map(|step| step.operations.len()).sum()
+    }
+
+    /// Whether packets can see any of it.
+    pub fn is_visible(&self) -> bool {
+        self.steps().any(|step| match step.phase {
+            Phase::Tighten | Phase::Switch | Phase::Move | Phase::Loosen => true,
+            Phase::Populate | Phase::Collect => false,
+        })
+    }
+
+    fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.commits.iter().flat_map(|commit| &commit.steps)
+    }
 }
 
 /// Why nothing could be programmed; what was in force stays.
@@ -151,11 +184,19 @@ impl<B: Backend> Dataplane<B> {
         Err(CommitError::Contended.into())
     }
 
-    /// Whether somebody changed the ruleset since it was looked at. Then it is looked at again.
+    /// Looks at the table if somebody changed the ruleset.
     ///
     /// # Errors
     /// The kernel cannot be read.
-    pub fn look(&mut self) -> Result<(), Failure> {
+    pub fn look_if_moved(&mut self) -> Result<Moved, Failure> {
+        if !self.backend.has_moved()? {
+            return Ok(Moved::No);
+        }
+        self.look()?;
+        Ok(Moved::Looked)
+    }
+
+    fn look(&mut self) -> Result<(), Failure> {
         self.held = match self.backend.observe(&table_key()) {
             Ok(table) => Held::Table(table.map(|table| Box::new(Tracked::from(table)))),
             Err(ObserveError::Foreign { .. }) => Held::Foreign,
@@ -175,6 +216,14 @@ impl<B: Backend> Dataplane<B> {
     /// What the kernel does not take, and what it said to it.
     pub fn quarantine(&self) -> &Quarantine {
         &self.quarantine
+    }
+
+    /// The table that is in force; none where there is none, or none that can be understood.
+    pub fn held(&self) -> Option<&Table> {
+        match &self.held {
+            Held::Table(held) => held.as_ref().map(|held| held.table()),
+            Held::Foreign => None,
+        }
     }
 
     /// Who talks to the kernel.

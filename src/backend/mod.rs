@@ -29,6 +29,12 @@ pub trait Backend {
     /// The kernel cannot be asked, or holds something in the table that cannot be understood.
     fn observe(&mut self, table: &TableKey) -> Result<Option<Table>, ObserveError>;
 
+    /// Whether somebody may have changed a table since it was observed or committed.
+    ///
+    /// # Errors
+    /// The kernel cannot be asked.
+    fn has_moved(&mut self) -> Result<bool, ObserveError>;
+
     /// A number that changes with every commit of anybody in this network namespace.
     ///
     /// # Errors

@@ -81,6 +81,10 @@ impl Backend for MemoryBackend {
         Ok(self.ruleset.tables.get(table).cloned())
     }
 
+    fn has_moved(&mut self) -> Result<bool, ObserveError> {
+        Ok(false)
+    }
+
     fn generation(&mut self) -> Result<u32, ObserveError> {
         Ok(self.generation)
     }

@@ -259,6 +259,16 @@ impl Backend for NftBackend {
         self.observe_consistently(table)
     }
 
+    fn has_moved(&mut self) -> Result<bool, ObserveError> {
+        match self.hold {
+            Hold::Ours => Ok(false),
+            Hold::Shared => {
+                let current = self.current_generation()?;
+                Ok(self.seen != Some(current))
+            }
+        }
+    }
+
     fn generation(&mut self) -> Result<u32, ObserveError> {
         Ok(self.current_generation()?)
     }

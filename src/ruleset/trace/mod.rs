@@ -8,7 +8,7 @@ use std::fmt;
 
 use super::packet::Packet;
 use super::render::KeyText;
-use super::{ChainPolicy, Datatype, Key, Name, RejectKind, Ruleset, TableKey, Verdict};
+use super::{ChainPolicy, Datatype, Key, Name, RejectKind, Ruleset, Table, TableKey, Verdict};
 
 pub(super) use read::{implied_family, implied_protocol};
 pub(super) use view::covers;
@@ -169,16 +169,27 @@ impl fmt::Display for Cost {
 ///
 /// Limits are taken as not exceeded. At equal priority base chains run in the order of their names.
 pub fn trace(ruleset: &Ruleset, packet: &Packet) -> Trace {
+    undisturbed(&view::Tables::of(ruleset), packet)
+}
+
+/// The same through one table that is alone.
+pub fn trace_through(key: &TableKey, table: &Table, packet: &Packet) -> Trace {
+    undisturbed(&view::Tables::one(key, table), packet)
+}
+
+fn undisturbed(tables: &view::Tables<'_>, packet: &Packet) -> Trace {
     let instant = Instant {
         cut: 0,
         intervals: Intervals::Prompt,
     };
-    trace_between(ruleset, ruleset, packet, instant)
+    let view = view::View::new(tables.clone(), tables.clone(), instant);
+    walk::Walk::new(view, packet).run()
 }
 
 /// Walks a packet while one transaction leads from `old` to `new`: reads before the cut see the old
 /// ruleset, those after it the new one.
 pub fn trace_between(old: &Ruleset, new: &Ruleset, packet: &Packet, instant: Instant) -> Trace {
+    let [old, new] = [old, new].map(view::Tables::of);
     walk::Walk::new(view::View::new(old, new, instant), packet).run()
 }
 

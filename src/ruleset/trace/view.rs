@@ -31,17 +31,40 @@ pub(super) enum Generation {
     New,
 }
 
+/// The tables of a ruleset, or one alone.
+#[derive(Debug, Clone)]
+pub(super) struct Tables<'a>(Vec<(&'a TableKey, &'a Table)>);
+
+impl<'a> Tables<'a> {
+    pub(super) fn of(ruleset: &'a Ruleset) -> Self {
+        Self(ruleset.tables.iter().collect())
+    }
+
+    pub(super) fn one(key: &'a TableKey, table: &'a Table) -> Self {
+        Self(vec![(key, table)])
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'a TableKey, &'a Table)> {
+        self.0.iter().copied()
+    }
+
+    fn get(&self, key: &TableKey) -> Option<&'a Table> {
+        let mut tables = self.iter();
+        tables.find(|(own, _)| *own == key).map(|(_, table)| table)
+    }
+}
+
 /// Two rulesets and the instant between them.
 #[derive(Debug)]
 pub(super) struct View<'a> {
-    old: &'a Ruleset,
-    new: &'a Ruleset,
+    old: Tables<'a>,
+    new: Tables<'a>,
     instant: Instant,
     reads: usize,
 }
 
 impl<'a> View<'a> {
-    pub(super) fn new(old: &'a Ruleset, new: &'a Ruleset, instant: Instant) -> Self {
+    pub(super) fn new(old: Tables<'a>, new: Tables<'a>, instant: Instant) -> Self {
         Self {
             old,
             new,
@@ -67,17 +90,16 @@ impl<'a> View<'a> {
     }
 
     /// Both rulesets, for the list of base chains.
-    pub(super) fn rulesets(&self) -> [&'a Ruleset; 2] {
-        [self.old, self.new]
+    pub(super) fn rulesets(&self) -> [&Tables<'a>; 2] {
+        [&self.old, &self.new]
     }
 
     /// A table in one generation.
     pub(super) fn table(&self, generation: Generation, key: &TableKey) -> Option<&'a Table> {
-        let ruleset = match generation {
-            Generation::Old => self.old,
-            Generation::New => self.new,
-        };
-        ruleset.tables.get(key)
+        match generation {
+            Generation::Old => self.old.get(key),
+            Generation::New => self.new.get(key),
+        }
     }
 
     /// A chain in one generation; one that does not exist in it has no rules.

@@ -92,12 +92,8 @@ impl<'a> Walk<'a> {
     fn base_chains(&self, point: HookPoint) -> Vec<(&'a TableKey, &'a Name)> {
         let family = self.passing.packet.family();
         let mut found = BTreeMap::new();
-        for ruleset in self.view.rulesets() {
-            for (key, table) in ruleset
-                .tables
-                .iter()
-                .filter(|(k, _)| sees(k.family, family))
-            {
+        for tables in self.view.rulesets() {
+            for (key, table) in tables.iter().filter(|(k, _)| sees(k.family, family)) {
                 for (name, chain) in &table.chains {
                     if let Some(hook) = chain.hook.filter(|hook| hook.point == point) {
                         found.insert((hook.priority, key, name), ());

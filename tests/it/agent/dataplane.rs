@@ -87,6 +87,10 @@ impl Backend for Kernel {
         self.inner.observe(table)
     }
 
+    fn has_moved(&mut self) -> Result<bool, ObserveError> {
+        self.inner.has_moved()
+    }
+
     fn generation(&mut self) -> Result<u32, ObserveError> {
         self.inner.generation()
     }

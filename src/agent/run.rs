@@ -1,0 +1,98 @@
+//! The loop: waits for the store, the links, the clock and signals, and has the work done in rounds.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use tokio::io::unix::AsyncFd;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::Receiver;
+use tokio::time::{self, MissedTickBehavior};
+use tracing::{info, warn};
+
+use super::store::Update;
+use super::work::Work;
+use crate::backend::Backend;
+use crate::host::LinkWatch;
+
+/// Most updates that are heard before what they say is programmed. While that goes on more gather, so
+/// that a store that changes all the time makes larger commits and not later ones.
+const UPDATES_MAX: usize = 1_000;
+
+/// How often it is asked whether somebody else changed the ruleset, where nobody owns the table.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Why the daemon ends. What is in force stays in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It was told to (SIGTERM, SIGINT).
+    Stopped,
+    /// It was told to begin anew (SIGHUP).
+    Restart,
+}
+
+/// Works until a signal ends it.
+///
+/// # Errors
+/// The system gives no signals, or no notices of links.
+pub async fn run<B: Backend>(
+    work: &mut Work<B>,
+    updates: &mut Receiver<Update>,
+    links: LinkWatch,
+) -> io::Result<Ended> {
+    let mut links = AsyncFd::new(links)?;
+    let [mut term, mut interrupt, mut hangup] = signals()?;
+    let mut look = time::interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let wait = work.next().map(|next| next.saturating_duration_since(Instant::now()));
+        tokio::select! {
+            _ = term.recv() => return Ok(stopped(Ended::Stopped)),
+            _ = interrupt.recv() => return Ok(stopped(Ended::Stopped)),
+            _ = hangup.recv() => return Ok(stopped(Ended::Restart)),
+            update = updates.recv() => hear(work, update, updates).await,
+            ready = links.readable_mut() => {
+                let mut ready = ready?;
+                match ready.get_inner_mut().read() {
+                    Ok(events) if events.is_empty() => {}
+                    Ok(_) => work.links_changed(),
+                    Err(error) => warn!(%error, "cannot read what happens to interfaces"),
+                }
+                ready.clear_ready();
+            }
+            _ = look.tick() => work.look_if_moved(),
+            () = time::sleep(wait.unwrap_or(Duration::MAX)), if wait.is_some() => {}
+        }
+        work.round(Instant::now());
+    }
+}
+
+/// Takes in what waits. A store that says nothing more for ever is one that ended; what it said holds.
+async fn hear<B: Backend>(
+    work: &mut Work<B>,
+    first: Option<Update>,
+    updates: &mut Receiver<Update>,
+) {
+    let Some(first) = first else {
+        return std::future::pending().await;
+    };
+    work.hear(first);
+    for _ in 1..UPDATES_MAX {
+        match updates.try_recv() {
+            Ok(update) => work.hear(update),
+            Err(_) => return,
+        }
+    }
+}
+
+fn signals() -> io::Result<[Signal; 3]> {
+    Ok([
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::hangup())?,
+    ])
+}
+
+fn stopped(ended: Ended) -> Ended {
+    info!(?ended, "the daemon ends; what is in force stays");
+    ended
+}
