@@ -72,3 +72,6 @@ mod flat;
 
 // What a change sends to the kernel: the same whatever else there is.
 mod bytes;
+
+// Routes, neighbours, settings and connections of workloads, with the kernel's own tools as witness.
+mod host;
