@@ -19,6 +19,7 @@ pub mod codec;
 pub mod compile;
 
 pub mod backend;
+pub mod host;
 
 pub mod agent;
 pub mod demo;

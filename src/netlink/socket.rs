@@ -17,6 +17,24 @@ const READ_BYTES: usize = 64 << 10;
 /// What `netlink_sendmsg` (net/netlink/af_netlink.c) keeps back of the send buffer.
 const SEND_RESERVED_BYTES: usize = 32;
 
+/// Whom a socket speaks to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// Links, addresses, routes and neighbours.
+    Route,
+    /// nf_tables and connection tracking.
+    Netfilter,
+}
+
+impl Protocol {
+    fn family(self) -> NlFamily {
+        match self {
+            Self::Route => NlFamily::Route,
+            Self::Netfilter => NlFamily::Netfilter,
+        }
+    }
+}
+
 /// A netlink socket in the network namespace of the thread that opened it.
 pub(crate) struct Socket {
     inner: NlSocket,
@@ -42,9 +60,13 @@ pub(crate) enum SendError {
 }
 
 impl Socket {
-    pub(crate) fn open() -> io::Result<Self> {
-        let inner = NlSocket::connect(NlFamily::Netfilter, None, Groups::empty())?;
+    pub(crate) fn open(protocol: Protocol) -> io::Result<Self> {
+        let inner = NlSocket::connect(protocol.family(), None, Groups::empty())?;
         inner.enable_ext_ack(true)?;
+        if protocol == Protocol::Route {
+            // Linux before 4.20 cannot, and lists all where less is asked for.
+            let _: Result<(), io::Error> = inner.enable_strict_checking(true);
+        }
         let socket = Self { inner, room: 0 };
         socket.cap_acknowledgements()?;
         // Without CAP_NET_ADMIN in the first user namespace the limit is net.core.rmem_max.
@@ -52,6 +74,11 @@ impl Socket {
             sockopt::set_socket_recv_buffer_size(socket.fd(), RECEIVE_BYTES)?;
         }
         Ok(socket)
+    }
+
+    /// Hears from now on what the kernel says to groups (`RTNLGRP_*`, linux/rtnetlink.h).
+    pub(crate) fn join(&self, groups: &[u32]) -> io::Result<()> {
+        self.inner.add_mcast_membership(Groups::new_groups(groups))
     }
 
     /// Sends a batch whole.
@@ -127,7 +154,7 @@ impl Socket {
         }
     }
 
-    fn fd(&self) -> BorrowedFd<'_> {
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         // SAFETY: `self.inner` owns the descriptor and closes it when it is dropped, which the
         // lifetime of the borrow forbids.
         unsafe { BorrowedFd::borrow_raw(self.inner.as_raw_fd()) }

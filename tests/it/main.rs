@@ -75,3 +75,6 @@ mod agent;
 
 // What a change sends to the kernel: the same whatever else there is.
 mod bytes;
+
+// Routes, neighbours, settings and connections of workloads, with the kernel's own tools as witness.
+mod host;

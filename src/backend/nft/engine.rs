@@ -15,7 +15,7 @@ use super::{Ownership, refers};
 use crate::backend::{Backend, CommitError, ObserveError};
 use crate::netlink::answer::Answer;
 use crate::netlink::message::{self, NLMSG_ERROR};
-use crate::netlink::socket::{Blocking, SendError, Socket};
+use crate::netlink::socket::{Blocking, Protocol, SendError, Socket};
 use crate::ruleset::transaction::{Commit, Operation, Phase, Step, Wait};
 use crate::ruleset::{Table, TableKey};
 
@@ -74,7 +74,7 @@ impl NftBackend {
     /// The socket cannot be opened.
     pub fn new(ownership: Ownership) -> io::Result<Self> {
         Ok(Self {
-            socket: Socket::open()?,
+            socket: Socket::open(Protocol::Netfilter)?,
             ownership,
             catalogs: BTreeMap::new(),
             sequence: 0,

@@ -111,6 +111,17 @@ pub(crate) fn ip(batch: &str) {
     run("ip", &["-batch", "-"], batch).unwrap_or_else(|error| panic!("ip {batch}: {error}"));
 }
 
+/// What `ip -j` prints; a failure panics.
+pub(crate) fn ip_json(arguments: &str) -> serde_json::Value {
+    let arguments: Vec<_> = ["-j", "-d"]
+        .into_iter()
+        .chain(arguments.split(' '))
+        .collect();
+    let text =
+        run("ip", &arguments, "").unwrap_or_else(|error| panic!("ip {arguments:?}: {error}"));
+    serde_json::from_str(if text.trim().is_empty() { "[]" } else { &text }).unwrap()
+}
+
 /// Runs lines of `tc -batch`; a failure panics.
 pub(crate) fn tc(batch: &str) {
     run("tc", &["-batch", "-"], batch).unwrap_or_else(|error| panic!("tc {batch}: {error}"));

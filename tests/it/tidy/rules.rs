@@ -15,6 +15,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("scenario", &["model", "net"]),
     ("netlink", &[]),
     ("backend", &["ruleset", "netlink", "net"]),
+    ("host", &["model", "netlink", "net"]),
     (
         "demo",
         &[
@@ -41,7 +42,7 @@ const DOORS: &[(&str, &[&str])] = &[
         &["src/codec/", "src/cli/", "src/ruleset/json/"],
     ),
     ("neli", &["src/netlink/"]),
-    ("libc", &["src/backend/nft/", "src/netlink/"]),
+    ("libc", &["src/backend/nft/", "src/host/", "src/netlink/"]),
 ];
 
 /// The only two files with `unsafe` in them.

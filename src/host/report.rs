@@ -1,0 +1,83 @@
+//! What became of a plan.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io;
+use std::net::IpAddr;
+
+use super::sysctl::Setting;
+use crate::net::InterfaceName;
+
+/// What became of a plan.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// How much was changed: settings, routes and neighbours. The same plan again changes nothing.
+    pub writes: usize,
+    /// How many connections were forgotten because an address went.
+    pub forgotten: usize,
+    /// The interfaces that are not there, or not up; they get what they need when they are.
+    pub waiting: BTreeSet<InterfaceName>,
+    /// What did not work, while everything else did.
+    pub failures: Vec<Failure>,
+}
+
+/// Something that did not work.
+#[derive(Debug, thiserror::Error)]
+#[error("{subject}: {reason}")]
+pub struct Failure {
+    /// What it was about.
+    pub subject: Subject,
+    /// The kernel's reason.
+    pub reason: io::Error,
+}
+
+/// Something that is programmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// A file under `/proc/sys`.
+    Setting(InterfaceName, Setting),
+    /// The route to an address.
+    Route(InterfaceName, IpAddr),
+    /// The neighbour with an address.
+    Neighbour(InterfaceName, IpAddr),
+    /// The connections of addresses that went; it is tried again the next time.
+    Connections(BTreeSet<IpAddr>),
+}
+
+impl Subject {
+    /// The interface that it is about, if it is one.
+    pub fn interface(&self) -> Option<&InterfaceName> {
+        match self {
+            Self::Setting(interface, _)
+            | Self::Route(interface, _)
+            | Self::Neighbour(interface, _) => Some(interface),
+            Self::Connections(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Setting(interface, Setting { tree, key, value }) => {
+                write!(f, "{interface}: {tree}.{interface}.{key} = {value}")
+            }
+            Self::Route(interface, address) => write!(f, "{interface}: route to {address}"),
+            Self::Neighbour(interface, address) => write!(f, "{interface}: neighbour {address}"),
+            Self::Connections(addresses) => {
+                let all: Vec<_> = addresses.iter().map(IpAddr::to_string).collect();
+                write!(f, "connections of {}", all.join(", "))
+            }
+        }
+    }
+}
+
+/// Nothing could be programmed.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {doing}: {error}")]
+pub struct HostError {
+    /// What was being done.
+    pub doing: &'static str,
+    /// Why it failed.
+    pub error: io::Error,
+}
