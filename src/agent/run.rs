@@ -39,7 +39,7 @@ pub async fn run<B: Backend>(
     updates: &mut Receiver<Update>,
     links: LinkWatch,
 ) -> io::Result<Ended> {
-    let mut links = AsyncFd::new(links)?;
+    let mut links = AsyncFd::register(links)?;
     let [mut term, mut interrupt, mut hangup] = signals()?;
     let mut look = time::interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);

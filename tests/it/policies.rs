@@ -1,8 +1,9 @@
 //! Cases that others collected, read literally and with real packets: every step an update to the
-//! last, through the compiler and the engine, all cases of a file in one namespace; then again in
-//! IPv6.
+//! last, all cases of a file in one namespace; then again in IPv6. Once through the compiler and the
+//! engine in process, and once through etcd and the daemon.
 
 mod case;
+mod driven;
 
 use std::collections::BTreeMap;
 
@@ -11,7 +12,7 @@ use margay::backend::nft::{NftBackend, Ownership};
 use margay::codec::calico::key::change;
 use margay::compile::skeleton::{Skeleton, table_key};
 use margay::compile::{Compiler, compile};
-use margay::model::{Endpoint, Event};
+use margay::model::{Endpoint, Event, State};
 use margay::net::{Cidr, Family};
 use margay::ruleset::Tracked;
 use margay::ruleset::diff::{diff, normalised};
@@ -36,15 +37,31 @@ const FILES: [(&str, &str); 3] = [
 
 #[test]
 fn packets_meet_the_verdicts_of_policy_cases() {
+    each_file("packets_meet_the_verdicts_of_policy_cases", |_| InProcess {
+        backend: NftBackend::new(Ownership::Persist).unwrap(),
+        applied: None,
+    });
+}
+
+#[test]
+fn packets_meet_the_verdicts_of_policy_cases_through_etcd() {
+    each_file(
+        "packets_meet_the_verdicts_of_policy_cases_through_etcd",
+        driven::Daemon::start,
+    );
+}
+
+/// All cases of each file, in each family, with a driver of their own.
+fn each_file<D: Drive>(test: &str, driver: fn(&str) -> D) {
     for (file, host) in FILES {
         let Some(text) = cases::text(&format!("policy-cases/{file}")) else {
             return;
         };
         for family in Family::ALL {
             let text = text.clone();
-            in_netns("packets_meet_the_verdicts_of_policy_cases", move || {
+            in_netns(test, move || {
                 let steps = case::steps(&text, family);
-                let mut world = World::new(&steps, host);
+                let mut world = World::new(&steps, host, driver);
                 let wrong: Vec<String> = steps.iter().flat_map(|step| world.step(step)).collect();
                 let probes = world.probes;
                 report(&format!(
@@ -53,26 +70,61 @@ fn packets_meet_the_verdicts_of_policy_cases() {
                 ));
                 assert!(probes > 50, "{file}: {probes} packets");
                 assert!(wrong.is_empty(), "{} wrong: {wrong:#?}", wrong.len());
+                world.driver.finish();
             });
         }
     }
 }
 
-/// The host of a file's endpoints.
-struct World {
-    wiring: Wiring,
+/// Who puts changes of resources in force, with routes to all endpoints.
+trait Drive {
+    /// Puts them in force; the table is what the compiler makes of everything.
+    fn bring(&mut self, changes: &[Change<'_>], compiler: &mut Compiler);
+
+    /// What must hold at the end.
+    fn finish(&mut self);
+}
+
+/// A key, and what it says now; nothing if it is gone.
+type Change<'a> = (&'a str, Option<&'a Value>);
+
+/// The compiler and the engine, without a store.
+struct InProcess {
     backend: NftBackend,
+    applied: Option<Tracked>,
+}
+
+impl Drive for InProcess {
+    fn bring(&mut self, _: &[Change<'_>], compiler: &mut Compiler) {
+        let desired = compiler.table();
+        let commit = diff(self.applied.as_ref(), desired, &table_key());
+        self.backend.commit(&commit).unwrap();
+        let applied = self.applied.get_or_insert_default();
+        applied.apply(&commit);
+        applied.settle();
+        desired.settle();
+        let observed = self.backend.observe(&table_key()).unwrap().unwrap();
+        assert_eq!(normalised(&observed), normalised(compiler.table().table()));
+        route(compiler.state());
+    }
+
+    fn finish(&mut self) {}
+}
+
+/// The host of a file's endpoints.
+struct World<D> {
+    wiring: Wiring,
+    driver: D,
     skeleton: Skeleton,
     host: String,
     compiler: Compiler,
-    applied: Option<Tracked>,
     resources: BTreeMap<String, Value>,
     steps: u16,
     probes: usize,
 }
 
-impl World {
-    fn new(steps: &[Step], host: &str) -> Self {
+impl<D: Drive> World<D> {
+    fn new(steps: &[Step], host: &str, driver: fn(&str) -> D) -> Self {
         let mut links = BTreeMap::new();
         for resource in steps.iter().flat_map(|step| step.resources.values()) {
             let spec = &resource["spec"];
@@ -92,11 +144,10 @@ impl World {
         let skeleton = Skeleton::builtin().unwrap();
         Self {
             wiring: Wiring::new(&lines.collect::<Vec<_>>(), &[]).unwrap(),
-            backend: NftBackend::new(Ownership::Persist).unwrap(),
+            driver: driver(host),
             compiler: Compiler::new(host, &skeleton),
             skeleton,
             host: host.to_owned(),
-            applied: None,
             resources: BTreeMap::new(),
             steps: 0,
             probes: 0,
@@ -107,7 +158,6 @@ impl World {
     /// policy read literally and by the kernel.
     fn step(&mut self, step: &Step) -> Vec<String> {
         self.update(step);
-        self.route();
         self.steps += 1;
         self.probes += step.asks.len();
         let mut wrong = Vec::new();
@@ -128,58 +178,34 @@ impl World {
         reference.verdict(&facts(probe, Connection::New)) == Verdict::Deliver
     }
 
-    /// The difference to the step before, as the events that a store would send.
+    /// The difference to the step before, as a store would tell it.
     fn update(&mut self, step: &Step) {
         let gone = self
             .resources
             .iter()
             .filter(|(key, _)| !step.resources.contains_key(*key));
-        let gone = gone.flat_map(|(key, value)| events(key, value));
-        let mut all: Vec<Event> = gone.map(Event::undone).collect();
+        let mut all: Vec<Event> = gone
+            .clone()
+            .flat_map(|(key, value)| events(key, value))
+            .map(Event::undone)
+            .collect();
+        let mut changes: Vec<Change<'_>> = gone.map(|(key, _)| (key.as_str(), None)).collect();
         let new = step.resources.iter();
         let new = new.filter(|(key, value)| self.resources.get(*key) != Some(value));
-        all.extend(new.flat_map(|(key, value)| events(key, value)));
+        for (key, value) in new {
+            all.extend(events(key, value));
+            changes.push((key, Some(value)));
+        }
         self.compiler.apply_all(all);
-        self.resources = step.resources.clone();
         let scratch = compile(self.compiler.state(), &self.host, &self.skeleton);
-        let desired = self.compiler.table();
         assert_eq!(
-            normalised(desired.table()),
+            normalised(self.compiler.table().table()),
             normalised(&scratch.tables[&table_key()]),
             "{}: not what a compile from scratch makes",
             step.name
         );
-        let commit = diff(self.applied.as_ref(), desired, &table_key());
-        self.backend.commit(&commit).unwrap();
-        let applied = self.applied.get_or_insert_default();
-        applied.apply(&commit);
-        applied.settle();
-        desired.settle();
-        let observed = self.backend.observe(&table_key()).unwrap().unwrap();
-        assert_eq!(
-            normalised(&observed),
-            normalised(self.compiler.table().table())
-        );
-    }
-
-    /// Every address of an endpoint leads to its interface.
-    fn route(&self) {
-        let mut batch = String::new();
-        for endpoint in self.compiler.state().endpoints.values() {
-            for address in &endpoint.addresses {
-                let via = if address.is_ipv4() {
-                    "169.254.0.1"
-                } else {
-                    "fe80::1"
-                };
-                let prefix = Cidr::host(*address);
-                batch += &format!(
-                    "route replace {prefix} via {via} dev {} onlink\n",
-                    endpoint.interface
-                );
-            }
-        }
-        ip(&batch);
+        self.driver.bring(&changes, &mut self.compiler);
+        self.resources = step.resources.clone();
     }
 
     /// The packet of a question. It opens a connection of its own: its source port is that of this
@@ -205,6 +231,26 @@ impl World {
             .find(|endpoint| endpoint.addresses.contains(address))
             .unwrap()
     }
+}
+
+/// Every address of an endpoint leads to its interface.
+fn route(state: &State) {
+    let mut batch = String::new();
+    for endpoint in state.endpoints.values() {
+        for address in &endpoint.addresses {
+            let via = if address.is_ipv4() {
+                "169.254.0.1"
+            } else {
+                "fe80::1"
+            };
+            let prefix = Cidr::host(*address);
+            batch += &format!(
+                "route replace {prefix} via {via} dev {} onlink\n",
+                endpoint.interface
+            );
+        }
+    }
+    ip(&batch);
 }
 
 fn events(key: &str, value: &Value) -> Vec<Event> {

@@ -23,9 +23,13 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "agent",
+        &["backend", "compile", "codec", "ruleset", "model", "net"],
+    ),
+    (
         "cli",
         &[
-            "demo", "backend", "scenario", "compile", "codec", "ruleset", "model", "net",
+            "agent", "demo", "backend", "scenario", "compile", "codec", "ruleset", "model", "net",
         ],
     ),
 ];
@@ -39,10 +43,12 @@ const DOORS: &[(&str, &[&str])] = &[
     ("serde_saphyr", &["src/codec/"]),
     (
         "serde_json",
-        &["src/codec/", "src/cli/", "src/ruleset/json/"],
+        &["src/codec/", "src/cli/", "src/ruleset/json/", "src/agent/"],
     ),
     ("neli", &["src/netlink/"]),
     ("libc", &["src/backend/nft/", "src/host/", "src/netlink/"]),
+    ("tokio", &["src/agent/"]),
+    ("etcd_client", &["src/agent/store/etcd/"]),
 ];
 
 /// The only two files with `unsafe` in them.

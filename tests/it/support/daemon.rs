@@ -1,0 +1,136 @@
+//! `margay agent` as a process of a test, in the namespace of the thread that starts it.
+
+use std::fs::File;
+use std::net::IpAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use margay::model::State;
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use super::netns::ip_json;
+
+/// A daemon that a test started, ended with it.
+#[derive(Debug)]
+pub(crate) struct Process {
+    home: TempDir,
+    settings: Vec<(String, String)>,
+    child: Option<Child>,
+}
+
+impl Process {
+    /// One that reads an etcd.
+    pub(crate) fn of_etcd(host: &str, endpoint: &str) -> Self {
+        Self::start(host, &[("DATASTORETYPE", "etcdv3"), ("ETCDENDPOINTS", endpoint)])
+    }
+
+    /// One with settings in its environment, by their names without `FELIX_`.
+    pub(crate) fn start(host: &str, settings: &[(&str, &str)]) -> Self {
+        let home = TempDir::new().unwrap();
+        let own = |name: &str| home.path().join(name).display().to_string();
+        let mut all = vec![
+            ("FELIXHOSTNAME".to_owned(), host.to_owned()),
+            ("STATEDIR".to_owned(), own("state")),
+            ("RUNDIR".to_owned(), own("run")),
+        ];
+        all.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        for folder in ["state", "run"] {
+            std::fs::create_dir(home.path().join(folder)).unwrap();
+        }
+        let mut process = Self {
+            home,
+            settings: all,
+            child: None,
+        };
+        process.run();
+        process
+    }
+
+    /// Starts it, also again.
+    pub(crate) fn run(&mut self) {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.home.path().join("log"))
+            .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_margay"));
+        command
+            .args(["agent", "--config"])
+            .arg(self.home.path().join("felix.cfg"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
+        for (name, value) in &self.settings {
+            command.env(format!("FELIX_{name}"), value);
+        }
+        self.child = Some(command.spawn().unwrap());
+    }
+
+    /// What it logged so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.home.path().join("log")).unwrap()
+    }
+
+    /// Waits until every address of the endpoints leads to its interface.
+    pub(crate) fn routed(&self, state: &State, patience: Duration) {
+        let begun = Instant::now();
+        loop {
+            let routes = ["route show", "-6 route show"].map(ip_json);
+            let leads = |address: &IpAddr, interface: &str| {
+                let mut routes = routes.iter().flat_map(|list| list.as_array().into_iter().flatten());
+                routes.any(|route| {
+                    route["dst"] == address.to_string().as_str() && route["dev"] == interface
+                })
+            };
+            let endpoints = state.endpoints.values();
+            let mut wanted = endpoints.flat_map(|endpoint| {
+                let addresses = endpoint.addresses.iter();
+                addresses.map(move |address| (address, endpoint.interface.as_str()))
+            });
+            let missing = wanted.find(|(address, interface)| !leads(address, interface));
+            let Some((address, _)) = missing else {
+                return;
+            };
+            assert!(
+                begun.elapsed() < patience,
+                "no route to {address}: {}",
+                self.log()
+            );
+            std::thread::sleep(Duration::from_millis(3));
+        }
+    }
+
+    /// Ends it as an operator does, and waits; it must end well.
+    pub(crate) fn stop(&mut self) {
+        let mut child = self.child.take().unwrap();
+        signal(&child, Signal::TERM);
+        let status = child.wait().unwrap();
+        assert!(status.success(), "{status}: {}", self.log());
+    }
+
+    /// Ends it at once, wherever it is.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            signal(&child, Signal::KILL);
+            child.wait().unwrap();
+        }
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn signal(child: &Child, signal: Signal) {
+    let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    // One that ended already needs no signal.
+    let _sent = id.map(|id| kill_process(id, signal));
+}
