@@ -12,5 +12,6 @@ pub mod quarantine;
 pub mod run;
 pub mod secret;
 pub mod severance;
+pub mod start;
 pub mod store;
 pub mod work;

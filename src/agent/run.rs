@@ -1,11 +1,12 @@
 //! The loop: waits for the store, the links, the clock and signals, and has the work done in rounds.
 
 use std::io;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use tokio::io::unix::AsyncFd;
+use rustix::event::{PollFd, PollFlags, poll};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::{self, Receiver};
 use tokio::time::{self, MissedTickBehavior};
 use tracing::{info, warn};
 
@@ -20,6 +21,9 @@ const UPDATES_MAX: usize = 1_000;
 
 /// How often it is asked whether somebody else changed the ruleset, where nobody owns the table.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How long a socket that fails is left alone.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Why the daemon ends. What is in force stays in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,26 +43,20 @@ pub async fn run<B: Backend>(
     updates: &mut Receiver<Update>,
     links: LinkWatch,
 ) -> io::Result<Ended> {
-    let mut links = AsyncFd::register(links)?;
+    let mut links = heard(links)?;
     let [mut term, mut interrupt, mut hangup] = signals()?;
     let mut look = time::interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let wait = work.next().map(|next| next.saturating_duration_since(Instant::now()));
+        let wait = work
+            .next()
+            .map(|next| next.saturating_duration_since(Instant::now()));
         tokio::select! {
             _ = term.recv() => return Ok(stopped(Ended::Stopped)),
             _ = interrupt.recv() => return Ok(stopped(Ended::Stopped)),
             _ = hangup.recv() => return Ok(stopped(Ended::Restart)),
             update = updates.recv() => hear(work, update, updates).await,
-            ready = links.readable_mut() => {
-                let mut ready = ready?;
-                match ready.get_inner_mut().read() {
-                    Ok(events) if events.is_empty() => {}
-                    Ok(_) => work.links_changed(),
-                    Err(error) => warn!(%error, "cannot read what happens to interfaces"),
-                }
-                ready.clear_ready();
-            }
+            Some(()) = links.recv() => work.links_changed(),
             _ = look.tick() => work.look_if_moved(),
             () = time::sleep(wait.unwrap_or(Duration::MAX)), if wait.is_some() => {}
         }
@@ -82,6 +80,32 @@ async fn hear<B: Backend>(
             Err(_) => return,
         }
     }
+}
+
+/// Tells when something happened to interfaces; several things may be one notice.
+fn heard(mut links: LinkWatch) -> io::Result<Receiver<()>> {
+    let (say, heard) = mpsc::channel(1);
+    let listen = move || {
+        loop {
+            // An interruption is as good as a notice: there is nothing to read then.
+            let _ready = poll(&mut [PollFd::new(&links, PollFlags::IN)], None);
+            match links.read() {
+                Ok(events) if events.is_empty() => {}
+                Ok(_) => match say.try_send(()) {
+                    Ok(()) | Err(mpsc::error::TrySendError::Full(())) => {}
+                    Err(mpsc::error::TrySendError::Closed(())) => return,
+                },
+                Err(error) => {
+                    warn!(%error, "cannot read what happens to interfaces");
+                    thread::sleep(PAUSE);
+                }
+            }
+        }
+    };
+    thread::Builder::new()
+        .name("links".to_owned())
+        .spawn(listen)?;
+    Ok(heard)
 }
 
 fn signals() -> io::Result<[Signal; 3]> {

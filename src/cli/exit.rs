@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::{ExitCode, ExitStatus};
 
+use crate::agent::start::StartError;
 use crate::backend::{CommitError, ObserveError};
 use crate::compile::inquiry::InquiryError;
 use crate::compile::skeleton::SkeletonError;
@@ -25,6 +26,8 @@ pub(super) enum Exit {
     Changes,
     /// The command line cannot be understood.
     Usage,
+    /// The daemon wants to be started again.
+    Restart,
 }
 
 impl Exit {
@@ -44,6 +47,7 @@ impl From<Exit> for ExitCode {
             Exit::Failed => 1,
             Exit::Changes => 2,
             Exit::Usage => 64,
+            Exit::Restart => 129,
         })
     }
 }
@@ -86,6 +90,9 @@ pub(super) enum Failure {
         /// Why.
         source: io::Error,
     },
+    /// The daemon did not come up.
+    #[error(transparent)]
+    Agent(#[from] StartError),
     /// The demo came to no result.
     #[error(transparent)]
     Demo(#[from] DemoError),

@@ -1,5 +1,6 @@
 //! The command line: one file per command, no logic.
 
+mod agent;
 mod apply;
 mod check;
 mod cleanup;
@@ -34,6 +35,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Agent(agent::Agent),
     Apply(apply::Apply),
     Check(check::Check),
     Cleanup(cleanup::Cleanup),
@@ -53,6 +55,7 @@ pub fn run() -> ExitCode {
     };
     let screen = Screen::of_process();
     let done = match arguments.command {
+        Command::Agent(agent) => agent.run(&screen),
         Command::Apply(apply) => apply.run(&screen),
         Command::Cleanup(cleanup) => cleanup.run(&screen),
         Command::Check(check) => check.run(&screen),

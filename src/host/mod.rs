@@ -7,6 +7,8 @@
 //! Nothing here waits: where an interface is not there yet, the plan is tried again when
 //! [`LinkWatch`] says that it is.
 
+pub mod capability;
+pub mod check;
 mod conntrack;
 mod difference;
 mod flow;

@@ -1,7 +1,13 @@
 //! What a host does for its workloads beside policy, read back with `ip` and with packets.
 
+mod checks;
+mod connections;
+mod many;
+mod packets;
 mod plan;
+mod privilege;
 mod routes;
+mod watching;
 
 use std::collections::BTreeSet;
 

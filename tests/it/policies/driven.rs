@@ -49,7 +49,11 @@ impl Drive for Daemon {
         let desired = normalised(compiler.table().table());
         let begun = Instant::now();
         while self.held().map(|table| normalised(&table)).as_ref() != Some(&desired) {
-            assert!(begun.elapsed() < PATIENCE, "not in force: {}", self.process.log());
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "not in force: {}",
+                self.process.log()
+            );
             std::thread::sleep(Duration::from_millis(3));
         }
         self.process.routed(compiler.state(), PATIENCE);

@@ -22,7 +22,10 @@ pub(crate) struct Process {
 impl Process {
     /// One that reads an etcd.
     pub(crate) fn of_etcd(host: &str, endpoint: &str) -> Self {
-        Self::start(host, &[("DATASTORETYPE", "etcdv3"), ("ETCDENDPOINTS", endpoint)])
+        Self::start(
+            host,
+            &[("DATASTORETYPE", "etcdv3"), ("ETCDENDPOINTS", endpoint)],
+        )
     }
 
     /// One with settings in its environment, by their names without `FELIX_`.
@@ -34,7 +37,11 @@ impl Process {
             ("STATEDIR".to_owned(), own("state")),
             ("RUNDIR".to_owned(), own("run")),
         ];
-        all.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        all.extend(
+            settings
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        );
         for folder in ["state", "run"] {
             std::fs::create_dir(home.path().join(folder)).unwrap();
         }
@@ -78,7 +85,9 @@ impl Process {
         loop {
             let routes = ["route show", "-6 route show"].map(ip_json);
             let leads = |address: &IpAddr, interface: &str| {
-                let mut routes = routes.iter().flat_map(|list| list.as_array().into_iter().flatten());
+                let mut routes = routes
+                    .iter()
+                    .flat_map(|list| list.as_array().into_iter().flatten());
                 routes.any(|route| {
                     route["dst"] == address.to_string().as_str() && route["dev"] == interface
                 })

@@ -1,0 +1,161 @@
+//! What routes, neighbours and settings are for: packets from one workload to another.
+
+use std::io::ErrorKind;
+use std::net::UdpSocket;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use super::{open, plan, settle, veth};
+use crate::support::netns::{in_netns, ip, ip_json};
+use crate::support::tun::enter_new_network;
+
+type Task = Box<dyn FnOnce() + Send>;
+
+/// A workload: a thread in a network namespace of its own.
+struct Pod {
+    tasks: Sender<Task>,
+    thread: u32,
+}
+
+impl Pod {
+    fn new() -> Self {
+        let (tasks, inbox): (Sender<Task>, Receiver<Task>) = channel();
+        let (tell, told) = channel();
+        std::thread::spawn(move || {
+            enter_new_network().unwrap();
+            tell.send(
+                rustix::thread::gettid()
+                    .as_raw_nonzero()
+                    .get()
+                    .unsigned_abs(),
+            )
+            .unwrap();
+            inbox.iter().for_each(|task| task());
+        });
+        let thread = told.recv().unwrap();
+        Self { tasks, thread }
+    }
+
+    /// Does something in the workload's namespace.
+    fn run<T: Send + 'static>(&self, task: impl FnOnce() -> T + Send + 'static) -> T {
+        let (tell, told) = channel();
+        self.tasks
+            .send(Box::new(move || tell.send(task()).unwrap()))
+            .unwrap();
+        told.recv().unwrap()
+    }
+
+    /// Gives it the far end of an interface, and addresses of a prefix that it takes for its link.
+    fn wire(&self, peer: &str, addresses: &[&str]) {
+        ip(&format!("link set {peer} netns {}\n", self.thread));
+        let own: String = addresses
+            .iter()
+            .map(|a| format!("addr add {a}/24 dev {peer}\n"))
+            .collect();
+        let up = format!("link set {peer} up\n{own}");
+        self.run(move || ip(&up));
+    }
+}
+
+fn socket(address: &str) -> UdpSocket {
+    let socket = UdpSocket::bind((address, 0)).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_millis(700)))
+        .unwrap();
+    socket
+}
+
+/// Whether what a workload sends from an address of its own arrives at another.
+fn arrives(from: (&Pod, &'static str), to: (&Pod, &'static str)) -> bool {
+    let receiver = to.0.run(move || socket(to.1));
+    let target = receiver.local_addr().unwrap();
+    from.0
+        .run(move || socket(from.1).send_to(b"hello", target).unwrap());
+    let mut buffer = [0; 16];
+    match receiver.recv_from(&mut buffer) {
+        Ok((length, source)) => {
+            assert_eq!(
+                (&buffer[..length], source.ip().to_string()),
+                (&b"hello"[..], from.1.to_owned())
+            );
+            true
+        }
+        Err(error) if error.kind() == ErrorKind::WouldBlock => false,
+        Err(error) => panic!("receiving: {error}"),
+    }
+}
+
+#[test]
+fn workloads_reach_each_other_through_the_host_alone() {
+    in_netns("workloads_reach_each_other_through_the_host_alone", || {
+        let [a, b] = [Pod::new(), Pod::new()];
+        veth("tap1");
+        veth("tap2");
+        a.wire("w1", &["10.65.0.2", "10.65.0.99"]);
+        b.wire("w2", &["10.65.0.3"]);
+        let mac = b.run(|| {
+            ip_json("link show w2")[0]["address"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        });
+        assert!(
+            !arrives((&a, "10.65.0.2"), (&b, "10.65.0.3")),
+            "nothing is programmed yet"
+        );
+
+        let mut host = open();
+        settle(
+            &mut host,
+            &plan(&[
+                ("a", "tap1", "-", "10.65.0.2"),
+                ("b", "tap2", &mac, "10.65.0.3"),
+            ]),
+        );
+        // A workload may have asked before the host began to answer, and remembers that nobody did.
+        a.run(|| ip("neigh flush dev w1\n"));
+        assert!(arrives((&a, "10.65.0.2"), (&b, "10.65.0.3")));
+        assert!(arrives((&b, "10.65.0.3"), (&a, "10.65.0.2")));
+        assert!(
+            !arrives((&a, "10.65.0.99"), (&b, "10.65.0.3")),
+            "a source of nobody's"
+        );
+
+        settle(&mut host, &plan(&[("b", "tap2", &mac, "10.65.0.3")]));
+        assert!(
+            !arrives((&b, "10.65.0.3"), (&a, "10.65.0.2")),
+            "there is no route any more"
+        );
+    });
+}
+
+#[test]
+fn a_wrong_mac_keeps_packets_from_who_has_the_address() {
+    in_netns("a_wrong_mac_keeps_packets_from_who_has_the_address", || {
+        let [a, b] = [Pod::new(), Pod::new()];
+        veth("tap1");
+        veth("tap2");
+        a.wire("w1", &["10.65.0.2"]);
+        b.wire("w2", &["10.65.0.3"]);
+        let wrong = "02:00:00:00:00:77";
+        settle(
+            &mut open(),
+            &plan(&[
+                ("a", "tap1", "-", "10.65.0.2"),
+                ("b", "tap2", wrong, "10.65.0.3"),
+            ]),
+        );
+        assert!(
+            !arrives((&a, "10.65.0.2"), (&b, "10.65.0.3")),
+            "the host asked for the address"
+        );
+        settle(
+            &mut open(),
+            &plan(&[
+                ("a", "tap1", "-", "10.65.0.2"),
+                ("b", "tap2", "-", "10.65.0.3"),
+            ]),
+        );
+        assert!(arrives((&a, "10.65.0.2"), (&b, "10.65.0.3")));
+    });
+}
