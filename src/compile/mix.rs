@@ -34,6 +34,9 @@ pub(super) struct Mix<'r> {
     pub(super) shape: Shape,
     /// The boxes, none of which overlaps another.
     pub(super) boxes: Vec<Area<'r>>,
+    /// What becomes of packets that the shape cannot be read of, by address alone. A packet of which it
+    /// can comes past the boxes only where none of these is.
+    pub(super) cut: Vec<Area<'r>>,
 }
 
 /// The runs that packets of a lane can match, mixed where that is possible, and why elsewhere it is not.
@@ -85,10 +88,18 @@ fn mixed<'r>(family: Family, runs: &[(usize, &'r Run)], lane: Lane) -> Result<Mi
     let shape = common_shape(runs, lane).ok_or(Why::Differs)?;
     let boxes = |run: &'r Run| run.boxes(lane).flatten();
     let boxes = swept(runs, |run| boxes(run).map(|(net, (_, a, b))| (net, a, b)))?;
+    let cut = match shape.is_read_from_header() {
+        true => swept(runs, |run| {
+            let wholly = run.prefixes(lane).wholly.into_iter();
+            wholly.map(|net| (net, 0, 0))
+        })?,
+        false => Vec::new(),
+    };
     Ok(Mix {
         family,
         shape,
         boxes,
+        cut,
     })
 }
 

@@ -195,6 +195,9 @@ fn transport(
     if !protocol.has_ports() {
         return Transport::Other(protocol);
     }
+    if random.percent(3) {
+        return Transport::Cut(protocol);
+    }
     let mut port = |end: &EntityMatch, address, part, common: u16| {
         if end.ports.is_empty() && end.not_ports.is_empty() {
             return common;
