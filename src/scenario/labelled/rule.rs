@@ -160,8 +160,8 @@ fn addresses(random: &mut Random, who: Who, family: Family, known: &[IpAddr]) ->
 /// What an end must be, or must not, as a document would say it.
 fn selectors(random: &mut Random, who: Who, namespace: Option<&Namespace>, end: &mut EntityMatch) {
     let chances = match who {
-        Who::Peer => [14, 16, 7, 6],
-        Who::Own => [8, 8, 2, 2],
+        Who::Peer => [14, 18, 7, 6],
+        Who::Own => [8, 9, 2, 2],
     };
     let [selector, not_selector, namespaces, accounts] =
         chances.map(|chance| random.percent(chance));
