@@ -68,6 +68,13 @@ fn is_own_icmp(packet: &Packet) -> bool {
         }
 }
 
+/// Whether a packet ends before the ports or the message that its protocol has. No test of those
+/// holds then, not even that they are others.
+fn is_cut(packet: &Packet) -> bool {
+    let is_other = packet.transport == Transport::Other;
+    is_other && (packet.protocol.has_ports() || is_own_icmp(packet))
+}
+
 /// Whether a packet matches every part of a rule.
 fn matches(state: &State, rule: &Rule, packet: &Packet) -> bool {
     let (source, destination) = match packet.transport {
@@ -81,6 +88,8 @@ fn matches(state: &State, rule: &Rule, packet: &Packet) -> bool {
         Transport::Icmp { kind, code } => is_own_icmp(packet) && of.matches(kind, code),
         Transport::Ports { .. } | Transport::Other => false,
     };
+    let is_cut = is_cut(packet);
+    let not_ports = |end: &EntityMatch| is_cut && !end.not_ports.is_empty();
     rule.speaks_of(packet.family())
         && rule
             .protocol
@@ -89,7 +98,9 @@ fn matches(state: &State, rule: &Rule, packet: &Packet) -> bool {
             .not_protocol
             .is_none_or(|protocol| protocol != packet.protocol)
         && rule.icmp.is_none_or(icmp)
-        && rule.not_icmp.is_none_or(|of| !icmp(of))
+        && rule.not_icmp.is_none_or(|of| !is_cut && !icmp(of))
+        && !not_ports(&rule.source)
+        && !not_ports(&rule.destination)
         && end(state, &rule.source, packet.source, source, packet.protocol)
         && end(
             state,

@@ -22,6 +22,9 @@ pub(super) enum Lane {
     Rest,
 }
 
+/// The words that stand in the names of sets of prefixes that match all packets of every lane.
+pub(super) const WHOLE_WORDS: [&str; 2] = ["host", "net"];
+
 /// What a service is among the packets of a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
@@ -64,6 +67,17 @@ impl Lane {
         }
     }
 
+    /// The words that stand in the names of sets of prefixes that match all its packets and not all of
+    /// other lanes: exact ones, and others.
+    pub(super) fn whole_words(self) -> [&'static str; 2] {
+        match self {
+            Self::Tcp => ["tcp-host", "tcp-net"],
+            Self::Udp => ["udp-host", "udp-net"],
+            Self::Icmp => ["icmp-host", "icmp-net"],
+            Self::Whole | Self::Rest => WHOLE_WORDS,
+        }
+    }
+
     /// The shapes of rules that its packets can meet, the most frequent first.
     pub(super) fn shapes(self) -> &'static [Shape] {
         match self {
@@ -91,7 +105,15 @@ impl Lane {
 
     /// What a service is here.
     pub(super) fn part(self, family: Family, service: Service) -> Part {
-        let Some((shape, first, last)) = numbered(family, service) else {
+        if let Service::Protocol(protocol) = service {
+            if self.protocol(family) == Some(protocol) {
+                return Part::Everything;
+            }
+            if !self.may_have(family, Some(protocol)) {
+                return Part::Nothing;
+            }
+        }
+        let Some((shape, first, last)) = numbered(service) else {
             return Part::Everything;
         };
         match (self, shape.lane(first)) {

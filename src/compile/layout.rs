@@ -4,14 +4,15 @@
 use std::collections::BTreeSet;
 
 use super::boxes::{self, Block};
-use super::lane::Lane;
+use super::lane::{Lane, WHOLE_WORDS};
 use super::names;
 use super::objects::Objects;
 use super::ranges::RangeSet;
 use super::rules::{self, Side};
 use super::run::{Prefixes, Run};
 use super::selection::{Holder, Selection};
-use super::service::{Numbered, Shape};
+use super::service::{Numbered, Shape, icmp};
+use crate::model::Service;
 use crate::net::{Cidr, Family};
 use crate::ruleset::key::KeyBuilder;
 use crate::ruleset::{Expression, Key, Name, Rule, Statement};
@@ -19,6 +20,17 @@ use crate::ruleset::{Expression, Key, Name, Rule, Statement};
 /// Up to so many boxes one concatenated interval set holds boxes of every kind. A lookup there costs
 /// 36 ns more for 1,000 more boxes (Linux 6.18, AVX2); a second set costs 100 to 450 ns more.
 pub(super) const TOGETHER_MAX: usize = 8_192;
+
+/// What becomes of packets that end before the ports or messages of their protocol: no lookup of those
+/// finds them, not even among whole prefixes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// Whole prefixes match them too.
+    Matched,
+    /// They may be missed: all rules allow, and without the setting that lets through what conntrack takes
+    /// for invalid hardly any such packet comes here.
+    Missed,
+}
 
 /// Makes the rules of one run in one lane, and puts their sets among the objects.
 pub(super) struct Layout<'o> {
@@ -29,6 +41,7 @@ pub(super) struct Layout<'o> {
     family: Family,
     lane: Lane,
     prefixed: &'o BTreeSet<Selection>,
+    cut: Cut,
     rules: Vec<Rule>,
 }
 
@@ -41,6 +54,7 @@ impl<'o> Layout<'o> {
         run: &'o Run,
         lane: Lane,
         prefixed: &'o BTreeSet<Selection>,
+        cut: Cut,
     ) -> Vec<Rule> {
         let mut layout = Self {
             objects,
@@ -50,6 +64,7 @@ impl<'o> Layout<'o> {
             family: run.family,
             lane,
             prefixed,
+            cut,
             rules: Vec::new(),
         };
         layout.prefixes(run.prefixes(lane));
@@ -80,6 +95,10 @@ impl<'o> Layout<'o> {
                 self.shape(shape, depth, boxes);
             }
         }
+        let shape = together.map(|(shape, _)| shape);
+        if shape.is_some_and(Shape::is_read_from_header) && self.cut == Cut::Matched {
+            self.whole_prefixes(&prefixes.wholly);
+        }
     }
 
     /// Prefixes that match everything, as boxes among those of the shape that all packets of the
@@ -104,7 +123,8 @@ impl<'o> Layout<'o> {
         let merged = boxes::merged(prefixes);
         let address = self.side.address(self.family);
         let (hosts, nets): (Vec<_>, Vec<_>) = merged.into_iter().partition(|(a, b)| a == b);
-        for (word, ranges) in [("host", hosts), ("net", nets)] {
+        let [host, net] = self.whole_words();
+        for (word, ranges) in [(host, hosts), (net, nets)] {
             let keys: Vec<Key> = ranges.iter().map(|(a, b)| Key::range(a, b)).collect();
             match keys.as_slice() {
                 [] => {}
@@ -116,6 +136,16 @@ impl<'o> Layout<'o> {
                     self.push(vec![rules::lookup(vec![address], name)]);
                 }
             }
+        }
+    }
+
+    /// Lanes share these sets, unless one has a protocol of its own in them.
+    fn whole_words(&self) -> [&'static str; 2] {
+        let own = self.lane.protocol(self.family).map(Service::Protocol);
+        let mut services = self.run.prefixes.iter().map(|(_, service)| *service);
+        match services.any(|service| Some(service) == own) {
+            true => self.lane.whole_words(),
+            false => WHOLE_WORDS,
         }
     }
 
@@ -209,7 +239,12 @@ fn single(
     let block = blocks
         .iter()
         .find(|block| box_keys(shape, block).contains(key))?;
-    if shape == Shape::Icmp && block.prefix.prefix_len() == 0 {
+    let is_icmp = match shape {
+        Shape::Icmp => true,
+        Shape::Protocol => block.first == u32::from(icmp(family).0),
+        Shape::Port | Shape::Tcp | Shape::Udp => false,
+    };
+    if is_icmp && block.prefix.prefix_len() == 0 {
         // nft 1.0.6 lists `meta nfproto ipv4 meta l4proto icmp` without the family.
         return None;
     }

@@ -40,6 +40,7 @@ mod settle;
 mod simple;
 mod spelling;
 mod stack;
+mod sweep;
 mod uses;
 mod verdicts;
 

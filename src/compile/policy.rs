@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::decider::{Decider, Rules};
 use super::lane::Lane;
-use super::layout::Layout;
+use super::layout::{Cut, Layout};
 use super::matching::Matching;
 use super::mix::{self, Piece};
 use super::names;
@@ -15,7 +15,7 @@ use super::rules::{self, Side};
 use super::run::{self, Run};
 use super::selection::Selection;
 use super::verdicts::{self, Place};
-use crate::model::{Direction, Settings, State};
+use crate::model::{Direction, InvalidCheck, Settings, State};
 use crate::net::Family;
 use crate::ruleset::{Name, Rule};
 
@@ -42,6 +42,7 @@ pub(super) fn objects(
 ) -> Objects {
     let owner = names::decider(decider, direction);
     let rules = decider.rules(state, direction);
+    let rules = rules.unwrap_or(Rules::Group(&[]));
     let writer = Writer {
         program: Program {
             owner: &owner,
@@ -52,9 +53,13 @@ pub(super) fn objects(
             matching: Matching { prefixed },
         },
         prefixed,
+        cut: match (rules, settings.invalid_check) {
+            (Rules::Group(_), InvalidCheck::Enforced) => Cut::Missed,
+            (Rules::Group(_), InvalidCheck::Disabled) | (Rules::Ordered(_), _) => Cut::Matched,
+        },
     };
     let mut objects = Objects::default();
-    writer.chains(&mut objects, rules.unwrap_or(Rules::Group(&[])));
+    writer.chains(&mut objects, rules);
     objects
 }
 
@@ -74,6 +79,7 @@ pub(super) fn chains(decider: &Decider, direction: Direction) -> Vec<Name> {
 struct Writer<'c> {
     program: Program<'c>,
     prefixed: &'c BTreeSet<Selection>,
+    cut: Cut,
 }
 
 impl Writer<'_> {
@@ -124,7 +130,7 @@ impl Writer<'_> {
         let each = pieces.iter().flat_map(|piece| match piece {
             Piece::Run(place, run) => {
                 let home = names::run(owner, *place);
-                Layout::rules(objects, &home, side, run, lane, self.prefixed)
+                Layout::rules(objects, &home, side, run, lane, self.prefixed, self.cut)
             }
             Piece::Mix(place, mix) => {
                 let home = names::run(owner, *place);

@@ -31,6 +31,8 @@ pub enum Why {
     Differs,
     /// The boxes would fall into more than four times as many.
     Grows,
+    /// So many of the boxes overlap that to find out which comes first would take seconds.
+    Overlaps,
 }
 
 impl fmt::Display for Why {
@@ -44,6 +46,7 @@ impl fmt::Display for Why {
                 "rules name ports of other protocols than TCP and UDP beside protocols"
             }
             Self::Grows => "they would fall into more than 4 times as many boxes",
+            Self::Overlaps => "too many of them overlap",
         })
     }
 }

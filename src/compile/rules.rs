@@ -1,6 +1,6 @@
 //! The few statements that compiled rules are made of.
 
-use super::service::{Shape, icmp};
+use super::service::Shape;
 use crate::model::Direction;
 use crate::net::{Family, Protocol};
 use crate::ruleset::{
@@ -121,13 +121,11 @@ pub(super) fn service(of: Family, shape: Shape, first: u32, last: u32) -> Option
     match shape {
         Shape::Protocol => Some(vec![equal(Expression::Meta(MetaKey::L4proto), key(0)?)]),
         Shape::Port => ports(Protocol(fields.first()?.0.first().copied()?), key(1)?),
-        Shape::Tcp | Shape::Udp if key(0)? == Key::range(&[0, 0], &[0xff, 0xff]) => Some(vec![]),
         Shape::Tcp | Shape::Udp => Some(vec![equal(
             Expression::Payload(PayloadField::ThDport),
             key(0)?,
         )]),
         Shape::Icmp if first & 0xff != 0 || last & 0xff != 0xff => None,
-        Shape::Icmp if (first, last) == (0, 0xffff) => Some(vec![protocol(icmp(of))]),
         Shape::Icmp => {
             let kind = match of {
                 Family::V4 => PayloadField::IcmpType,
@@ -140,9 +138,7 @@ pub(super) fn service(of: Family, shape: Shape, first: u32, last: u32) -> Option
 
 /// `tcp dport 80-443`, or `meta l4proto sctp th dport 80` for those whose header nft reads as `th`.
 fn ports(of: Protocol, ports: Key) -> Option<Vec<Statement>> {
-    let everything = ports == Key::range(&[0, 0], &[0xff, 0xff]);
     let field = match of {
-        _ if everything => return Some(vec![protocol(of)]),
         Protocol::TCP => PayloadField::TcpDport,
         Protocol::UDP => PayloadField::UdpDport,
         _ => {

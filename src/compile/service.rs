@@ -43,14 +43,23 @@ impl Shape {
         }
     }
 
-    /// The words that stand in the names of its verdict maps, and of those of exact boxes alone.
-    pub(super) fn verdict_words(self) -> [&'static str; 2] {
+    /// The words that stand in the names of its verdict maps, of those of exact boxes alone, and of those
+    /// for packets that it cannot be read of.
+    pub(super) fn verdict_words(self) -> [&'static str; 3] {
         match self {
-            Self::Protocol => ["proto-verdict", "proto-exact-verdict"],
-            Self::Port => ["port-verdict", "port-exact-verdict"],
-            Self::Icmp => ["icmp-verdict", "icmp-exact-verdict"],
-            Self::Tcp => ["tcp-verdict", "tcp-exact-verdict"],
-            Self::Udp => ["udp-verdict", "udp-exact-verdict"],
+            Self::Protocol => ["proto-verdict", "proto-exact-verdict", "proto-cut-verdict"],
+            Self::Port => ["port-verdict", "port-exact-verdict", "port-cut-verdict"],
+            Self::Icmp => ["icmp-verdict", "icmp-exact-verdict", "icmp-cut-verdict"],
+            Self::Tcp => ["tcp-verdict", "tcp-exact-verdict", "tcp-cut-verdict"],
+            Self::Udp => ["udp-verdict", "udp-exact-verdict", "udp-cut-verdict"],
+        }
+    }
+
+    /// Whether it is looked up in the transport header, which a packet may lack: a protocol is not.
+    pub(super) fn is_read_from_header(self) -> bool {
+        match self {
+            Self::Port | Self::Icmp | Self::Tcp | Self::Udp => true,
+            Self::Protocol => false,
         }
     }
 
@@ -115,8 +124,9 @@ impl Shape {
 /// An inclusive range of services in the numbering of a shape.
 pub(super) type Numbered = (Shape, u32, u32);
 
-/// The shape and the numbers of a service; `None` is everything.
-pub(super) fn numbered(family: Family, service: Service) -> Option<Numbered> {
+/// The shape and the numbers of a service; `None` is everything. A whole protocol is no range of ports or
+/// messages, which packets without a header do not have.
+pub(super) fn numbered(service: Service) -> Option<Numbered> {
     let ports = |protocol: Protocol, ports: PortRange| {
         let base = u32::from(protocol.0) << 16;
         (
@@ -127,8 +137,6 @@ pub(super) fn numbered(family: Family, service: Service) -> Option<Numbered> {
     };
     Some(match service {
         Service::Any => return None,
-        Service::Protocol(protocol) if protocol == icmp(family) => (Shape::Icmp, 0, 0xffff),
-        Service::Protocol(protocol) if protocol.has_ports() => ports(protocol, PortRange::ALL),
         Service::Protocol(Protocol(number)) => (Shape::Protocol, number.into(), number.into()),
         Service::Ports(protocol, range) => ports(protocol, range),
         Service::Icmp(kind, code) => {
@@ -200,15 +208,11 @@ mod tests {
 
     #[test]
     fn ports_belong_to_protocols_that_have_them() {
-        let gre = numbered(Family::V4, Service::Protocol(Protocol(47)));
+        let gre = numbered(Service::Protocol(Protocol(47)));
         assert_eq!(gre, Some((Shape::Protocol, 47, 47)));
-        let tcp = numbered(Family::V4, Service::Protocol(Protocol::TCP));
-        assert_eq!(tcp, Some((Shape::Port, 0x6_0000, 0x6_ffff)));
-        let icmp = numbered(Family::V6, Service::Protocol(Protocol::ICMP));
-        assert_eq!(
-            icmp,
-            Some((Shape::Protocol, 1, 1)),
-            "ICMP is no message of IPv6"
-        );
+        let tcp = numbered(Service::Protocol(Protocol::TCP));
+        assert_eq!(tcp, Some((Shape::Protocol, 6, 6)));
+        let all = numbered(Service::Ports(Protocol::TCP, PortRange::ALL));
+        assert_eq!(all, Some((Shape::Port, 0x6_0000, 0x6_ffff)));
     }
 }

@@ -1,13 +1,14 @@
 //! A mix laid out: one lookup in a verdict map for many rules.
 
 use super::layout::{TOGETHER_MAX, in_order};
-use super::mix::{Area, Mix};
+use super::mix::Mix;
 use super::names;
 use super::objects::Objects;
 use super::outcome::Outcome;
 use super::rules::Side;
 use super::service::Shape;
 use super::skeleton;
+use super::sweep::Area;
 use crate::model::DenyAction;
 use crate::net::Family;
 use crate::ruleset::key::KeyBuilder;
@@ -30,6 +31,7 @@ pub(super) struct Place<'c> {
 ///
 /// ```text
 /// ip saddr . th dport vmap @np/ns/web/in/tcp-verdict4
+/// ip saddr vmap @np/ns/web/in/tcp-cut-verdict4
 /// ```
 pub(super) fn rules(objects: &mut Objects, place: &Place<'_>, mix: &Mix<'_>) -> Vec<Rule> {
     let entries = mix.boxes.iter().flat_map(|area| {
@@ -42,22 +44,32 @@ pub(super) fn rules(objects: &mut Objects, place: &Place<'_>, mix: &Mix<'_>) -> 
         ranges.append(&mut exact);
     }
     let address = vec![place.side.address(place.family)];
-    let left = in_order(mix.shape, address, mix.shape.expressions(place.family));
-    let types: Vec<_> = left.iter().map(|part| part.datatype()).collect();
-    let [all, only_exact] = mix.shape.verdict_words();
-    let mut rules = Vec::new();
-    for (word, entries) in [(only_exact, exact), (all, ranges)] {
-        if entries.is_empty() {
-            continue;
-        }
+    let service = mix.shape.expressions(place.family);
+    let left = in_order(mix.shape, address.clone(), service);
+    let [all, only_exact, only_cut] = mix.shape.verdict_words();
+    let cut = mix.cut.iter().map(|area| {
+        let (first, last) = area.addresses;
+        let key = Key::range(&bytes(first, place.family), &bytes(last, place.family));
+        (key, verdict(area.outcome, place.owner, objects))
+    });
+    let cut = cut.collect();
+    let maps = [
+        (only_exact, &left, exact),
+        (all, &left, ranges),
+        // What has no header that could be looked up is still from somewhere.
+        (only_cut, &address, cut),
+    ];
+    let held = maps.into_iter().filter(|(.., entries)| !entries.is_empty());
+    let rules = held.map(|(word, key, entries)| {
         let map = names::shape(&place.home, word, place.family);
+        let types: Vec<_> = key.iter().map(|part| part.datatype()).collect();
         objects.verdicts(map.clone(), &types, entries);
-        rules.push(Rule::new(vec![Statement::Vmap {
-            key: left.clone(),
+        Rule::new(vec![Statement::Vmap {
+            key: key.clone(),
             map: VmapSource::Named(map),
-        }]));
-    }
-    rules
+        }])
+    });
+    rules.collect()
 }
 
 /// What the map says for an outcome. What takes more than a verdict has a chain.

@@ -154,7 +154,7 @@ fn service(random: &mut Random, n: usize, family: Family) -> Service {
         (1, _) => Service::Ports(Protocol::UDP, single),
         (2, 0) => Service::Ports(Protocol::SCTP, range),
         (2, _) => Service::Ports(Protocol::TCP, range),
-        (3, 0) => Service::Protocol(Protocol::UDPLITE),
+        (3, 0) => Service::Ports(Protocol::UDPLITE, single),
         (3, 1) => Service::Ports(Protocol::UDP, range),
         (3, _) => Service::Ports(Protocol::UDP, single),
         (4, _) => Service::Protocol(Protocol(89)),

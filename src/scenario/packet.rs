@@ -36,6 +36,8 @@ pub enum Transport {
     },
     /// Any other protocol.
     Other(Protocol),
+    /// One that has ports or messages, in a packet that ends before them.
+    Cut(Protocol),
 }
 
 /// A packet on its way: the world's routes decide where it would go if nothing stopped it.
@@ -60,7 +62,12 @@ impl Packet {
     /// Its protocol.
     pub fn protocol(&self) -> Protocol {
         match (self.transport, self.family()) {
-            (Transport::Ports { protocol, .. } | Transport::Other(protocol), _) => protocol,
+            (
+                Transport::Ports { protocol, .. }
+                | Transport::Other(protocol)
+                | Transport::Cut(protocol),
+                _,
+            ) => protocol,
             (Transport::Icmp { .. }, Family::V4) => Protocol::ICMP,
             (Transport::Icmp { .. }, Family::V6) => Protocol::ICMPV6,
         }
@@ -70,7 +77,7 @@ impl Packet {
     pub fn destination_port(&self) -> Option<u16> {
         match self.transport {
             Transport::Ports { destination, .. } => Some(destination),
-            Transport::Icmp { .. } | Transport::Other(_) => None,
+            Transport::Icmp { .. } | Transport::Other(_) | Transport::Cut(_) => None,
         }
     }
 
@@ -87,7 +94,7 @@ impl Packet {
                 source: port,
                 destination,
             },
-            Transport::Icmp { .. } | Transport::Other(_) => self.transport,
+            Transport::Icmp { .. } | Transport::Other(_) | Transport::Cut(_) => self.transport,
         };
         Self { transport, ..self }
     }
@@ -105,7 +112,7 @@ impl Packet {
                 source: destination,
                 destination: source,
             },
-            Transport::Icmp { .. } | Transport::Other(_) => self.transport,
+            Transport::Icmp { .. } | Transport::Other(_) | Transport::Cut(_) => self.transport,
         };
         Self {
             source: self.destination,

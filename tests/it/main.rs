@@ -8,6 +8,8 @@ mod property;
 mod policies;
 // Many tiers, with real packets.
 mod tiers;
+// Packets without a transport header, traced and with real packets.
+mod headers;
 // Counters of single rules, with real packets.
 mod counters;
 // Faults planted into compiled rulesets, each to be found.

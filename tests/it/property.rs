@@ -145,7 +145,7 @@ fn fresh(probe: &Probe, port: u16, connections: &Connections) -> Packet {
     match probe.packet.transport {
         Transport::Ports { source, .. } if source < 1024 && is_free => probe.packet,
         Transport::Ports { .. } => probe.packet.with_source_port(port),
-        Transport::Icmp { .. } | Transport::Other(_) => probe.packet,
+        Transport::Icmp { .. } | Transport::Other(_) | Transport::Cut(_) => probe.packet,
     }
 }
 

@@ -172,6 +172,7 @@ fn sent() -> Vec<Sent> {
         a_to_b(ports(Protocol::SCTP, 80)),
         a_to_b(ping(8)),
         a_to_b(scenario::Transport::Other(Protocol(253))),
+        a_to_b(scenario::Transport::Cut(Protocol::UDP)),
         to(
             "ta",
             Some("tc"),
@@ -197,6 +198,12 @@ fn sent() -> Vec<Sent> {
             ports(Protocol::TCP, 80),
         ),
         to("ta", Some("tb"), ["fd00::1", "fd01::1"], ping(128)),
+        to(
+            "ta",
+            Some("tb"),
+            ["fd00::1", "fd01::1"],
+            scenario::Transport::Cut(Protocol::TCP),
+        ),
         to(
             "ta",
             None,
@@ -226,9 +233,14 @@ fn traced(sent: &Sent, mac: Option<MacAddress>) -> Packet {
                 destination,
             },
             scenario::Transport::Icmp { kind, code } => Transport::Icmp { kind, code },
-            scenario::Transport::Other(_) => Transport::Other,
+            scenario::Transport::Other(_) | scenario::Transport::Cut(_) => Transport::Other,
         },
-        ct_state: CtState::NEW,
+        ct_state: match sent.transport {
+            scenario::Transport::Cut(_) => CtState::INVALID,
+            scenario::Transport::Ports { .. }
+            | scenario::Transport::Icmp { .. }
+            | scenario::Transport::Other(_) => CtState::NEW,
+        },
         mark: 0,
     }
 }

@@ -7,7 +7,7 @@ use super::{Book, Concern};
 use crate::compile::boxes::Block;
 use crate::compile::decider::{Decider, Rules};
 use crate::compile::endpoints;
-use crate::compile::lane::{Lane, Part};
+use crate::compile::lane::{Lane, Part, WHOLE_WORDS};
 use crate::compile::layout::{box_keys, service_keys};
 use crate::compile::names;
 use crate::compile::selection::Selection;
@@ -231,11 +231,11 @@ fn keys(rule: &GroupRule, lane: Lane, part: Part) -> Vec<Keys> {
     let mut sorts = Vec::new();
     if let (Part::Everything, Peer::Cidr(prefix)) = (part, &rule.peer) {
         let (first, last) = prefix.bounds();
-        sorts.push(Keys {
-            words: ["host", "net"],
+        sorts.extend([WHOLE_WORDS, lane.whole_words()].map(|words| Keys {
+            words,
             widths: (first.len(), 4),
             keys: vec![Key::range(&first, &last)],
-        });
+        }));
     }
     match (&rule.peer, numbered) {
         (Peer::Cidr(prefix), Some((shape, first, last))) => {

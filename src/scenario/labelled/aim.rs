@@ -8,7 +8,7 @@ use super::super::world::{NUMBERS, icmp_kinds};
 use super::super::{Packet, Probe, Random, Transport, World};
 use super::PORTS;
 use crate::model::{
-    Action, Direction, Endpoint, EntityMatch, Labelled, PortMatch, PortName, Rule, Selector, State,
+    Direction, Endpoint, EntityMatch, Labelled, PortMatch, PortName, Rule, Selector, State,
 };
 use crate::net::{Cidr, Family, Protocol};
 
@@ -43,7 +43,7 @@ pub(in crate::scenario) fn beside_a_rule(
         return None;
     }
     let rare: Vec<&Rule> = rules.iter().copied().filter(|rule| is_rare(rule)).collect();
-    let rule = match !rare.is_empty() && random.percent(60) {
+    let rule = match !rare.is_empty() && random.percent(75) {
         true => *random.pick(&rare),
         false => *random.pick(&rules),
     };
@@ -84,9 +84,12 @@ pub(in crate::scenario) fn beside_a_rule(
 /// Whether a rule has a part that few rules have, so that it must be aimed at to matter.
 fn is_rare(rule: &Rule) -> bool {
     let mut ends = [&rule.source, &rule.destination].into_iter();
-    rule.icmp.is_some()
+    let is_named = |port: &PortMatch| matches!(port, PortMatch::Named(_));
+    let is_coded = rule.icmp.is_some_and(|icmp| icmp.code.is_some());
+    is_coded
+        || !rule.source.ports.is_empty()
+        || rule.destination.ports.iter().any(is_named)
         || rule.not_icmp.is_some()
-        || rule.action == Action::Pass
         || ends.any(|end| !end.not_ports.is_empty() || end.not_selector.is_some())
 }
 
@@ -194,6 +197,9 @@ fn transport(
     }
     if !protocol.has_ports() {
         return Transport::Other(protocol);
+    }
+    if random.percent(3) {
+        return Transport::Cut(protocol);
     }
     let mut port = |end: &EntityMatch, address, part, common: u16| {
         if end.ports.is_empty() && end.not_ports.is_empty() {

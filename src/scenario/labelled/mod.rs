@@ -68,7 +68,7 @@ fn settings(random: &mut Random) -> Settings {
     if random.percent(10) {
         settings.deny_action = DenyAction::Reject;
     }
-    if random.percent(10) {
+    if random.percent(20) {
         settings.invalid_check = InvalidCheck::Disabled;
     }
     if random.percent(30) {

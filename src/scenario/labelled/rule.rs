@@ -25,10 +25,35 @@ pub(super) fn rules(
     policy: Option<Option<&Namespace>>,
     known: &[IpAddr],
 ) -> Vec<Rule> {
+    // Seldom a long list of what one verdict map can hold.
+    if random.percent(8) {
+        let count = 5 + random.below(5);
+        return (0..count)
+            .map(|_| as_box(rule(random, direction, policy, known), direction))
+            .collect();
+    }
     let count = 1 + random.below(5);
     (0..count)
         .map(|_| rule(random, direction, policy, known))
         .collect()
+}
+
+/// What a rule says of the peer's prefixes and the service, and no more.
+fn as_box(rule: Rule, direction: Direction) -> Rule {
+    let mut simple = Rule::of_all(match rule.action {
+        Action::Allow | Action::Log => Action::Allow,
+        Action::Deny => Action::Deny,
+        Action::Pass => Action::Pass,
+    });
+    (simple.protocol, simple.icmp, simple.family) = (rule.protocol, rule.icmp, rule.family);
+    let ports = rule.destination.ports.into_iter();
+    let ports = ports.filter(|port| matches!(port, PortMatch::Range(_)));
+    simple.destination.ports = ports.collect();
+    match direction {
+        Direction::Ingress => simple.source.nets = rule.source.nets,
+        Direction::Egress => simple.destination.nets = rule.destination.nets,
+    }
+    simple
 }
 
 fn rule(
@@ -135,8 +160,8 @@ fn addresses(random: &mut Random, who: Who, family: Family, known: &[IpAddr]) ->
 /// What an end must be, or must not, as a document would say it.
 fn selectors(random: &mut Random, who: Who, namespace: Option<&Namespace>, end: &mut EntityMatch) {
     let chances = match who {
-        Who::Peer => [14, 16, 7, 6],
-        Who::Own => [8, 8, 2, 2],
+        Who::Peer => [14, 18, 7, 6],
+        Who::Own => [8, 9, 2, 2],
     };
     let [selector, not_selector, namespaces, accounts] =
         chances.map(|chance| random.percent(chance));

@@ -60,10 +60,13 @@ impl Connections {
 }
 
 /// The state of a packet that belongs to nothing known (nf_conntrack_proto_icmp.c and
-/// nf_conntrack_proto_icmpv6.c: `valid_new`, `noct_valid_new`).
+/// nf_conntrack_proto_icmpv6.c: `valid_new`, `noct_valid_new`). Without a header there is no tuple, and
+/// so no connection (nf_conntrack_core.c: `resolve_normal_ct`).
 fn first_of(packet: &Packet) -> Connection {
-    let Transport::Icmp { kind, .. } = packet.transport else {
-        return Connection::New;
+    let kind = match packet.transport {
+        Transport::Icmp { kind, .. } => kind,
+        Transport::Cut(_) => return Connection::Invalid,
+        Transport::Ports { .. } | Transport::Other(_) => return Connection::New,
     };
     match (packet.family(), kind) {
         (Family::V4, 8 | 13 | 15 | 17) | (Family::V6, 128 | 139) => Connection::New,

@@ -14,7 +14,7 @@ pub(crate) fn facts(probe: &Probe, connection: Connection) -> Facts<'_> {
             ..
         } => (Some((source, destination)), None),
         Transport::Icmp { kind, code } => (None, Some((kind, code))),
-        Transport::Other(_) => (None, None),
+        Transport::Other(_) | Transport::Cut(_) => (None, None),
     };
     Facts {
         from: probe.from.as_str(),
@@ -41,7 +41,7 @@ pub(crate) fn traced(probe: &Probe, connection: Connection) -> packet::Packet {
             destination,
         },
         Transport::Icmp { kind, code } => packet::Transport::Icmp { kind, code },
-        Transport::Other(_) => packet::Transport::Other,
+        Transport::Other(_) | Transport::Cut(_) => packet::Transport::Other,
     };
     let ct_state = match connection {
         Connection::New => CtState::NEW,

@@ -15,6 +15,29 @@ struct End {
     address: IpAddr,
     /// Its protocol and port, where it has ports.
     port: Option<(Protocol, u16)>,
+    header: Header,
+}
+
+/// Whether the header that a packet's protocol calls for is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Header {
+    Whole,
+    /// No test of ports or messages holds, not even that they are others.
+    Missing,
+}
+
+impl Header {
+    fn of(packet: &Facts<'_>) -> Self {
+        let ports = packet.protocol.has_ports() && packet.ports.is_none();
+        let family = match Family::of(packet.source) {
+            Family::V4 => Protocol::ICMP,
+            Family::V6 => Protocol::ICMPV6,
+        };
+        match ports || (packet.protocol == family && packet.icmp.is_none()) {
+            true => Self::Missing,
+            false => Self::Whole,
+        }
+    }
 }
 
 /// All tests of a rule.
@@ -25,11 +48,14 @@ pub(super) fn read(rule: &Rule, packet: &Facts<'_>, known: &Known<'_>) -> Read {
         let of = |port| (packet.protocol, port);
         (of(source), of(to))
     });
+    let header = Header::of(packet);
     let source = End {
+        header,
         address: packet.source,
         port: ports.map(|(source, _)| source),
     };
     let destination = End {
+        header,
         address: packet.destination,
         port: ports.map(|(_, destination)| destination),
     };
@@ -69,16 +95,20 @@ fn transport(read: &mut Read, rule: &Rule, packet: &Facts<'_>) {
             read.test(Field::IcmpCode, is_code);
         }
     }
+    let is_whole = Header::of(packet) == Header::Whole;
     // A type with a code is one message: others of the type are not meant by `not`.
     match rule.not_icmp {
         Some(IcmpMatch { kind, code: None }) => {
             let is_kind = packet.icmp.is_some_and(|(seen, _)| seen == kind);
-            read.test(Field::NotIcmpType, !is_kind);
+            read.test(Field::NotIcmpType, is_whole && !is_kind);
         }
         Some(IcmpMatch {
             kind,
             code: Some(code),
-        }) => read.test(Field::NotIcmpCode, packet.icmp != Some((kind, code))),
+        }) => {
+            let is_message = packet.icmp == Some((kind, code));
+            read.test(Field::NotIcmpCode, is_whole && !is_message);
+        }
         None => {}
     }
 }
@@ -124,7 +154,8 @@ fn end(
         } else {
             EndField::NotNamedPorts
         };
-        read.test(field(of), !is_one(&end.not_ports));
+        let is_whole = seen.header == Header::Whole;
+        read.test(field(of), is_whole && !is_one(&end.not_ports));
     }
 }
 
