@@ -138,10 +138,12 @@ impl Host {
             .filter(|link| self.planned.contains(&link.name) || plan.is_workload(&link.name));
         let routes = route::list(&mut self.client, self.protocol);
         let neighbours = neighbour::list(&mut self.client);
+        let proxies = neighbour::proxies(&mut self.client);
         Ok(Present {
             links: ours.map(|link| (link.index, link)).collect(),
             routes: routes.map_err(failed("list routes"))?,
             neighbours: neighbours.map_err(failed("list neighbours"))?,
+            proxies: proxies.map_err(failed("list addresses that are answered for"))?,
         })
     }
 
@@ -178,7 +180,10 @@ impl Host {
         self.lost
             .extend(stale.iter().filter_map(|order| match order.subject {
                 Subject::Route(_, address) => Some(address),
-                Subject::Setting(..) | Subject::Neighbour(..) | Subject::Connections(_) => None,
+                Subject::Setting(..)
+                | Subject::Neighbour(..)
+                | Subject::Proxy(..)
+                | Subject::Connections(_) => None,
             }));
         self.owners = owners;
     }

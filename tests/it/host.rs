@@ -38,6 +38,25 @@ fn plan(endpoints: &[(&str, &str, &str, &str)]) -> HostPlan {
     HostPlan::of(&state(endpoints), "node1")
 }
 
+/// A plan for workloads that take an address for their router's: an interface, an address, a router.
+fn routed(endpoints: &[(&str, &str, &str)]) -> HostPlan {
+    let document = |(interface, address, gateway): &(&str, &str, &str)| {
+        format!(
+            "apiVersion: projectcalico.org/v3\nkind: WorkloadEndpoint\n\
+             metadata: {{name: node1-openstack-{interface}-eth0, namespace: openstack}}\n\
+             spec: {{interfaceName: {interface}, ipNetworks: [{address}], ipv6Gateway: '{gateway}'}}\n"
+        )
+    };
+    let text = endpoints
+        .iter()
+        .map(document)
+        .collect::<Vec<_>>()
+        .join("---\n");
+    let loaded = codec::parse("routed.yaml", &text);
+    assert!(!loaded.has_errors(), "{:?}", loaded.problems);
+    HostPlan::of(&loaded.state, "node1")
+}
+
 fn open() -> Host {
     Host::open(RouteProtocol::BOOT).unwrap()
 }

@@ -2,7 +2,9 @@
 
 use margay::host::Subject;
 
-use super::{open, plan, routes, set, settle, veth};
+use std::collections::BTreeSet;
+
+use super::{open, plan, routed, routes, set, settle, veth};
 use crate::support::netns::{in_another_netns, in_netns, ip, ip_json};
 
 const MAC: &str = "02:00:00:00:00:01";
@@ -243,6 +245,31 @@ fn neighbours_are_permanent_and_follow_the_mac() {
 }
 
 #[test]
+fn the_host_answers_for_the_routers_of_workloads() {
+    in_netns("the_host_answers_for_the_routers_of_workloads", || {
+        veth("tap1");
+        ip("neigh add proxy fd00::77 dev tap1\n");
+        let proxies = || {
+            let all = ip_json("-6 neigh show proxy");
+            let all = all.as_array().unwrap().iter();
+            let words = all.map(|entry| format!("{} {}", entry["dst"], entry["dev"]));
+            words.collect::<BTreeSet<_>>()
+        };
+        let foreign = "\"fd00::77\" \"tap1\"".to_owned();
+        let mut host = open();
+        settle(&mut host, &routed(&[("tap1", "fd00::2", "fd00::1")]));
+        let one = "\"fd00::1\" \"tap1\"".to_owned();
+        assert_eq!(proxies(), [one.clone(), foreign.clone()].into());
+        ip("link set tap1 down\nlink set tap1 up\n");
+        settle(&mut host, &routed(&[("tap1", "fd00::2", "fd00::1")]));
+        assert!(proxies().contains(&one));
+        ip("neigh replace proxy fd00::77 dev tap1\n");
+        settle(&mut host, &plan(&[]));
+        assert_eq!(proxies(), [foreign].into());
+    });
+}
+
+#[test]
 fn a_host_stays_in_the_namespace_it_was_opened_in() {
     in_netns("a_host_stays_in_the_namespace_it_was_opened_in", || {
         veth("tap1");
@@ -298,7 +325,7 @@ fn setting(path: &str) -> String {
 }
 
 /// The addresses of the permanent neighbours of an interface.
-fn permanent(interface: &str) -> std::collections::BTreeSet<String> {
+fn permanent(interface: &str) -> BTreeSet<String> {
     let all =
         ["-4", "-6"].map(|f| ip_json(&format!("{f} neigh show dev {interface} nud permanent")));
     let all = all.iter().flat_map(|all| all.as_array().unwrap());
