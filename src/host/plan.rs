@@ -131,12 +131,12 @@ impl HostPlan {
 
 impl InterfacePlan {
     /// What `/proc/sys` is to say of the interface: what Felix sets (`configureInterface`,
-    /// felix/dataplane/linux/endpoint_mgr.go in Calico).
+    /// felix/dataplane/linux/endpoint_mgr.go in Calico), and that IPv6 answers at once as well.
     ///
     /// The host answers ARP for every address and at once, forwards what comes in, lets packets be
     /// redirected to services on its loopback, and believes no router advertisement. It answers
     /// neighbour discovery where there is an entry besides: for [`InterfacePlan::ipv6_gateway`].
-    pub fn settings(&self) -> [Setting; 8] {
+    pub fn settings(&self) -> [Setting; 9] {
         let strict = match self.reverse_path {
             ReversePath::Strict => "1",
             ReversePath::Off => "0",
@@ -148,6 +148,7 @@ impl InterfacePlan {
             (Tree::Ipv4Neighbours, "proxy_delay", "0"),
             (Tree::Ipv4, "proxy_arp", "1"),
             (Tree::Ipv4, "forwarding", "1"),
+            (Tree::Ipv6Neighbours, "proxy_delay", "0"),
             (Tree::Ipv6, "proxy_ndp", "1"),
             (Tree::Ipv6, "forwarding", "1"),
         ]

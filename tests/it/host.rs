@@ -12,7 +12,7 @@ mod watching;
 use std::collections::BTreeSet;
 
 use margay::codec;
-use margay::host::{Host, HostPlan, Report, RouteProtocol};
+use margay::host::{Host, HostPlan, Look, Report, RouteProtocol};
 use margay::model::State;
 
 use crate::support::netns::{ip, ip_json};
@@ -63,9 +63,9 @@ fn open() -> Host {
 
 /// A plan carried out with nothing failing; the same again changes nothing.
 fn settle(host: &mut Host, plan: &HostPlan) -> Report {
-    let report = host.reconcile(plan).unwrap();
+    let report = host.reconcile(plan, Look::Everything).unwrap();
     assert!(report.failures.is_empty(), "{:?}", report.failures);
-    let again = host.reconcile(plan).unwrap();
+    let again = host.reconcile(plan, Look::Everything).unwrap();
     assert_eq!(again.writes, 0, "a second time something was written");
     assert!(again.failures.is_empty(), "{:?}", again.failures);
     report

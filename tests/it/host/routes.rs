@@ -1,6 +1,6 @@
 //! Routes and neighbours: made, taken away, made again, and nobody else's touched.
 
-use margay::host::Subject;
+use margay::host::{Look, Subject};
 
 use std::collections::BTreeSet;
 
@@ -209,7 +209,7 @@ fn what_fails_for_one_interface_keeps_nothing_else_back() {
                 ("b", "tap2", "-", "10.65.0.4"),
             ]);
             let mut host = open();
-            let report = host.reconcile(&all).unwrap();
+            let report = host.reconcile(&all, Look::Everything).unwrap();
             let failed: Vec<_> = report.failures.iter().map(|f| f.subject.clone()).collect();
             let route = |to: &str| Subject::Route("tap1".parse().unwrap(), to.parse().unwrap());
             assert_eq!(failed, [route("10.65.0.2"), route("fd00::2")]);
@@ -277,7 +277,7 @@ fn a_host_stays_in_the_namespace_it_was_opened_in() {
         let plan = plan(&[("a", "tap1", MAC, "10.65.0.2, fd00::2")]);
         in_another_netns(|| {
             veth("tap1");
-            let report = host.reconcile(&plan).unwrap();
+            let report = host.reconcile(&plan, Look::Everything).unwrap();
             assert!(report.failures.is_empty(), "{:?}", report.failures);
             assert_eq!(routes("tap1"), set([]));
             assert_eq!(setting("ipv4/conf/tap1/proxy_arp"), "0");
@@ -302,6 +302,7 @@ fn settings_are_made_and_made_again() {
                 ("ipv4/conf/tap1/proxy_arp", "1"),
                 ("ipv4/conf/tap1/forwarding", "1"),
                 ("ipv4/neigh/tap1/proxy_delay", "0"),
+                ("ipv6/neigh/tap1/proxy_delay", "0"),
                 ("ipv6/conf/tap1/accept_ra", "0"),
                 ("ipv6/conf/tap1/proxy_ndp", "1"),
                 ("ipv6/conf/tap1/forwarding", "1"),
@@ -314,6 +315,8 @@ fn settings_are_made_and_made_again() {
                 assert_eq!(found, value, "{round}: {path}");
             }
             std::fs::write("/proc/sys/net/ipv4/conf/tap1/rp_filter", "0").unwrap();
+            let report = host.reconcile(&plan, Look::Changed).unwrap();
+            assert_eq!(report.writes, 0, "what was set is trusted");
             ip("link set tap1 down\nlink set tap1 up\n");
         }
     });
