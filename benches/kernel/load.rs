@@ -141,6 +141,7 @@ fn crowd(members: usize) -> Table {
             interface: "tap0".parse().unwrap(),
             mac: None,
             addresses: addresses.collect(),
+            ipv6_gateway: None,
             membership: Membership::Groups(BTreeSet::from([worlds::group("crowd")])),
             origin: Origin::default(),
         };

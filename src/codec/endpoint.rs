@@ -46,6 +46,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<(Place, Decla
         interface: interface?,
         mac,
         addresses,
+        ipv6_gateway: None,
         membership: Membership::Groups(groups),
         origin: reader.origin(place),
     };

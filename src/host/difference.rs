@@ -18,6 +18,8 @@ pub(super) struct Present {
     pub(super) links: BTreeMap<u32, Link>,
     pub(super) routes: BTreeSet<Route>,
     pub(super) neighbours: BTreeMap<Neighbour, Entry>,
+    /// What the host answers neighbour discovery for.
+    pub(super) proxies: BTreeMap<Neighbour, RouteProtocol>,
 }
 
 /// What to tell the kernel about one thing.
@@ -60,7 +62,17 @@ impl Present {
                 route: None,
             })
         });
-        routes.chain(neighbours).collect()
+        let proxies = self.proxies.iter().filter_map(|(proxy, maker)| {
+            let name = &self.links.get(&proxy.index)?.name;
+            let planned = plans.get(name).and_then(|plan| plan.ipv6_gateway);
+            let stale = *maker == protocol && planned.map(IpAddr::V6) != Some(proxy.address);
+            stale.then(|| Order {
+                subject: Subject::Proxy(name.clone(), proxy.address),
+                request: proxy.leave(),
+                route: None,
+            })
+        });
+        routes.chain(neighbours).chain(proxies).collect()
     }
 
     /// What an interface lacks. Neighbours come first, so that nobody is asked for them.
@@ -94,6 +106,16 @@ impl Present {
                 route: Some(route),
             })
         });
-        neighbours.chain(routes).collect()
+        let gateway = plan.ipv6_gateway.map(|gateway| Neighbour {
+            index: link.index,
+            address: gateway.into(),
+        });
+        let gateway = gateway.filter(|gateway| !self.proxies.contains_key(gateway));
+        let gateway = gateway.map(|gateway| Order {
+            subject: Subject::Proxy(link.name.clone(), gateway.address),
+            request: gateway.answer(protocol),
+            route: None,
+        });
+        neighbours.chain(routes).chain(gateway).collect()
     }
 }

@@ -53,8 +53,19 @@ pub struct Host {
     owners: BTreeMap<IpAddr, InterfaceName>,
     /// Interfaces that are or were in a plan: what is ours there is also without a prefix.
     planned: BTreeSet<InterfaceName>,
+    /// Interfaces whose settings were made, with their index and what they were set to.
+    configured: BTreeMap<InterfaceName, (u32, [Setting; 9])>,
     /// Addresses that went, and whose connections may still be there.
     lost: BTreeSet<IpAddr>,
+}
+
+/// How far to trust what was found before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// Interfaces that were set up keep their settings. Routes and neighbours are always looked at.
+    Changed,
+    /// Somebody may have changed settings: each is read again.
+    Everything,
 }
 
 impl Host {
@@ -70,6 +81,7 @@ impl Host {
             protocol,
             owners: BTreeMap::new(),
             planned: BTreeSet::new(),
+            configured: BTreeMap::new(),
             lost: BTreeSet::new(),
         })
     }
@@ -108,12 +120,12 @@ impl Host {
     ///
     /// # Errors
     /// The kernel cannot be asked what there is.
-    pub fn reconcile(&mut self, plan: &HostPlan) -> Result<Report, HostError> {
+    pub fn reconcile(&mut self, plan: &HostPlan, look: Look) -> Result<Report, HostError> {
         let mut report = Report::default();
         self.planned.extend(plan.interfaces.keys().cloned());
         let present = self.present(plan)?;
         let up = usable(&present);
-        self.configure(plan, &up, &mut report);
+        self.configure(plan, &up, look, &mut report);
         let stale = present.stale(&plan.interfaces, self.protocol);
         self.lose(plan, &stale);
         self.perform(stale, &mut report)?;
@@ -131,37 +143,55 @@ impl Host {
 
     fn present(&mut self, plan: &HostPlan) -> Result<Present, HostError> {
         let links = self.links()?;
-        self.planned
-            .retain(|name| links.iter().any(|link| link.name == *name));
+        let there: BTreeSet<&InterfaceName> = links.iter().map(|link| &link.name).collect();
+        self.planned.retain(|name| there.contains(name));
         let ours = links
             .into_iter()
             .filter(|link| self.planned.contains(&link.name) || plan.is_workload(&link.name));
         let routes = route::list(&mut self.client, self.protocol);
         let neighbours = neighbour::list(&mut self.client);
+        let proxies = neighbour::proxies(&mut self.client);
         Ok(Present {
             links: ours.map(|link| (link.index, link)).collect(),
             routes: routes.map_err(failed("list routes"))?,
             neighbours: neighbours.map_err(failed("list neighbours"))?,
+            proxies: proxies.map_err(failed("list addresses that are answered for"))?,
         })
     }
 
-    fn configure(&self, plan: &HostPlan, up: &BTreeMap<InterfaceName, Link>, report: &mut Report) {
-        let interfaces = plan
-            .interfaces
-            .iter()
-            .filter(|(name, _)| up.contains_key(name));
-        for (name, plan) in interfaces {
-            for setting in plan.settings() {
-                match self.sysctls.set(name, setting) {
-                    Ok(Outcome::Written) => report.writes += 1,
-                    Ok(Outcome::Kept | Outcome::Absent) => {}
-                    Err(reason) => report.failures.push(Failure {
-                        subject: Subject::Setting(name.clone(), setting),
-                        reason,
-                    }),
-                }
+    fn configure(
+        &mut self,
+        plan: &HostPlan,
+        up: &BTreeMap<InterfaceName, Link>,
+        look: Look,
+        report: &mut Report,
+    ) {
+        let mut configured = BTreeMap::new();
+        for (name, plan) in &plan.interfaces {
+            let Some(link) = up.get(name) else { continue };
+            let wanted = (link.index, plan.settings());
+            let trusted = look == Look::Changed && self.configured.get(name) == Some(&wanted);
+            if trusted || self.set(name, &wanted.1, report) {
+                configured.insert(name.clone(), wanted);
             }
         }
+        self.configured = configured;
+    }
+
+    /// Makes the settings of an interface, and says whether all of them were possible.
+    fn set(&self, name: &InterfaceName, settings: &[Setting], report: &mut Report) -> bool {
+        let before = report.failures.len();
+        for &setting in settings {
+            match self.sysctls.set(name, setting) {
+                Ok(Outcome::Written) => report.writes += 1,
+                Ok(Outcome::Kept | Outcome::Absent) => {}
+                Err(reason) => report.failures.push(Failure {
+                    subject: Subject::Setting(name.clone(), setting),
+                    reason,
+                }),
+            }
+        }
+        report.failures.len() == before
     }
 
     /// Takes note of the addresses that are not where they were.
@@ -178,7 +208,10 @@ impl Host {
         self.lost
             .extend(stale.iter().filter_map(|order| match order.subject {
                 Subject::Route(_, address) => Some(address),
-                Subject::Setting(..) | Subject::Neighbour(..) | Subject::Connections(_) => None,
+                Subject::Setting(..)
+                | Subject::Neighbour(..)
+                | Subject::Proxy(..)
+                | Subject::Connections(_) => None,
             }));
         self.owners = owners;
     }

@@ -1,7 +1,7 @@
 //! What the workloads of a host need of it beside policy.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use super::sysctl::{Setting, Tree};
 use crate::model::{Endpoint, EndpointName, InterfacePrefix, SourceSpoofing, State};
@@ -28,6 +28,8 @@ pub struct InterfacePlan {
     /// Who answers for them, where that is known: no question has to be asked, and nobody else can
     /// answer it.
     pub mac: Option<MacAddress>,
+    /// An address that the workload takes for its router's, and that the host answers for.
+    pub ipv6_gateway: Option<Ipv6Addr>,
     /// What becomes of packets from addresses that lie elsewhere.
     pub reverse_path: ReversePath,
 }
@@ -108,6 +110,7 @@ impl HostPlan {
             endpoint: endpoint.name.clone(),
             addresses: BTreeSet::new(),
             mac: endpoint.mac,
+            ipv6_gateway: endpoint.ipv6_gateway,
             reverse_path: ReversePath::of(endpoint, spoofing),
         };
         for &address in &endpoint.addresses {
@@ -128,12 +131,12 @@ impl HostPlan {
 
 impl InterfacePlan {
     /// What `/proc/sys` is to say of the interface: what Felix sets (`configureInterface`,
-    /// felix/dataplane/linux/endpoint_mgr.go in Calico).
+    /// felix/dataplane/linux/endpoint_mgr.go in Calico), and that IPv6 answers at once as well.
     ///
     /// The host answers ARP for every address and at once, forwards what comes in, lets packets be
-    /// redirected to services on its loopback, and believes no router advertisement. Answering
-    /// neighbour discovery as well takes an entry for each address.
-    pub fn settings(&self) -> [Setting; 8] {
+    /// redirected to services on its loopback, and believes no router advertisement. It answers
+    /// neighbour discovery where there is an entry besides: for [`InterfacePlan::ipv6_gateway`].
+    pub fn settings(&self) -> [Setting; 9] {
         let strict = match self.reverse_path {
             ReversePath::Strict => "1",
             ReversePath::Off => "0",
@@ -145,6 +148,7 @@ impl InterfacePlan {
             (Tree::Ipv4Neighbours, "proxy_delay", "0"),
             (Tree::Ipv4, "proxy_arp", "1"),
             (Tree::Ipv4, "forwarding", "1"),
+            (Tree::Ipv6Neighbours, "proxy_delay", "0"),
             (Tree::Ipv6, "proxy_ndp", "1"),
             (Tree::Ipv6, "forwarding", "1"),
         ]

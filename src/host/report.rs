@@ -40,6 +40,8 @@ pub enum Subject {
     Route(InterfaceName, IpAddr),
     /// The neighbour with an address.
     Neighbour(InterfaceName, IpAddr),
+    /// The answer to neighbour discovery for an address that is not the host's.
+    Proxy(InterfaceName, IpAddr),
     /// The connections of addresses that went; it is tried again the next time.
     Connections(BTreeSet<IpAddr>),
 }
@@ -50,7 +52,8 @@ impl Subject {
         match self {
             Self::Setting(interface, _)
             | Self::Route(interface, _)
-            | Self::Neighbour(interface, _) => Some(interface),
+            | Self::Neighbour(interface, _)
+            | Self::Proxy(interface, _) => Some(interface),
             Self::Connections(_) => None,
         }
     }
@@ -64,6 +67,7 @@ impl fmt::Display for Subject {
             }
             Self::Route(interface, address) => write!(f, "{interface}: route to {address}"),
             Self::Neighbour(interface, address) => write!(f, "{interface}: neighbour {address}"),
+            Self::Proxy(interface, address) => write!(f, "{interface}: answering for {address}"),
             Self::Connections(addresses) => {
                 let all: Vec<_> = addresses.iter().map(IpAddr::to_string).collect();
                 write!(f, "connections of {}", all.join(", "))

@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{Mode, OFlags, open, openat};
+use rustix::io::Errno;
 
 use crate::net::InterfaceName;
 
@@ -29,16 +30,24 @@ pub enum Tree {
     Ipv4Neighbours,
     /// `net.ipv6.conf`
     Ipv6,
+    /// `net.ipv6.neigh`
+    Ipv6Neighbours,
 }
 
 impl Tree {
-    const ALL: [Self; 3] = [Self::Ipv4, Self::Ipv4Neighbours, Self::Ipv6];
+    const ALL: [Self; 4] = [
+        Self::Ipv4,
+        Self::Ipv4Neighbours,
+        Self::Ipv6,
+        Self::Ipv6Neighbours,
+    ];
 
     fn path(self) -> &'static str {
         match self {
             Self::Ipv4 => "/proc/sys/net/ipv4/conf",
             Self::Ipv4Neighbours => "/proc/sys/net/ipv4/neigh",
             Self::Ipv6 => "/proc/sys/net/ipv6/conf",
+            Self::Ipv6Neighbours => "/proc/sys/net/ipv6/neigh",
         }
     }
 }
@@ -49,6 +58,7 @@ impl fmt::Display for Tree {
             Self::Ipv4 => "net.ipv4.conf",
             Self::Ipv4Neighbours => "net.ipv4.neigh",
             Self::Ipv6 => "net.ipv6.conf",
+            Self::Ipv6Neighbours => "net.ipv6.neigh",
         })
     }
 }
@@ -56,7 +66,7 @@ impl fmt::Display for Tree {
 /// The trees of the network namespace of the thread that opened them.
 #[derive(Debug)]
 pub(super) struct Sysctls {
-    /// A kernel without IPv6 lacks its tree.
+    /// A kernel without IPv6 lacks its trees.
     trees: [Option<OwnedFd>; Tree::ALL.len()],
 }
 
@@ -78,7 +88,7 @@ impl Sysctls {
             let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
             match open(tree.path(), flags, Mode::empty()) {
                 Ok(folder) => trees[tree as usize] = Some(folder),
-                Err(rustix::io::Errno::NOENT) if tree == Tree::Ipv6 => {}
+                Err(Errno::NOENT) if matches!(tree, Tree::Ipv6 | Tree::Ipv6Neighbours) => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -99,7 +109,7 @@ impl Sysctls {
         let mut old = String::new();
         match file(OFlags::RDONLY) {
             Ok(found) => File::from(found).read_to_string(&mut old)?,
-            Err(rustix::io::Errno::NOENT) => return Ok(Outcome::Absent),
+            Err(Errno::NOENT) => return Ok(Outcome::Absent),
             Err(error) => return Err(error.into()),
         };
         if old.trim_end() == setting.value {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 use super::group::object_name;
@@ -81,6 +81,9 @@ pub struct Endpoint {
     pub mac: Option<MacAddress>,
     /// The addresses that it may use and that policy knows it by.
     pub addresses: BTreeSet<IpAddr>,
+    /// The router that it was told to use for IPv6, where that is not a link-local address of the
+    /// host: the host answers for it. (For every IPv4 address it answers anyway.)
+    pub ipv6_gateway: Option<Ipv6Addr>,
     /// What policy applies to it.
     pub membership: Membership,
     /// Where it was written.

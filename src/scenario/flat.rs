@@ -231,6 +231,7 @@ fn workload(
         interface: interface.parse().ok()?,
         mac: None,
         addresses: BTreeSet::from(addresses),
+        ipv6_gateway: None,
         membership: Membership::Groups(
             groups
                 .iter()

@@ -142,6 +142,7 @@ pub(super) fn endpoint(
         interface: interface.parse().ok()?,
         mac: endpoint_mac(random, slot),
         addresses,
+        ipv6_gateway: None,
         membership: Membership::Groups(
             (0..memberships)
                 .filter(|_| !groups.is_empty())

@@ -12,7 +12,7 @@ mod watching;
 use std::collections::BTreeSet;
 
 use margay::codec;
-use margay::host::{Host, HostPlan, Report, RouteProtocol};
+use margay::host::{Host, HostPlan, Look, Report, RouteProtocol};
 use margay::model::State;
 
 use crate::support::netns::{ip, ip_json};
@@ -38,15 +38,34 @@ fn plan(endpoints: &[(&str, &str, &str, &str)]) -> HostPlan {
     HostPlan::of(&state(endpoints), "node1")
 }
 
+/// A plan for workloads that take an address for their router's: an interface, an address, a router.
+fn routed(endpoints: &[(&str, &str, &str)]) -> HostPlan {
+    let document = |(interface, address, gateway): &(&str, &str, &str)| {
+        format!(
+            "apiVersion: projectcalico.org/v3\nkind: WorkloadEndpoint\n\
+             metadata: {{name: node1-openstack-{interface}-eth0, namespace: openstack}}\n\
+             spec: {{interfaceName: {interface}, ipNetworks: [{address}], ipv6Gateway: '{gateway}'}}\n"
+        )
+    };
+    let text = endpoints
+        .iter()
+        .map(document)
+        .collect::<Vec<_>>()
+        .join("---\n");
+    let loaded = codec::parse("routed.yaml", &text);
+    assert!(!loaded.has_errors(), "{:?}", loaded.problems);
+    HostPlan::of(&loaded.state, "node1")
+}
+
 fn open() -> Host {
     Host::open(RouteProtocol::BOOT).unwrap()
 }
 
 /// A plan carried out with nothing failing; the same again changes nothing.
 fn settle(host: &mut Host, plan: &HostPlan) -> Report {
-    let report = host.reconcile(plan).unwrap();
+    let report = host.reconcile(plan, Look::Everything).unwrap();
     assert!(report.failures.is_empty(), "{:?}", report.failures);
-    let again = host.reconcile(plan).unwrap();
+    let again = host.reconcile(plan, Look::Everything).unwrap();
     assert_eq!(again.writes, 0, "a second time something was written");
     assert!(again.failures.is_empty(), "{:?}", again.failures);
     report

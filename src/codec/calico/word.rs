@@ -1,6 +1,6 @@
 //! Values in the words of Calico.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 use crate::model::{
@@ -236,6 +236,15 @@ impl FromStr for Single {
             let allowed = "one address, with /32 or /128 or without";
             InvalidValue::new("address", text, allowed)
         })
+    }
+}
+
+impl FromStr for Word<Ipv6Addr> {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let invalid = |_| InvalidValue::new("address", text, "an IPv6 address");
+        text.parse().map(Self).map_err(invalid)
     }
 }
 

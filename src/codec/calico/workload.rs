@@ -1,6 +1,7 @@
 //! `WorkloadEndpoint`.
 
 use std::borrow::Cow;
+use std::net::Ipv6Addr;
 
 use super::Document;
 use super::field::{Group, enforced, ignored};
@@ -25,6 +26,7 @@ pub(super) const FIELDS: &[Group] = &[
         "ports",
         "serviceAccountName",
         "allowSpoofedSourcePrefixes",
+        "ipv6Gateway",
     ]),
     ignored(
         "the name of the resource says it, as for Felix; a node that differs is a warning",
@@ -38,7 +40,7 @@ pub(super) const FIELDS: &[Group] = &[
         ],
     ),
     ignored("addresses are not translated", &["ipNATs"]),
-    ignored("routes are not programmed", &["ipv4Gateway", "ipv6Gateway"]),
+    ignored("the host answers for every address", &["ipv4Gateway"]),
     ignored("traffic is not shaped", &["qosControls"]),
     ignored(
         "it is for the DHCP agent of networking-calico",
@@ -67,6 +69,7 @@ pub(super) fn read(reader: &mut Reader<'_>, document: &Document<'_, '_>) -> Opti
     let mac: Option<MacAddress> = reader.findings.some_value(spec, path, "mac");
     let addresses = reader.findings.values::<Single>(spec, path, "ipNetworks");
     let service_account = reader.findings.some_value(spec, path, "serviceAccountName");
+    let gateway: Option<Word<Ipv6Addr>> = reader.findings.some_value(spec, path, "ipv6Gateway");
     let labelled = Labelled {
         labels: own_labels(&metadata.labels, service_account),
         profiles: profiles(reader, document),
@@ -90,6 +93,7 @@ pub(super) fn read(reader: &mut Reader<'_>, document: &Document<'_, '_>) -> Opti
         interface,
         mac,
         addresses: addresses.into_iter().map(|(_, single)| single.0).collect(),
+        ipv6_gateway: gateway.map(|word| word.0),
         membership: Membership::Labels(Box::new(labelled)),
         origin: reader.origin(metadata.place),
     })))

@@ -1,8 +1,10 @@
 //! Connections as the kernel tracks them, with its own listing as the witness.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::net::{IpAddr, UdpSocket};
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use margay::host::{Conntrack, Flow, FlowFilter, FlowStatus, Judgement, TupleKey};
 use margay::net::{Family, Protocol};
@@ -29,13 +31,20 @@ fn tracked(test: &str, body: impl FnOnce(&mut Conntrack) + Send) {
 
 /// Sends a packet of UDP.
 fn send(from: &str, to: &str) {
-    let socket = UdpSocket::bind(from).unwrap();
-    socket.send_to(b"x", to).unwrap();
+    // A program that another test starts has this test's sockets until it runs.
+    let bound = (0..100).find_map(|_| match UdpSocket::bind(from) {
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+            std::thread::sleep(Duration::from_millis(20));
+            None
+        }
+        bound => Some(bound.unwrap()),
+    });
+    bound.unwrap().send_to(b"x", to).unwrap();
 }
 
 /// Sends an echo request, which the kernel answers.
 fn echo(from: &str, to: &str) {
-    std::fs::write("/proc/sys/net/ipv4/ping_group_range", "0 2147483647").unwrap();
+    std::fs::write("/proc/sys/net/ipv4/ping_group_range", "0 0").unwrap();
     let v4 = from.parse::<IpAddr>().unwrap().is_ipv4();
     let (family, protocol, kind) = match v4 {
         true => (AddressFamily::INET, ipproto::ICMP, 8),

@@ -5,7 +5,7 @@ use std::net::UdpSocket;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use super::{open, plan, settle, veth};
+use super::{open, plan, routed, settle, veth};
 use crate::support::netns::{in_netns, ip, ip_json};
 use crate::support::tun::enter_new_network;
 
@@ -126,6 +126,45 @@ fn workloads_reach_each_other_through_the_host_alone() {
             !arrives((&b, "10.65.0.3"), (&a, "10.65.0.2")),
             "there is no route any more"
         );
+    });
+}
+
+#[test]
+fn workloads_reach_each_other_over_ipv6_through_a_router_that_is_none() {
+    let test = "workloads_reach_each_other_over_ipv6_through_a_router_that_is_none";
+    in_netns(test, || {
+        let at_once = || std::fs::write("/proc/sys/net/ipv6/conf/default/accept_dad", "0").unwrap();
+        let [a, b] = [Pod::new(), Pod::new()];
+        at_once();
+        std::fs::write("/proc/sys/net/ipv6/conf/all/forwarding", "1").unwrap();
+        veth("tap1");
+        veth("tap2");
+        for (pod, peer, address) in [(&a, "w1", "fd00::2"), (&b, "w2", "fd00::3")] {
+            pod.run(at_once);
+            pod.wire(peer, &[]);
+            pod.run(move || {
+                ip(&format!(
+                    "addr add {address}/128 dev {peer} nodad\nroute add fd00::1 dev {peer}\n\
+                     route add default via fd00::1 dev {peer}\n"
+                ));
+            });
+        }
+        let mut host = open();
+        let without = plan(&[("a", "tap1", "-", "fd00::2"), ("b", "tap2", "-", "fd00::3")]);
+        settle(&mut host, &without);
+        assert!(
+            !arrives((&a, "fd00::2"), (&b, "fd00::3")),
+            "nobody is the router"
+        );
+        settle(
+            &mut host,
+            &routed(&[
+                ("tap1", "fd00::2", "fd00::1"),
+                ("tap2", "fd00::3", "fd00::1"),
+            ]),
+        );
+        a.run(|| ip("neigh flush dev w1\n"));
+        assert!(arrives((&a, "fd00::2"), (&b, "fd00::3")));
     });
 }
 

@@ -1,8 +1,10 @@
 //! Routes and neighbours: made, taken away, made again, and nobody else's touched.
 
-use margay::host::Subject;
+use margay::host::{Look, Subject};
 
-use super::{open, plan, routes, set, settle, veth};
+use std::collections::BTreeSet;
+
+use super::{open, plan, routed, routes, set, settle, veth};
 use crate::support::netns::{in_another_netns, in_netns, ip, ip_json};
 
 const MAC: &str = "02:00:00:00:00:01";
@@ -207,7 +209,7 @@ fn what_fails_for_one_interface_keeps_nothing_else_back() {
                 ("b", "tap2", "-", "10.65.0.4"),
             ]);
             let mut host = open();
-            let report = host.reconcile(&all).unwrap();
+            let report = host.reconcile(&all, Look::Everything).unwrap();
             let failed: Vec<_> = report.failures.iter().map(|f| f.subject.clone()).collect();
             let route = |to: &str| Subject::Route("tap1".parse().unwrap(), to.parse().unwrap());
             assert_eq!(failed, [route("10.65.0.2"), route("fd00::2")]);
@@ -243,6 +245,31 @@ fn neighbours_are_permanent_and_follow_the_mac() {
 }
 
 #[test]
+fn the_host_answers_for_the_routers_of_workloads() {
+    in_netns("the_host_answers_for_the_routers_of_workloads", || {
+        veth("tap1");
+        ip("neigh add proxy fd00::77 dev tap1\n");
+        let proxies = || {
+            let all = ip_json("-6 neigh show proxy");
+            let all = all.as_array().unwrap().iter();
+            let words = all.map(|entry| format!("{} {}", entry["dst"], entry["dev"]));
+            words.collect::<BTreeSet<_>>()
+        };
+        let foreign = "\"fd00::77\" \"tap1\"".to_owned();
+        let mut host = open();
+        settle(&mut host, &routed(&[("tap1", "fd00::2", "fd00::1")]));
+        let one = "\"fd00::1\" \"tap1\"".to_owned();
+        assert_eq!(proxies(), [one.clone(), foreign.clone()].into());
+        ip("link set tap1 down\nlink set tap1 up\n");
+        settle(&mut host, &routed(&[("tap1", "fd00::2", "fd00::1")]));
+        assert!(proxies().contains(&one));
+        ip("neigh replace proxy fd00::77 dev tap1\n");
+        settle(&mut host, &plan(&[]));
+        assert_eq!(proxies(), [foreign].into());
+    });
+}
+
+#[test]
 fn a_host_stays_in_the_namespace_it_was_opened_in() {
     in_netns("a_host_stays_in_the_namespace_it_was_opened_in", || {
         veth("tap1");
@@ -250,7 +277,7 @@ fn a_host_stays_in_the_namespace_it_was_opened_in() {
         let plan = plan(&[("a", "tap1", MAC, "10.65.0.2, fd00::2")]);
         in_another_netns(|| {
             veth("tap1");
-            let report = host.reconcile(&plan).unwrap();
+            let report = host.reconcile(&plan, Look::Everything).unwrap();
             assert!(report.failures.is_empty(), "{:?}", report.failures);
             assert_eq!(routes("tap1"), set([]));
             assert_eq!(setting("ipv4/conf/tap1/proxy_arp"), "0");
@@ -275,6 +302,7 @@ fn settings_are_made_and_made_again() {
                 ("ipv4/conf/tap1/proxy_arp", "1"),
                 ("ipv4/conf/tap1/forwarding", "1"),
                 ("ipv4/neigh/tap1/proxy_delay", "0"),
+                ("ipv6/neigh/tap1/proxy_delay", "0"),
                 ("ipv6/conf/tap1/accept_ra", "0"),
                 ("ipv6/conf/tap1/proxy_ndp", "1"),
                 ("ipv6/conf/tap1/forwarding", "1"),
@@ -287,6 +315,8 @@ fn settings_are_made_and_made_again() {
                 assert_eq!(found, value, "{round}: {path}");
             }
             std::fs::write("/proc/sys/net/ipv4/conf/tap1/rp_filter", "0").unwrap();
+            let report = host.reconcile(&plan, Look::Changed).unwrap();
+            assert_eq!(report.writes, 0, "what was set is trusted");
             ip("link set tap1 down\nlink set tap1 up\n");
         }
     });
@@ -298,7 +328,7 @@ fn setting(path: &str) -> String {
 }
 
 /// The addresses of the permanent neighbours of an interface.
-fn permanent(interface: &str) -> std::collections::BTreeSet<String> {
+fn permanent(interface: &str) -> BTreeSet<String> {
     let all =
         ["-4", "-6"].map(|f| ip_json(&format!("{f} neigh show dev {interface} nud permanent")));
     let all = all.iter().flat_map(|all| all.as_array().unwrap());
