@@ -7,13 +7,16 @@ SECONDS ?= 60
 
 .PHONY: deps demo test lint bench soak fuzz golden
 
-# Installs by apt what is missing of nftables, iproute2, gcc and libc6-dev.
+# Installs by apt what is missing: nftables and iproute2; gcc, libc6-dev, protobuf-compiler and
+# libprotobuf-dev, which the build needs; etcd-server and etcd-client, which tests start for themselves.
 deps:
 	@PATH="$$PATH:/usr/sbin:/sbin"; missing=""; \
-	for need in nft:nftables ip:iproute2 cc:gcc $(NEEDS); do \
+	for need in nft:nftables ip:iproute2 cc:gcc protoc:protobuf-compiler etcd:etcd-server \
+		etcdctl:etcd-client $(NEEDS); do \
 		command -v $${need%%:*} >/dev/null || missing="$$missing $${need#*:}"; \
 	done; \
 	test -e "$$(cc -print-file-name=crt1.o 2>/dev/null)" || missing="$$missing libc6-dev"; \
+	test -e /usr/include/google/protobuf/descriptor.proto || missing="$$missing libprotobuf-dev"; \
 	test -z "$$missing" && exit 0; \
 	install="apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends$$missing"; \
 	if test "$$(id -u)" = 0; then as="sh -c"; else as="sudo sh -c"; fi; \

@@ -3,6 +3,7 @@
 //! ```text
 //! documents --> codec --> State --compile--> Ruleset --diff--> Commit --Backend::commit--> kernel
 //!                         model   compile    ruleset                    backend
+//! folder, etcd --agent--> keys and values --codec--> events --> State
 //! ```
 //!
 //! The modules stand in reading order; imports point towards the top of the list only.
@@ -18,6 +19,7 @@ pub mod compile;
 
 pub mod backend;
 
+pub mod agent;
 pub mod demo;
 
 pub mod cli;

@@ -33,16 +33,16 @@ pub(super) fn listed(paths: &[PathBuf], loader: &mut Loader) -> Vec<PathBuf> {
     files
 }
 
-/// The files of a folder that hold documents, by name; folders in it are not entered.
-fn folder(path: &Path) -> io::Result<Vec<PathBuf>> {
+/// The files of a folder that hold documents, by name; folders in it are not entered. Files whose
+/// names begin with a dot are what editors leave while they write.
+///
+/// # Errors
+/// The folder cannot be listed.
+pub fn folder(path: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(path)? {
         let file = entry?.path();
-        let holds_documents = file
-            .extension()
-            .and_then(|ending| ending.to_str())
-            .is_some_and(|ending| ENDINGS.contains(&ending));
-        if holds_documents && !file.is_dir() {
+        if holds_documents(&file) && !file.is_dir() {
             files.push(file);
         }
     }
@@ -50,9 +50,17 @@ fn folder(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+fn holds_documents(file: &Path) -> bool {
+    let hidden = file
+        .file_name()
+        .is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
+    let ending = file.extension().and_then(|ending| ending.to_str());
+    !hidden && ending.is_some_and(|ending| ENDINGS.contains(&ending))
+}
+
 /// Why a file gives no text.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum FileFault {
+pub enum FileFault {
     /// The system refused.
     #[error("cannot read: {0}")]
     Unreadable(#[from] io::Error),
@@ -73,13 +81,26 @@ pub(super) enum FileFault {
 
 /// The text of a file.
 pub(super) fn text(path: &Path) -> Result<String, FileFault> {
+    utf8(bytes(path)?)
+}
+
+/// The bytes of a file.
+///
+/// # Errors
+/// The system refuses, or the file is too large.
+pub fn bytes(path: &Path) -> Result<Vec<u8>, FileFault> {
     let mut bytes = Vec::new();
     File::open(path)?
         .take(FILE_BYTES_MAX + 1)
         .read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(FileFault::TooLarge);
+    match bytes.len() as u64 > FILE_BYTES_MAX {
+        true => Err(FileFault::TooLarge),
+        false => Ok(bytes),
     }
+}
+
+/// Bytes as text.
+pub(super) fn utf8(bytes: Vec<u8>) -> Result<String, FileFault> {
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let bytes = error.as_bytes();

@@ -10,7 +10,7 @@ use super::files::FileFault;
 use super::node::{Node, Place};
 use super::references::{self, Reference, Target};
 use super::yaml::{Documents, Unparsable};
-use super::{Loaded, Strictness, json};
+use super::{Change, Loaded, Problem, Strictness, json};
 use crate::model::{EndpointName, Event, GroupName, ProfileName, State, TierName};
 
 /// What some editors put before a text.
@@ -23,7 +23,7 @@ pub(super) struct Loader {
     sources: Vec<(Arc<str>, Arc<str>)>,
     findings: Findings,
     references: Vec<Reference>,
-    state: State,
+    events: Vec<Event>,
     documents: usize,
     groups: BTreeMap<GroupName, Place>,
     endpoints: BTreeMap<EndpointName, Place>,
@@ -38,7 +38,7 @@ impl Loader {
             sources: Vec::new(),
             findings: Findings::new(strictness),
             references: Vec::new(),
-            state: State::default(),
+            events: Vec::new(),
             documents: 0,
             groups: BTreeMap::new(),
             endpoints: BTreeMap::new(),
@@ -118,25 +118,23 @@ impl Loader {
                 if let Some(first) = self.groups.get(&name).copied() {
                     return self.twice(place, first, "name", &format!("group {name}"));
                 }
-                self.groups.insert(name.clone(), place);
-                if let Some(group) = group {
-                    self.state.groups.insert(name, group);
-                }
+                self.groups.insert(name, place);
+                self.events.extend(group.map(Event::Group));
             }
             Declared::Endpoint(endpoint) => {
                 let name = endpoint.name.clone();
                 if let Some(first) = self.endpoints.get(&name).copied() {
                     return self.twice(place, first, "name", &format!("endpoint {name}"));
                 }
-                self.endpoints.insert(name.clone(), place);
-                self.state.endpoints.insert(name, *endpoint);
+                self.endpoints.insert(name, place);
+                self.events.push(Event::Endpoint(endpoint));
             }
             Declared::Settings(settings) => {
                 if let Some(first) = self.settings.replace(place) {
                     self.settings = Some(first);
                     return self.twice(place, first, "kind", "the Settings document");
                 }
-                self.state.settings = settings;
+                self.events.push(Event::Settings(settings));
             }
             Declared::Resource(resource) => self.resource(place, resource),
         }
@@ -155,7 +153,7 @@ impl Loader {
             if let Event::Endpoint(endpoint) = &event {
                 self.endpoints.insert(endpoint.name.clone(), place);
             }
-            self.state.apply(event);
+            self.events.push(event);
         }
     }
 
@@ -184,20 +182,38 @@ impl Loader {
     /// What all sources say together.
     pub(super) fn finish(mut self) -> Loaded {
         let references = std::mem::take(&mut self.references);
+        let mut state = State::default();
+        for event in std::mem::take(&mut self.events) {
+            state.apply(event);
+        }
         let mut findings = std::mem::take(&mut self.findings);
         references::missing(references, |target| self.is_declared(target), &mut findings);
-        references::shared(&self.state, &self.endpoints, &mut findings);
-        references::spoofed(&self.state, &self.endpoints, &mut findings);
+        references::shared(&state, &self.endpoints, &mut findings);
+        references::spoofed(&state, &self.endpoints, &mut findings);
+        Loaded {
+            problems: self.problems(findings),
+            state,
+            documents: self.documents,
+        }
+    }
+
+    /// What the sources say by themselves, whatever else there may be.
+    pub(super) fn finish_change(mut self) -> Change {
+        let findings = std::mem::take(&mut self.findings);
+        Change {
+            problems: self.problems(findings),
+            events: self.events,
+        }
+    }
+
+    /// What is wrong, in the order of the sources and of their lines.
+    fn problems(&self, findings: Findings) -> Vec<Problem> {
         let mut findings = findings.into_vec();
         findings.sort_by_key(|finding| finding.place);
         let problems = findings.into_iter().filter_map(|finding| {
             let (name, text) = self.sources.get(finding.place.source)?;
             Some(finding.of_source(name, text))
         });
-        Loaded {
-            problems: problems.collect(),
-            state: self.state,
-            documents: self.documents,
-        }
+        problems.collect()
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! files --> sources --yaml, json--> nodes --document--> groups, endpoints, settings --> State
 //!                                             --calico--> events ----------------------^
-//! etcd: key and value --------json--> nodes --calico--> events
+//! etcd: key and value --------json--> nodes --calico--> events      (keys)
 //! ```
 //!
 //! Whatever is wrong is collected, so that one look at a folder shows all of it.
@@ -13,9 +13,10 @@ pub mod calico;
 mod document;
 mod endpoint;
 mod fields;
-mod files;
+pub mod files;
 mod group;
 mod json;
+mod keys;
 mod loader;
 mod node;
 mod problem;
@@ -26,6 +27,7 @@ mod yaml;
 
 use std::path::PathBuf;
 
+pub use keys::{Change, Keys};
 pub use problem::{Problem, Severity};
 
 use crate::model::State;

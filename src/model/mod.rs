@@ -30,7 +30,7 @@ pub mod workload;
 
 pub use configuration::{Configuration, MetadataAddress, Overrides, Scope};
 pub use endpoint::{Endpoint, EndpointName, Labelled, Membership, NamedPort};
-pub use event::Event;
+pub use event::{Event, Object};
 pub use group::{Direction, GroupName, GroupRule, Peer, SecurityGroup, Service};
 pub use label::{Inherited, LabelKey, LabelValue, LabelView, Labels};
 pub use name::{Namespace, PortName, ProfileName, ResourceName, ScopedName, TierName};

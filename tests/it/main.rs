@@ -43,6 +43,9 @@ mod fuzz;
 // Golden folders: a policy, the ruleset that it becomes, what packets meet there.
 mod golden;
 
+// What a folder and an etcd say, also when they fail; what a book makes of it.
+mod store;
+
 // What changes become on their way to the kernel.
 mod diff;
 

@@ -5,28 +5,11 @@ use std::sync::Arc;
 use super::kind::{Kind, Reach};
 use crate::codec::document::Reader;
 use crate::codec::fields::{Findings, Path};
-use crate::codec::{Problem, Strictness, json};
-use crate::model::{Event, ScopedName};
+use crate::codec::{Change, Strictness, json};
+use crate::model::ScopedName;
 
 /// Where the resources stand.
 pub const PREFIX: &str = "/calico/resources/v3/projectcalico.org/";
-
-/// What the value of a key says, and what is wrong with it.
-#[derive(Debug, Clone, Default)]
-pub struct Change {
-    /// What changes; nothing, where the value is faulty or of no use to policy.
-    pub events: Vec<Event>,
-    /// Errors and warnings.
-    pub problems: Vec<Problem>,
-}
-
-impl Change {
-    /// Whether nothing may be made of the value.
-    pub fn has_errors(&self) -> bool {
-        let mut problems = self.problems.iter();
-        problems.any(|problem| problem.severity == crate::codec::Severity::Error)
-    }
-}
 
 /// What a key and its value say. A key that is not one of a known kind says nothing.
 ///
@@ -37,7 +20,7 @@ pub fn change(key: &str, value: &str) -> Option<Change> {
     let mut references = Vec::new();
     let mut events = Vec::new();
     let source: Arc<str> = key.into();
-    for document in json::documents(value, 0) {
+    for document in json::only(value) {
         let mut reader = Reader {
             findings: &mut findings,
             references: &mut references,
@@ -61,6 +44,11 @@ pub fn change(key: &str, value: &str) -> Option<Change> {
         events,
         problems: problems.collect(),
     })
+}
+
+/// Whether a key is one of a known kind.
+pub fn is_known(key: &str) -> bool {
+    parsed(key).is_some()
 }
 
 /// The kind and the name of a key.

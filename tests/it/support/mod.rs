@@ -3,10 +3,14 @@
 pub(crate) mod cases;
 pub(crate) mod connection;
 pub(crate) mod engine;
+#[cfg(feature = "etcd")]
+pub(crate) mod etcd;
 pub(crate) mod netns;
 pub(crate) mod packet;
 pub(crate) mod probe;
 pub(crate) mod prober;
+#[cfg(feature = "etcd")]
+pub(crate) mod proxy;
 pub(crate) mod reference;
 pub(crate) mod rulesets;
 pub(crate) mod tun;

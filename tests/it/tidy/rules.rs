@@ -21,9 +21,13 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "agent",
+        &["backend", "compile", "codec", "ruleset", "model", "net"],
+    ),
+    (
         "cli",
         &[
-            "demo", "backend", "scenario", "compile", "codec", "ruleset", "model", "net",
+            "agent", "demo", "backend", "scenario", "compile", "codec", "ruleset", "model", "net",
         ],
     ),
 ];
@@ -37,10 +41,12 @@ const DOORS: &[(&str, &[&str])] = &[
     ("serde_saphyr", &["src/codec/"]),
     (
         "serde_json",
-        &["src/codec/", "src/cli/", "src/ruleset/json/"],
+        &["src/codec/", "src/cli/", "src/ruleset/json/", "src/agent/"],
     ),
     ("neli", &["src/backend/nft/"]),
     ("libc", &["src/backend/nft/"]),
+    ("tokio", &["src/agent/"]),
+    ("etcd_client", &["src/agent/store/etcd/"]),
 ];
 
 /// The only two files with `unsafe` in them.

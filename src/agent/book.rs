@@ -1,0 +1,221 @@
+//! What each key of a store said last that made sense, and what that declares.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::store::{Content, KeyChange};
+use crate::codec::{Change, Keys, Problem, Severity};
+use crate::model::{Event, Object};
+
+/// What each key of a store said last that made sense.
+///
+/// A value that does not parse changes nothing: the last good one of its key holds. What two documents
+/// declare is what the first of them by key says.
+#[derive(Debug)]
+pub struct Book {
+    keys: Keys,
+    /// The last good value of each key.
+    good: BTreeMap<Arc<str>, Arc<[u8]>>,
+    /// What is wrong with the present value of each key.
+    problems: BTreeMap<Arc<str>, Vec<Problem>>,
+    /// The documents that declare an object, by key.
+    declared: BTreeMap<Object, SmallVec<[Arc<str>; 1]>>,
+    /// Good values of before a restart, for keys whose present value may be faulty.
+    remembered: BTreeMap<String, Vec<u8>>,
+}
+
+impl Book {
+    /// A book of keys of which nothing was said yet, with good values of before a restart.
+    pub fn new(keys: Keys, remembered: BTreeMap<String, Vec<u8>>) -> Self {
+        Self {
+            keys,
+            good: BTreeMap::new(),
+            problems: BTreeMap::new(),
+            declared: BTreeMap::new(),
+            remembered,
+        }
+    }
+
+    /// Takes a change in, and says what it changes.
+    pub fn take(&mut self, change: KeyChange) -> Vec<Event> {
+        let KeyChange { key, content } = change;
+        let Some(document) = self.keys.document(&key) else {
+            return Vec::new();
+        };
+        let document: Arc<str> = document.into();
+        match content {
+            Content::Value(value) => self.value(&key, &document, value),
+            Content::Unreadable(why) => {
+                self.faulty(&key, &document, Change::unreadable(&key, why).problems)
+            }
+            Content::Gone => {
+                self.problems.remove(key.as_str());
+                self.replace(&key, &document, None)
+            }
+        }
+    }
+
+    /// Everything that the store holds was said: good values of before serve no more.
+    pub fn in_sync(&mut self) {
+        self.remembered.clear();
+    }
+
+    /// What is wrong, by key.
+    pub fn problems(&self) -> impl Iterator<Item = (&str, &[Problem])> {
+        let problems = self.problems.iter();
+        problems.map(|(key, problems)| (&**key, problems.as_slice()))
+    }
+
+    /// What more than one document declares: the documents by key, of which the first one counts.
+    pub fn contested(&self) -> impl Iterator<Item = (&Object, impl Iterator<Item = &str>)> {
+        let all = self.declared.iter();
+        let contested = all.filter(|(_, documents)| documents.len() > 1);
+        contested.map(|(object, documents)| (object, documents.iter().map(|key| &**key)))
+    }
+
+    /// The good values that hold in the place of faulty ones: what a restart would lose.
+    pub fn held(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let faulty = self.problems.iter().filter(|(_, all)| has_errors(all));
+        let held = faulty.filter_map(|(key, _)| Some((&**key, &**self.good.get(key)?)));
+        let waiting = self.remembered.iter();
+        held.chain(waiting.map(|(key, value)| (key.as_str(), value.as_slice())))
+    }
+
+    fn value(&mut self, key: &str, document: &Arc<str>, value: Vec<u8>) -> Vec<Event> {
+        let said_before = self.good.get(key).is_some_and(|good| **good == *value);
+        if said_before && !self.problems.contains_key(key) {
+            return Vec::new();
+        }
+        let read = self.keys.read(&[(key, &value)]);
+        if read.has_errors() {
+            return self.faulty(key, document, read.problems);
+        }
+        self.remembered.remove(key);
+        self.note(key, read.problems);
+        if said_before {
+            return Vec::new();
+        }
+        self.replace(key, document, Some((value, read.events)))
+    }
+
+    /// The last good value of a key holds, also one of before a restart.
+    fn faulty(&mut self, key: &str, document: &Arc<str>, problems: Vec<Problem>) -> Vec<Event> {
+        self.note(key, problems);
+        let Some(value) = self.remembered.remove(key) else {
+            return Vec::new();
+        };
+        let read = self.keys.read(&[(key, &value)]);
+        if read.has_errors() || self.good.contains_key(key) {
+            return Vec::new();
+        }
+        self.replace(key, document, Some((value, read.events)))
+    }
+
+    fn note(&mut self, key: &str, problems: Vec<Problem>) {
+        match problems.is_empty() {
+            true => drop(self.problems.remove(key)),
+            false => drop(self.problems.insert(key.into(), problems)),
+        }
+    }
+
+    /// Puts a good value in the place of another, and says what that changes.
+    fn replace(
+        &mut self,
+        key: &str,
+        document: &Arc<str>,
+        new: Option<(Vec<u8>, Vec<Event>)>,
+    ) -> Vec<Event> {
+        let before = self.said(document);
+        let alone = **document == *key;
+        let read = match new {
+            Some((value, events)) => {
+                let key = if alone { document.clone() } else { key.into() };
+                self.good.insert(key, value.into());
+                alone.then_some(events)
+            }
+            None => {
+                self.good.remove(key);
+                None
+            }
+        };
+        let after = read.map_or_else(|| self.said(document), by_object);
+        self.changed(document, before, after)
+    }
+
+    /// What a document declares by its good values.
+    fn said(&self, document: &Arc<str>) -> BTreeMap<Object, Event> {
+        let is_part = |key: &str| match document.ends_with('/') {
+            true => key.starts_with(&**document),
+            false => *key == **document,
+        };
+        let from = self.good.range(document.clone()..);
+        let parts = from.take_while(|(key, _)| is_part(key));
+        let parts: Vec<_> = parts.map(|(key, value)| (&**key, &**value)).collect();
+        match parts.is_empty() {
+            true => BTreeMap::new(),
+            false => by_object(self.keys.read(&parts).events),
+        }
+    }
+
+    /// What a change of what one document declares is, beside what others declare.
+    fn changed(
+        &mut self,
+        document: &Arc<str>,
+        mut before: BTreeMap<Object, Event>,
+        after: BTreeMap<Object, Event>,
+    ) -> Vec<Event> {
+        let mut events = Vec::new();
+        for (object, event) in after {
+            let old = before.remove(&object);
+            let documents = self.declared.entry(object).or_default();
+            if let Err(place) = documents.binary_search(document) {
+                documents.insert(place, document.clone());
+            }
+            let counts = documents.first() == Some(document);
+            if counts && old.as_ref() != Some(&event) {
+                events.push(event);
+            }
+        }
+        let withdrawn = before.into_iter();
+        let gone = withdrawn.filter_map(|(object, event)| self.withdrawn(document, object, event));
+        let mut all: Vec<_> = gone.collect();
+        all.extend(events);
+        all
+    }
+
+    /// What follows where a document no longer declares an object: another one may.
+    fn withdrawn(&mut self, document: &Arc<str>, object: Object, event: Event) -> Option<Event> {
+        let documents = self.declared.get_mut(&object)?;
+        let counted = documents.first() == Some(document);
+        documents.retain(|other| other != document);
+        let next = documents.first().cloned();
+        if next.is_none() {
+            self.declared.remove(&object);
+        }
+        if !counted {
+            return None;
+        }
+        let unsaid = || {
+            let mut unsaid = self.keys.unsaid().into_iter();
+            let other = unsaid.find(|other| other.object() == object);
+            other.unwrap_or_else(|| event.undone())
+        };
+        Some(match next {
+            Some(next) => self.said(&next).remove(&object).unwrap_or_else(unsaid),
+            None => unsaid(),
+        })
+    }
+}
+
+/// What events declare, by what they are about.
+fn by_object(events: Vec<Event>) -> BTreeMap<Object, Event> {
+    let declaring = events.into_iter().filter(Event::declares);
+    declaring.map(|event| (event.object(), event)).collect()
+}
+
+fn has_errors(problems: &[Problem]) -> bool {
+    let mut problems = problems.iter();
+    problems.any(|problem| problem.severity == Severity::Error)
+}

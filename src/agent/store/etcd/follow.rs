@@ -1,0 +1,137 @@
+//! Changes as they come, and from time to time a look whether none was missed.
+//!
+//! etcd 3.4 can lose events of a watch. That a watch comes as far as a look in time also shows that
+//! it is alive.
+
+use std::time::Duration;
+
+use etcd_client::{EventType, WatchResponse, WatchStream};
+use tokio::time::{Instant, sleep_until};
+
+use super::Voice;
+use super::ended::{Ended, is_about_length};
+use super::known::{Completeness, Known, Turn};
+use super::listing::change;
+use super::look::Look;
+use super::session::{Session, head_of};
+use crate::agent::store::Content;
+
+/// How often a watch is asked how far it is.
+const NUDGE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Follows changes until the session ends.
+pub(super) struct Follower<'a, 'v> {
+    pub(super) session: &'a mut Session,
+    pub(super) known: &'a mut Known,
+    pub(super) voice: &'a mut Voice<'v>,
+    pub(super) compare_interval: Duration,
+    /// How long a watch may take to come as far as the store is.
+    pub(super) patience: Duration,
+}
+
+impl Follower<'_, '_> {
+    /// Follows the changes after the revision that is known.
+    pub(super) async fn follow(mut self, first_look: Instant) -> Result<(), Ended> {
+        let mut watch = self.session.watch(self.known.revision()).await?;
+        let mut next_look = first_look;
+        let mut look: Option<Look> = None;
+        loop {
+            let due = look.as_ref().map_or(next_look, |look| look.nudge);
+            tokio::select! {
+                message = watch.message() => {
+                    let message = message.map_err(|error| match is_about_length(&error) {
+                        true => Ended::Doubtful,
+                        false => error.into(),
+                    })?;
+                    let message = message.ok_or_else(|| Ended::Lost("the watch ended".to_owned()))?;
+                    let reached = self.heard(message, look.as_mut()).await?;
+                    if let Some(seen) = look.take_if(|look| look.revision <= reached) {
+                        if !seen.agrees_with(self.known) {
+                            return Err(Ended::Doubtful);
+                        }
+                        self.known.verify(seen.revision);
+                        next_look = Instant::now() + jittered(self.compare_interval);
+                    }
+                }
+                () = sleep_until(due) => match &mut look {
+                    Some(look) => nudge(look, &mut watch, self.patience).await?,
+                    None => look = Some(self.look().await?),
+                },
+                () = self.voice.unheard() => return Err(Ended::Unheard),
+            }
+        }
+    }
+
+    /// Takes in what a watch says, and says it; how far the watch is.
+    async fn heard(
+        &mut self,
+        message: WatchResponse,
+        mut look: Option<&mut Look>,
+    ) -> Result<i64, Ended> {
+        if message.compact_revision() != 0 {
+            return Err(Ended::Doubtful);
+        }
+        if message.canceled() {
+            let why = format!("the watch was cancelled: {}", message.cancel_reason());
+            return Err(Ended::Lost(why));
+        }
+        self.voice.connected().await?;
+        if message.events().is_empty() {
+            let told = message.header().map_or(0, |header| header.revision());
+            return Ok(if message.created() { 0 } else { told });
+        }
+        let (before, mut reached) = (self.known.revision(), 0);
+        let mut changes = Vec::new();
+        for event in message.events() {
+            let Some(pair) = event.kv().filter(|pair| pair.mod_revision() > before) else {
+                continue;
+            };
+            let (turn, content) = match event.event_type() {
+                EventType::Put => (Turn::Set, Content::Value(pair.value().to_vec())),
+                EventType::Delete => (Turn::Gone, Content::Gone),
+            };
+            let surplus = self.known.turn(pair.key(), turn, pair.mod_revision());
+            if let Some(look) = &mut look {
+                look.turned(pair.key(), pair.mod_revision(), surplus);
+            }
+            if turn == Turn::Set {
+                let (key, revision) = (pair.key(), pair.mod_revision());
+                self.known.remember(key, revision, pair.value());
+            }
+            reached = reached.max(pair.mod_revision());
+            changes.extend(change(pair.key(), content));
+        }
+        self.known.reached(reached);
+        self.voice.keys(changes).await?;
+        Ok(reached)
+    }
+
+    /// Asks for what the store holds.
+    async fn look(&mut self) -> Result<Look, Ended> {
+        let answer = self.session.changed_since(self.known.verified()).await?;
+        let head = head_of(answer.header())?;
+        self.known.meet(head);
+        if self.known.completeness() != Completeness::Complete {
+            return Err(Ended::Doubtful);
+        }
+        let pairs = answer.kvs().iter();
+        let changed = pairs.map(|pair| (pair.key().into(), pair.mod_revision()));
+        Ok(Look::new(head.revision, changed, answer.count()))
+    }
+}
+
+/// Asks a watch how far it is; one that takes too long is dead.
+async fn nudge(look: &mut Look, watch: &mut WatchStream, patience: Duration) -> Result<(), Ended> {
+    let now = Instant::now();
+    if now.duration_since(look.asked) > patience {
+        let why = format!("the watch is not up to date after {patience:?}");
+        return Err(Ended::Lost(why));
+    }
+    look.nudge = now + NUDGE_INTERVAL;
+    Ok(watch.request_progress().await?)
+}
+
+/// A time about as long, so that hosts do not all ask at once.
+pub(super) fn jittered(time: Duration) -> Duration {
+    time.mul_f64(0.8 + 0.4 * fastrand::f64())
+}

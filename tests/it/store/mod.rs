@@ -1,0 +1,9 @@
+//! What stores say of keys, and what the book makes of it.
+
+mod book;
+#[cfg(feature = "etcd")]
+mod etcd;
+mod folder;
+mod heard;
+#[cfg(feature = "etcd")]
+mod security;

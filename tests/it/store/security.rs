@@ -1,0 +1,240 @@
+//! How an etcd and we know each other, and what nobody gets to see.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use margay::agent::secret::Secret;
+use margay::agent::store::etcd::{Endpoint, Tls};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+};
+use tempfile::TempDir;
+
+use super::etcd::{followed, store};
+use super::heard::Heard;
+use crate::support::etcd::Etcd;
+
+const PREFIX: &str = "/calico/resources/v3/projectcalico.org/";
+const PASSWORD: &str = "corr3ct-h0rse";
+
+/// An authority with files of its own.
+struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    home: PathBuf,
+}
+
+impl Authority {
+    fn new(home: &Path, name: &str) -> Self {
+        let home = home.join(name);
+        fs::create_dir(&home).unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let issuer = CertifiedIssuer::self_signed(params, key).unwrap();
+        fs::write(home.join("ca.pem"), issuer.pem()).unwrap();
+        Self { issuer, home }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.home.join("ca.pem")
+    }
+
+    /// The files of a certificate and its key.
+    fn issue(&self, name: &str, addresses: &[&str]) -> (PathBuf, PathBuf) {
+        let names: Vec<_> = addresses.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        params.extended_key_usages = vec![
+            ExtendedKeyUsagePurpose::ServerAuth,
+            ExtendedKeyUsagePurpose::ClientAuth,
+        ];
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let at = |ending: &str| self.home.join(format!("{name}.{ending}"));
+        fs::write(at("pem"), certificate.pem()).unwrap();
+        fs::write(at("key"), key.serialize_pem()).unwrap();
+        (at("pem"), at("key"))
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// An etcd that shows a certificate and asks for one, and what it takes to reach it.
+fn private(home: &Path) -> (Etcd, Tls) {
+    let authority = Authority::new(home, "ours");
+    let (server, server_key) = authority.issue("server", &["127.0.0.1", "etcd.test"]);
+    let (client, client_key) = authority.issue("client", &["agent"]);
+    let file = authority.file();
+    let etcd = Etcd::start_with(
+        "https",
+        &[
+            "--cert-file",
+            text(&server),
+            "--key-file",
+            text(&server_key),
+            "--client-cert-auth",
+            "--trusted-ca-file",
+            text(&file),
+        ],
+        &[
+            "--cert",
+            text(&client),
+            "--key",
+            text(&client_key),
+            "--cacert",
+            text(&file),
+        ],
+    );
+    etcd.put(&format!("{PREFIX}tiers/a"), "1");
+    let tls = Tls {
+        authority: Some(file),
+        identity: Some((client, client_key)),
+        server_name: None,
+    };
+    (etcd, tls)
+}
+
+fn reached(etcd: &Etcd, tls: &Tls) -> Heard {
+    let mut store = store(&[etcd.endpoint()]);
+    store.tls = Some(tls.clone());
+    followed(store)
+}
+
+#[tokio::test]
+async fn both_sides_show_certificates() {
+    let home = TempDir::new().unwrap();
+    let (etcd, good) = private(home.path());
+    let mut heard = reached(&etcd, &good);
+    heard.until_in_sync().await;
+    assert_eq!(heard.value("a"), Some("1"));
+    let mut named = good;
+    named.server_name = Some("etcd.test".to_owned());
+    reached(&etcd, &named).until_in_sync().await;
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_right_is_refused() {
+    let home = TempDir::new().unwrap();
+    let (etcd, good) = private(home.path());
+    let stranger = Authority::new(home.path(), "others");
+    let other = stranger.issue("client", &["agent"]);
+    let wrong = |change: &dyn Fn(&mut Tls)| {
+        let mut tls = good.clone();
+        change(&mut tls);
+        tls
+    };
+    for (tls, why) in [
+        (
+            wrong(&|tls| tls.authority = Some(stranger.file())),
+            "invalid peer certificate",
+        ),
+        (
+            wrong(&|tls| tls.authority = None),
+            "invalid peer certificate",
+        ),
+        (
+            wrong(&|tls| tls.server_name = Some("wrong".to_owned())),
+            "invalid peer certificate",
+        ),
+        (
+            wrong(&|tls| tls.authority = Some("/none".into())),
+            "/none: No such file",
+        ),
+        (wrong(&|tls| tls.identity = None), ""),
+        (wrong(&|tls| tls.identity = Some(other.clone())), ""),
+    ] {
+        let mut heard = reached(&etcd, &tls);
+        let told = heard.until_lost().await;
+        assert!(told.contains(why), "{told}");
+        assert!(heard.keys.is_empty());
+    }
+}
+
+/// An etcd that knows users, of whom one may read our keys.
+fn guarded() -> Etcd {
+    let root = ["--user", "root:r00t"];
+    let etcd = Etcd::start_with("http", &[], &root);
+    etcd.ctl(&["user", "add", "root:r00t"]);
+    etcd.ctl(&["user", "grant-role", "root", "root"]);
+    etcd.ctl(&["user", "add", &format!("agent:{PASSWORD}")]);
+    etcd.ctl(&["role", "add", "reader"]);
+    etcd.ctl(&[
+        "role",
+        "grant-permission",
+        "reader",
+        "--prefix=true",
+        "read",
+        PREFIX,
+    ]);
+    etcd.ctl(&["user", "grant-role", "agent", "reader"]);
+    etcd.ctl(&["auth", "enable"]);
+    etcd.put(&format!("{PREFIX}tiers/a"), "1");
+    etcd.put("/calico/v1/Ready", "true");
+    etcd
+}
+
+fn as_user(etcd: &Etcd, password: &str, prefix: &str) -> Heard {
+    let mut store = store(&[etcd.endpoint()]);
+    store.prefix = prefix.to_owned();
+    store.user = Some(("agent".to_owned(), Secret::new(password)));
+    assert!(!format!("{store:?}").contains(password), "{store:?}");
+    followed(store)
+}
+
+#[tokio::test]
+async fn a_user_reads_what_is_granted_alone() {
+    let etcd = guarded();
+    let mut heard = as_user(&etcd, PASSWORD, PREFIX);
+    heard.until_in_sync().await;
+    etcd.put(&format!("{PREFIX}tiers/b"), "2");
+    heard.until(|heard| heard.value("b") == Some("2")).await;
+
+    let why = as_user(&etcd, PASSWORD, "/calico/v1/").until_lost().await;
+    assert!(why.contains("permission denied"), "{why}");
+    let why = as_user(&etcd, "wr0ng", PREFIX).until_lost().await;
+    assert!(why.contains("authentication failed"), "{why}");
+    assert!(!why.contains("wr0ng"), "{why}");
+    let mut stranger = store(&[etcd.endpoint()]);
+    stranger.user = None;
+    let why = followed(stranger).until_lost().await;
+    assert!(why.contains("user name is empty"), "{why}");
+}
+
+#[tokio::test]
+async fn a_right_that_is_taken_away_is_noticed() {
+    let etcd = guarded();
+    let mut heard = as_user(&etcd, PASSWORD, PREFIX);
+    heard.until_in_sync().await;
+    etcd.ctl(&["user", "revoke-role", "agent", "reader"]);
+    let why = heard.until_lost().await;
+    assert!(why.contains("permission denied"), "{why}");
+    assert_eq!(heard.value("a"), Some("1"), "what was said holds");
+    etcd.ctl(&["user", "grant-role", "agent", "reader"]);
+    etcd.put(&format!("{PREFIX}tiers/b"), "2");
+    heard.until(|heard| heard.value("b") == Some("2")).await;
+}
+
+#[test]
+fn endpoints_are_urls_without_passwords() {
+    for good in [
+        "http://127.0.0.1:2379",
+        "https://etcd.example:2379/",
+        "http://[::1]:2379",
+    ] {
+        assert!(Endpoint::from_str(good).is_ok(), "{good}");
+    }
+    assert!(Endpoint::from_str("https://a:1").unwrap().is_secure());
+    for bad in [
+        "",
+        "127.0.0.1:2379",
+        "ftp://a:1",
+        "http://a",
+        "http://a:0",
+        "http://u:p@a:1",
+        "http://a:1/b",
+    ] {
+        assert!(Endpoint::from_str(bad).is_err(), "{bad}");
+    }
+}
