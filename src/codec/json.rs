@@ -24,6 +24,19 @@ pub(super) fn documents(text: &str, source: usize) -> Vec<Result<Node, Unparsabl
     found
 }
 
+/// The values of a text that must be one value: another is a fault, and so is none.
+pub(super) fn only(text: &str) -> Vec<Result<Node, Unparsable>> {
+    let mut found = documents(text, 0);
+    if found.len() != 1 && found.iter().all(Result::is_ok) {
+        let message = format!("not JSON: {} values where one must be", found.len());
+        found.push(Err(Unparsable {
+            place: Place::start(0),
+            message,
+        }));
+    }
+    found
+}
+
 fn leading_space(text: &str) -> usize {
     text.len() - text.trim_start().len()
 }

@@ -63,30 +63,32 @@ impl Keys {
 
     /// What the keys of one document and their values say together.
     pub fn read(self, parts: &[(&str, &[u8])]) -> Change {
-        let [(key, value)] = parts else {
-            return Change::default();
-        };
-        match self.text(key, value) {
-            Ok(text) => self.said(key, &text),
-            Err(fault) => fault,
+        let mut texts = Vec::with_capacity(parts.len());
+        for (key, value) in parts {
+            match self.text(key, value) {
+                Ok(text) => texts.push((*key, text)),
+                Err(fault) => return fault,
+            }
         }
+        self.said(&texts)
     }
 
-    /// What holds where no key says anything.
+    /// What holds where no key says anything, and so from the beginning.
     pub fn unsaid(self) -> Vec<Event> {
         match self {
             Self::Files | Self::Resources => Vec::new(),
         }
     }
 
-    fn said(self, key: &str, text: &str) -> Change {
-        match self {
-            Self::Files => {
+    fn said(self, parts: &[(&str, String)]) -> Change {
+        match (self, parts) {
+            (Self::Files, [(key, text)]) => {
                 let mut loader = Loader::new(Strictness::Lenient);
                 loader.add(key, text);
                 loader.finish_change()
             }
-            Self::Resources => calico::key::change(key, text).unwrap_or_default(),
+            (Self::Resources, [(key, text)]) => calico::key::change(key, text).unwrap_or_default(),
+            (Self::Files | Self::Resources, _) => Change::default(),
         }
     }
 

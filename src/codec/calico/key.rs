@@ -20,7 +20,7 @@ pub fn change(key: &str, value: &str) -> Option<Change> {
     let mut references = Vec::new();
     let mut events = Vec::new();
     let source: Arc<str> = key.into();
-    for document in json::documents(value, 0) {
+    for document in json::only(value) {
         let mut reader = Reader {
             findings: &mut findings,
             references: &mut references,

@@ -98,6 +98,15 @@ async fn an_etcd_without_our_keys_is_in_sync() {
     says(&mut heard, "a", "1").await;
 }
 
+/// How many changes each step has.
+fn steps(log: &[Update]) -> Vec<usize> {
+    let steps = log.iter().filter_map(|update| match update {
+        Update::Keys(changes) => Some(changes.len()),
+        Update::InSync | Update::Connected | Update::Lost { .. } => None,
+    });
+    steps.collect()
+}
+
 /// Writes many keys, with transactions of as many as etcd takes.
 async fn fill(etcd: &etcd::Etcd, count: usize) {
     let mut client = Client::connect([etcd.endpoint()], None).await.unwrap();
@@ -118,13 +127,7 @@ async fn twenty_thousand_keys_come_in_pages() {
     let mut heard = followed(store(&[etcd.endpoint()]));
     heard.until_in_sync().await;
     assert_eq!(heard.keys.len(), 20_000);
-    let pages = heard.log.iter().filter(|u| matches!(u, Update::Keys(_)));
-    let sizes: Vec<_> = pages
-        .map(|page| match page {
-            Update::Keys(keys) => keys.len(),
-            _ => 0,
-        })
-        .collect();
+    let sizes = steps(&heard.log);
     assert_eq!(sizes, [500; 40]);
     let changed = key("t10000");
     etcd.put(&changed, "new");
@@ -157,13 +160,7 @@ async fn what_happened_behind_a_compaction_is_found_by_a_listing() {
     proxy.stall(false);
     let before = heard.log.len();
     heard.until_in_sync().await;
-    let steps: Vec<_> = heard.log[before..]
-        .iter()
-        .filter_map(|update| match update {
-            Update::Keys(keys) => Some(keys.len()),
-            Update::InSync | Update::Connected | Update::Lost { .. } => None,
-        })
-        .collect();
+    let steps = steps(&heard.log[before..]);
     assert_eq!(steps, [4], "what may differ, in one step");
     assert!(heard.was_gone("goes"));
     assert_eq!(heard.value("changes"), Some("new"));

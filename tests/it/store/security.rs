@@ -61,10 +61,9 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-#[tokio::test]
-async fn both_sides_show_certificates() {
-    let home = TempDir::new().unwrap();
-    let authority = Authority::new(home.path(), "ours");
+/// An etcd that shows a certificate and asks for one, and what it takes to reach it.
+fn private(home: &Path) -> (Etcd, Tls) {
+    let authority = Authority::new(home, "ours");
     let (server, server_key) = authority.issue("server", &["127.0.0.1", "etcd.test"]);
     let (client, client_key) = authority.issue("client", &["agent"]);
     let file = authority.file();
@@ -88,74 +87,65 @@ async fn both_sides_show_certificates() {
             text(&file),
         ],
     );
-    let key = format!("{PREFIX}tiers/a");
-    etcd.put(&key, "1");
-    let reached = |tls: Tls| {
-        let mut store = store(&[etcd.endpoint()]);
-        store.tls = Some(tls);
-        followed(store)
-    };
-    let good = Tls {
-        authority: Some(file.clone()),
-        identity: Some((client.clone(), client_key.clone())),
+    etcd.put(&format!("{PREFIX}tiers/a"), "1");
+    let tls = Tls {
+        authority: Some(file),
+        identity: Some((client, client_key)),
         server_name: None,
     };
-    let mut heard = reached(good.clone());
+    (etcd, tls)
+}
+
+fn reached(etcd: &Etcd, tls: &Tls) -> Heard {
+    let mut store = store(&[etcd.endpoint()]);
+    store.tls = Some(tls.clone());
+    followed(store)
+}
+
+#[tokio::test]
+async fn both_sides_show_certificates() {
+    let home = TempDir::new().unwrap();
+    let (etcd, good) = private(home.path());
+    let mut heard = reached(&etcd, &good);
     heard.until_in_sync().await;
     assert_eq!(heard.value("a"), Some("1"));
-    let named = Tls {
-        server_name: Some("etcd.test".to_owned()),
-        ..good.clone()
-    };
-    reached(named).until_in_sync().await;
+    let mut named = good;
+    named.server_name = Some("etcd.test".to_owned());
+    reached(&etcd, &named).until_in_sync().await;
+}
 
+#[tokio::test]
+async fn a_certificate_that_is_not_right_is_refused() {
+    let home = TempDir::new().unwrap();
+    let (etcd, good) = private(home.path());
     let stranger = Authority::new(home.path(), "others");
-    let (other, other_key) = stranger.issue("client", &["agent"]);
+    let other = stranger.issue("client", &["agent"]);
+    let wrong = |change: &dyn Fn(&mut Tls)| {
+        let mut tls = good.clone();
+        change(&mut tls);
+        tls
+    };
     for (tls, why) in [
         (
-            Tls {
-                authority: Some(stranger.file()),
-                ..good.clone()
-            },
+            wrong(&|tls| tls.authority = Some(stranger.file())),
             "invalid peer certificate",
         ),
         (
-            Tls {
-                authority: None,
-                ..good.clone()
-            },
+            wrong(&|tls| tls.authority = None),
             "invalid peer certificate",
         ),
         (
-            Tls {
-                identity: None,
-                ..good.clone()
-            },
-            "",
-        ),
-        (
-            Tls {
-                identity: Some((other, other_key)),
-                ..good.clone()
-            },
-            "",
-        ),
-        (
-            Tls {
-                server_name: Some("wrong".to_owned()),
-                ..good.clone()
-            },
+            wrong(&|tls| tls.server_name = Some("wrong".to_owned())),
             "invalid peer certificate",
         ),
         (
-            Tls {
-                authority: Some(home.path().join("none")),
-                ..good.clone()
-            },
-            "none: No such file",
+            wrong(&|tls| tls.authority = Some("/none".into())),
+            "/none: No such file",
         ),
+        (wrong(&|tls| tls.identity = None), ""),
+        (wrong(&|tls| tls.identity = Some(other.clone())), ""),
     ] {
-        let mut heard = reached(tls);
+        let mut heard = reached(&etcd, &tls);
         let told = heard.until_lost().await;
         assert!(told.contains(why), "{told}");
         assert!(heard.keys.is_empty());

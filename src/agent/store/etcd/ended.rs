@@ -39,10 +39,12 @@ pub(super) fn is_about_length(error: &Error) -> bool {
 
 /// What an error says, down to its causes: the outermost alone says `transport error`.
 fn told(error: &Error) -> String {
-    let (mut text, mut cause) = match error {
-        Error::GRpcStatus(status) => (status.message().to_owned(), status.source()),
-        Error::TransportError(error) => (error.to_string(), error.source()),
-        other => (other.to_string(), None),
+    let (mut text, mut cause) = if let Error::GRpcStatus(status) = error {
+        (status.message().to_owned(), status.source())
+    } else if let Error::TransportError(error) = error {
+        (error.to_string(), error.source())
+    } else {
+        (error.to_string(), None)
     };
     while let Some(deeper) = cause {
         let said = deeper.to_string();
