@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::{ExitCode, ExitStatus};
 
+use crate::agent::control::client::AskError;
 use crate::backend::{CommitError, ObserveError};
 use crate::compile::inquiry::InquiryError;
 use crate::compile::skeleton::SkeletonError;
@@ -11,8 +12,8 @@ use crate::demo::DemoError;
 
 /// What the help says of exit codes.
 pub(super) const HELP: &str = "\
-Exit codes: 0 done, nothing to change; 1 failed; 2 plan found changes; 4 refused as unsafe; \
-64 usage error.";
+Exit codes: 0 done, nothing to change; 1 failed; 2 plan found changes; 3 not ready; \
+4 refused as unsafe; 5 drift found; 64 usage error.";
 
 /// The exit codes that scripts rely on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,10 @@ pub(super) enum Exit {
     Failed,
     /// `plan` found changes.
     Changes,
+    /// No agent runs, or what policy says is not all in force.
+    NotReady,
+    /// Somebody else changed the table.
+    Drift,
     /// The command line cannot be understood.
     Usage,
 }
@@ -43,6 +48,8 @@ impl From<Exit> for ExitCode {
             Exit::Done => 0,
             Exit::Failed => 1,
             Exit::Changes => 2,
+            Exit::NotReady => 3,
+            Exit::Drift => 5,
             Exit::Usage => 64,
         })
     }
@@ -86,6 +93,9 @@ pub(super) enum Failure {
         /// Why.
         source: io::Error,
     },
+    /// The agent gives no answer.
+    #[error(transparent)]
+    Unanswered(#[from] AskError),
     /// The demo came to no result.
     #[error(transparent)]
     Demo(#[from] DemoError),

@@ -65,6 +65,8 @@ mod demo;
 mod repair;
 // What the kernel refuses, provoked and printed with policy and rule; named namespaces.
 mod refusals;
+// What the agent tells the world: control socket, health, metrics, systemd.
+mod agent;
 // Documents to the kernel and back: plan, apply, cleanup.
 mod apply;
 // What a packet costs, counted: the same at any number of rules and endpoints.

@@ -22,9 +22,13 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "agent",
+        &["backend", "compile", "codec", "ruleset", "model", "net"],
+    ),
+    (
         "cli",
         &[
-            "demo", "backend", "scenario", "compile", "codec", "ruleset", "model", "net",
+            "agent", "demo", "backend", "scenario", "compile", "codec", "ruleset", "model", "net",
         ],
     ),
 ];
@@ -38,10 +42,18 @@ const DOORS: &[(&str, &[&str])] = &[
     ("serde_saphyr", &["src/codec/"]),
     (
         "serde_json",
-        &["src/codec/", "src/cli/", "src/ruleset/json/"],
+        &["src/codec/", "src/cli/", "src/ruleset/json/", "src/agent/"],
     ),
     ("neli", &["src/netlink/"]),
     ("libc", &["src/backend/nft/", "src/netlink/"]),
+    ("tokio", &["src/agent/"]),
+    ("hyper", &["src/agent/http.rs"]),
+    ("hyper_util", &["src/agent/http.rs"]),
+    ("http_body_util", &["src/agent/http.rs"]),
+    ("metrics", &["src/agent/"]),
+    ("metrics_exporter_prometheus", &["src/agent/metrics/"]),
+    ("sd_listen_fds", &["src/agent/notify.rs"]),
+    ("humantime", &["src/agent/"]),
 ];
 
 /// The only two files with `unsafe` in them.
