@@ -213,6 +213,14 @@ impl<B: Backend> Dataplane<B> {
         }
     }
 
+    /// How many policies and security groups apply to endpoints of this host: none, until all is known.
+    pub fn policies_in_use(&self) -> usize {
+        match &self.known {
+            Known::Gathered(_) => 0,
+            Known::Compiled(compiler) => compiler.policies_in_use(),
+        }
+    }
+
     /// What the kernel does not take, and what it said to it.
     pub fn quarantine(&self) -> &Quarantine {
         &self.quarantine

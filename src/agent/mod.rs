@@ -6,12 +6,20 @@
 //! ```
 
 pub mod book;
+pub mod control;
 pub mod dataplane;
+pub mod health;
+pub mod http;
 pub mod kept;
+pub mod metrics;
+pub mod moment;
+pub mod notify;
 pub mod quarantine;
+pub mod reporting;
 pub mod run;
 pub mod secret;
 pub mod severance;
 pub mod start;
+pub mod status;
 pub mod store;
 pub mod work;

@@ -18,7 +18,7 @@ use super::severance::Judge;
 use super::store::Update;
 use crate::backend::Backend;
 use crate::compile::skeleton::table_key;
-use crate::host::{Host, HostPlan};
+use crate::host::{Host, HostPlan, Look};
 use crate::model::Readiness;
 use crate::net::InterfaceName;
 
@@ -323,7 +323,7 @@ impl<B: Backend> Work<B> {
 
     fn program_host(&mut self, now: Instant) {
         let plan = HostPlan::of(self.dataplane.state(), &self.name);
-        match self.host.reconcile(&plan) {
+        match self.host.reconcile(&plan, Look::Changed) {
             Ok(report) => {
                 for failure in &report.failures {
                     warn!("{failure}");

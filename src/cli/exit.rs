@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::{ExitCode, ExitStatus};
 
+use crate::agent::control::client::AskError;
 use crate::agent::start::StartError;
 use crate::backend::{CommitError, ObserveError};
 use crate::compile::inquiry::InquiryError;
@@ -12,8 +13,8 @@ use crate::demo::DemoError;
 
 /// What the help says of exit codes.
 pub(super) const HELP: &str = "\
-Exit codes: 0 done, nothing to change; 1 failed; 2 plan found changes; 4 refused as unsafe; \
-64 usage error.";
+Exit codes: 0 done, nothing to change; 1 failed; 2 plan found changes; 3 not ready; \
+4 refused as unsafe; 5 drift found; 64 usage error.";
 
 /// The exit codes that scripts rely on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,10 @@ pub(super) enum Exit {
     Failed,
     /// `plan` found changes.
     Changes,
+    /// No agent runs, or what policy says is not all in force.
+    NotReady,
+    /// Somebody else changed the table.
+    Drift,
     /// The command line cannot be understood.
     Usage,
     /// The daemon wants to be started again.
@@ -46,6 +51,8 @@ impl From<Exit> for ExitCode {
             Exit::Done => 0,
             Exit::Failed => 1,
             Exit::Changes => 2,
+            Exit::NotReady => 3,
+            Exit::Drift => 5,
             Exit::Usage => 64,
             Exit::Restart => 129,
         })
@@ -93,6 +100,9 @@ pub(super) enum Failure {
     /// The daemon did not come up.
     #[error(transparent)]
     Agent(#[from] StartError),
+    /// The agent gives no answer.
+    #[error(transparent)]
+    Unanswered(#[from] AskError),
     /// The demo came to no result.
     #[error(transparent)]
     Demo(#[from] DemoError),

@@ -16,6 +16,7 @@ mod problems;
 pub mod refusal;
 mod render;
 mod screen;
+mod status;
 mod trace;
 
 use std::process::ExitCode;
@@ -44,6 +45,7 @@ enum Command {
     Man(man::Man),
     Plan(plan::Plan),
     Render(render::Render),
+    Status(status::Status),
     Trace(trace::Trace),
 }
 
@@ -64,6 +66,7 @@ pub fn run() -> ExitCode {
         Command::Man(man) => man.run(&screen),
         Command::Plan(plan) => plan.run(&screen),
         Command::Render(render) => render.run(&screen),
+        Command::Status(status) => status.run(&screen),
         Command::Trace(trace) => trace.run(&screen),
     };
     done.unwrap_or_else(|failure| report(&failure, &screen))

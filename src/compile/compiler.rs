@@ -112,6 +112,16 @@ impl Compiler {
         &mut self.table
     }
 
+    /// How many policies and security groups apply to endpoints of this host.
+    pub fn policies_in_use(&self) -> usize {
+        let deciders = self.policies.keys().map(|(decider, _)| decider);
+        let policies = deciders.filter(|decider| match decider {
+            Decider::Group(_) | Decider::Policy(_) => true,
+            Decider::Profile(_) => false,
+        });
+        policies.collect::<BTreeSet<_>>().len()
+    }
+
     /// What to know about policies in use, by the names of their chains.
     pub fn remarks(&self) -> BTreeSet<&Remark> {
         let made = self.policies.values();

@@ -1,3 +1,25 @@
-//! The daemon: its table kept to what is known, driven by stores.
+//! The daemon: its table kept to what is known, and what it tells the world.
 
+mod control;
 mod dataplane;
+mod metrics;
+mod notify;
+mod pages;
+
+use margay::agent::moment::Moment;
+use margay::agent::status::{Status, Sync};
+use tokio::runtime::{Builder, Runtime};
+
+/// A runtime of one thread.
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// An agent that knows all, and has it in force.
+fn in_force() -> Status {
+    let now = Moment::now();
+    let mut status = Status::new("node1", "folder /etc/margay/policy", now);
+    status.sync = Sync::InSync;
+    status.in_force = Some(now);
+    status
+}

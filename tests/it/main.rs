@@ -70,13 +70,12 @@ mod demo;
 mod repair;
 // What the kernel refuses, provoked and printed with policy and rule; named namespaces.
 mod refusals;
+// What the agent tells the world: control socket, health, metrics, systemd.
+mod agent;
 // Documents to the kernel and back: plan, apply, cleanup.
 mod apply;
 // What a packet costs, counted: the same at any number of rules and endpoints.
 mod flat;
-
-// The daemon: its table over its life, and what drives it.
-mod agent;
 
 // What a change sends to the kernel: the same whatever else there is.
 mod bytes;

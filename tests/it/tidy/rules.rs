@@ -49,6 +49,13 @@ const DOORS: &[(&str, &[&str])] = &[
     ("libc", &["src/backend/nft/", "src/host/", "src/netlink/"]),
     ("tokio", &["src/agent/"]),
     ("etcd_client", &["src/agent/store/etcd/"]),
+    ("hyper", &["src/agent/http.rs"]),
+    ("hyper_util", &["src/agent/http.rs"]),
+    ("http_body_util", &["src/agent/http.rs"]),
+    ("metrics", &["src/agent/"]),
+    ("metrics_exporter_prometheus", &["src/agent/metrics/"]),
+    ("sd_listen_fds", &["src/agent/notify.rs"]),
+    ("humantime", &["src/agent/"]),
 ];
 
 /// The only two files with `unsafe` in them.
