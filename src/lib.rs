@@ -17,6 +17,7 @@ pub mod scenario;
 
 pub mod codec;
 pub mod compile;
+pub mod config;
 
 pub mod backend;
 

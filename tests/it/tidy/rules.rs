@@ -11,6 +11,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("model", &["net"]),
     ("ruleset", &["net"]),
     ("codec", &["model", "net"]),
+    ("config", &["codec", "model", "net"]),
     ("compile", &["model", "ruleset", "net"]),
     ("scenario", &["model", "net"]),
     ("netlink", &[]),
@@ -22,9 +23,15 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "agent",
+        &[
+            "config", "backend", "compile", "codec", "ruleset", "model", "net",
+        ],
+    ),
+    (
         "cli",
         &[
-            "demo", "backend", "scenario", "compile", "codec", "ruleset", "model", "net",
+            "demo", "config", "backend", "scenario", "compile", "codec", "ruleset", "model", "net",
         ],
     ),
 ];
