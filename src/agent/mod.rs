@@ -1,4 +1,5 @@
 //! The daemon.
 
 pub mod dataplane;
+pub mod logging;
 pub mod quarantine;

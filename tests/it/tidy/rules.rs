@@ -49,6 +49,9 @@ const DOORS: &[(&str, &[&str])] = &[
     ),
     ("neli", &["src/netlink/"]),
     ("libc", &["src/backend/nft/", "src/netlink/"]),
+    ("tracing_appender", &["src/agent/logging.rs"]),
+    ("tracing_journald", &["src/agent/logging.rs"]),
+    ("tracing_subscriber", &["src/agent/logging.rs"]),
 ];
 
 /// The only two files with `unsafe` in them.
