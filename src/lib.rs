@@ -18,6 +18,7 @@ pub mod scenario;
 
 pub mod codec;
 pub mod compile;
+pub mod config;
 
 pub mod backend;
 pub mod host;

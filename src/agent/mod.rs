@@ -11,6 +11,7 @@ pub mod dataplane;
 pub mod health;
 pub mod http;
 pub mod kept;
+pub mod logging;
 pub mod metrics;
 pub mod moment;
 pub mod notify;

@@ -9,6 +9,7 @@ use crate::agent::start::StartError;
 use crate::backend::{CommitError, ObserveError};
 use crate::compile::inquiry::InquiryError;
 use crate::compile::skeleton::SkeletonError;
+use crate::config::ConfigError;
 use crate::demo::DemoError;
 
 /// What the help says of exit codes.
@@ -74,6 +75,9 @@ pub(super) enum Failure {
     /// The network namespace cannot be entered.
     #[error("cannot enter network namespace {0:?}: {1}")]
     NoNamespace(String, io::Error),
+    /// The agent's configuration is no good.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The kernel cannot be reached.
     #[error("cannot open a netlink socket: {0}")]
     NoKernel(io::Error),

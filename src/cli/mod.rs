@@ -5,6 +5,7 @@ mod apply;
 mod check;
 mod cleanup;
 mod completions;
+mod config;
 mod demo;
 mod exit;
 mod kernel;
@@ -41,6 +42,7 @@ enum Command {
     Check(check::Check),
     Cleanup(cleanup::Cleanup),
     Completions(completions::Completions),
+    Config(config::Config),
     Demo(demo::Demo),
     Man(man::Man),
     Plan(plan::Plan),
@@ -62,6 +64,7 @@ pub fn run() -> ExitCode {
         Command::Cleanup(cleanup) => cleanup.run(&screen),
         Command::Check(check) => check.run(&screen),
         Command::Completions(completions) => completions.run(&screen),
+        Command::Config(config) => config.run(&screen),
         Command::Demo(demo) => demo.run(&screen),
         Command::Man(man) => man.run(&screen),
         Command::Plan(plan) => plan.run(&screen),

@@ -1,5 +1,6 @@
 //! Settings by scope: for all hosts, for some, for one.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::Origin;
@@ -7,7 +8,7 @@ use super::name::ResourceName;
 use super::selector::Selector;
 use super::settings::{
     DenyAction, HostAction, InterfacePrefix, InvalidCheck, LogBurst, LogPrefix, LogRate, Metadata,
-    Settings, SourceSpoofing,
+    PolicyCounters, Settings, SourceSpoofing,
 };
 
 /// A `FelixConfiguration`.
@@ -17,8 +18,10 @@ pub struct Configuration {
     pub name: ResourceName,
     /// Which hosts it is for.
     pub scope: Scope,
-    /// What it says.
+    /// What it says of policy.
     pub overrides: Overrides,
+    /// What it says of the agent, by field and as written: the agent's configuration reads it.
+    pub process: BTreeMap<Box<str>, Box<str>>,
     /// Where it was written.
     pub origin: Origin,
 }
@@ -74,6 +77,8 @@ pub struct Overrides {
     pub log_rate: Option<LogRate>,
     /// `logActionRateLimitBurst`
     pub log_burst: Option<LogBurst>,
+    /// `policyCounters`, which no `FelixConfiguration` has.
+    pub policy_counters: Option<PolicyCounters>,
 }
 
 /// Where the metadata service listens, if there is one.
@@ -103,6 +108,7 @@ impl Overrides {
             log_prefix: self.log_prefix.or(other.log_prefix),
             log_rate: self.log_rate.or(other.log_rate),
             log_burst: self.log_burst.or(other.log_burst),
+            policy_counters: self.policy_counters.or(other.policy_counters),
         }
     }
 
@@ -133,7 +139,7 @@ impl Overrides {
             invalid_check: self.invalid_check.unwrap_or(settings.invalid_check),
             source_spoofing: self.source_spoofing.unwrap_or(settings.source_spoofing),
             log,
-            policy_counters: settings.policy_counters,
+            policy_counters: self.policy_counters.unwrap_or(settings.policy_counters),
         }
     }
 }

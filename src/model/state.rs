@@ -19,6 +19,8 @@ pub struct State {
     pub endpoints: BTreeMap<EndpointName, Endpoint>,
     /// The settings of every host that no configuration says more about.
     pub settings: Settings,
+    /// What the environment and the file of this host's agent say, which no document can change.
+    pub forced: Overrides,
     /// The tiers by name.
     pub tiers: BTreeMap<TierName, Tier>,
     /// The policies by name, staged ones too.
@@ -134,40 +136,41 @@ impl State {
             .map_or(DefaultAction::Deny, |tier| tier.default_action)
     }
 
-    /// The settings of a host: what is said of it alone, of those with its labels, of all.
+    /// The settings of a host: what is forced, what is said of it alone, of those with its labels, of all.
     pub fn settings_of(&self, host: &str) -> Settings {
-        let scoped = |scope: &dyn Fn(&Scope) -> bool| {
-            let mut all = self.configurations.values();
-            all.find(|configuration| scope(&configuration.scope))
-                .map(|configuration| configuration.overrides.clone())
-                .unwrap_or_default()
-        };
-        let own = scoped(&|scope| matches!(scope, Scope::Host(name) if name == host));
-        let all = scoped(&|scope| *scope == Scope::All);
-        let given = own.over(self.selected(host)).over(all);
+        let said = self.configurations_of(host).into_iter();
+        let given = said.fold(self.forced.clone(), |given, said| {
+            given.over(said.overrides.clone())
+        });
         given.applied_to(&self.settings)
     }
 
-    /// What the oldest configuration says whose selector matches a host.
-    fn selected(&self, host: &str) -> Overrides {
-        let Some(node) = self.nodes.get(host) else {
-            return Overrides::default();
+    /// What is said of a host: of it alone, of those with its labels, of all. The first counts.
+    pub fn configurations_of(&self, host: &str) -> Vec<&Configuration> {
+        let scoped = |scope: &dyn Fn(&Scope) -> bool| {
+            let mut all = self.configurations.values();
+            all.find(|configuration| scope(&configuration.scope))
         };
-        let mut matching: Vec<_> = self
-            .configurations
-            .values()
-            .filter_map(|configuration| match &configuration.scope {
-                Scope::Selected { nodes, created } => {
-                    let matches = nodes.as_ref().is_some_and(|s| s.matches(&node.labels));
-                    matches.then_some((created, configuration))
-                }
-                Scope::All | Scope::Host(_) => None,
-            })
-            .collect();
-        matching.sort_by(|(one, a), (other, b)| (one, &a.name).cmp(&(other, &b.name)));
-        matching
-            .first()
-            .map(|(_, oldest)| oldest.overrides.clone())
-            .unwrap_or_default()
+        let own = scoped(&|scope| matches!(scope, Scope::Host(name) if name == host));
+        let all = scoped(&|scope| *scope == Scope::All);
+        [own, self.selected(host), all]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    /// The oldest configuration whose selector matches a host.
+    fn selected(&self, host: &str) -> Option<&Configuration> {
+        let node = self.nodes.get(host)?;
+        let configurations = self.configurations.values();
+        let matching = configurations.filter_map(|configuration| match &configuration.scope {
+            Scope::Selected { nodes, created } => {
+                let matches = nodes.as_ref().is_some_and(|s| s.matches(&node.labels));
+                matches.then_some((created, configuration))
+            }
+            Scope::All | Scope::Host(_) => None,
+        });
+        let oldest = matching.min_by(|(one, a), (other, b)| (one, &a.name).cmp(&(other, &b.name)));
+        oldest.map(|(_, configuration)| configuration)
     }
 }

@@ -1,6 +1,7 @@
 //! The program as scripts see it: results, diagnostics, exit codes.
 
 mod calico;
+mod config;
 
 use std::fs;
 use std::io::Read;

@@ -25,6 +25,9 @@ mod tidy;
 // Calico resources in, state and problems out; their validation, their table of fields.
 mod calico;
 
+// What the agent is told: the environment, the file, the datastore.
+mod configuration;
+
 // The language of selectors: truth, text, faults, what an index may rely on.
 mod selectors;
 

@@ -1,5 +1,7 @@
 //! `FelixConfiguration`.
 
+use std::collections::BTreeMap;
+
 use super::Document;
 use super::field::{Group, enforced, ignored};
 use super::selector::{self, Global};
@@ -9,6 +11,27 @@ use crate::codec::fields::Path;
 use crate::model::selector::Subject;
 use crate::model::{Configuration, DenyAction, Event, Overrides, Scope};
 use crate::net::{InvalidValue, decimal};
+
+/// What is said of the agent, and not of policy.
+const PROCESS: &[&str] = &[
+    "nftablesRefreshInterval",
+    "dataplaneWatchdogTimeout",
+    "reportingInterval",
+    "reportingTTL",
+    "endpointReportingEnabled",
+    "endpointReportingDelay",
+    "openstackRegion",
+    "healthEnabled",
+    "healthHost",
+    "healthPort",
+    "prometheusMetricsEnabled",
+    "prometheusMetricsHost",
+    "prometheusMetricsPort",
+    "logFilePath",
+    "logSeverityFile",
+    "logSeverityScreen",
+    "logSeveritySys",
+];
 
 pub(super) const FIELDS: &[Group] = &[
     enforced(&[
@@ -25,6 +48,7 @@ pub(super) const FIELDS: &[Group] = &[
         "logActionRateLimitBurst",
         "workloadSourceSpoofing",
     ]),
+    enforced(PROCESS),
     ignored(
         "what is allowed is accepted with a mark, and other tables still decide",
         &[
@@ -40,7 +64,6 @@ pub(super) const FIELDS: &[Group] = &[
         &[
             "useInternalDataplaneDriver",
             "dataplaneDriver",
-            "dataplaneWatchdogTimeout",
             "iptablesBackend",
             "iptablesRefreshInterval",
             "iptablesPostWriteCheckInterval",
@@ -52,7 +75,6 @@ pub(super) const FIELDS: &[Group] = &[
             "maxIpsetSize",
             "netlinkTimeout",
             "nftablesMode",
-            "nftablesRefreshInterval",
             "nftablesMarkMask",
             "nftablesFlowTableOffload",
             "nftablesFlowTableDataIfacePattern",
@@ -192,25 +214,14 @@ pub(super) const FIELDS: &[Group] = &[
         ],
     ),
     ignored(
-        "no status is written for others",
+        "neither usage nor flows are reported, and status is in no files",
         &[
-            "reportingInterval",
-            "reportingTTL",
-            "endpointReportingEnabled",
-            "endpointReportingDelay",
             "endpointStatusPathPrefix",
             "policySyncPathPrefix",
-            "openstackRegion",
             "usageReportingEnabled",
             "usageReportingInitialDelay",
             "usageReportingInterval",
-            "healthEnabled",
-            "healthHost",
-            "healthPort",
             "healthTimeoutOverrides",
-            "prometheusMetricsEnabled",
-            "prometheusMetricsHost",
-            "prometheusMetricsPort",
             "prometheusGoMetricsEnabled",
             "prometheusProcessMetricsEnabled",
             "prometheusWireGuardMetricsEnabled",
@@ -228,10 +239,6 @@ pub(super) const FIELDS: &[Group] = &[
     ignored(
         "it is about the process of Felix",
         &[
-            "logFilePath",
-            "logSeverityFile",
-            "logSeverityScreen",
-            "logSeveritySys",
             "logDebugFilenameRegex",
             "debugMemoryProfilePath",
             "debugDisableLogDropping",
@@ -277,8 +284,19 @@ pub(super) fn read(reader: &mut Reader<'_>, document: &Document<'_, '_>) -> Opti
         name: metadata.name.clone(),
         scope,
         overrides: overrides(reader, document),
+        process: process(reader, document),
         origin: reader.origin(metadata.place),
     })))
+}
+
+fn process(reader: &mut Reader<'_>, document: &Document<'_, '_>) -> BTreeMap<Box<str>, Box<str>> {
+    let Document { spec, path, .. } = document;
+    let findings = &mut *reader.findings;
+    let written = PROCESS.iter().filter_map(|&name| {
+        let Text(text) = findings.some_value(spec, path, name)?;
+        Some((name.into(), text))
+    });
+    written.collect()
 }
 
 fn overrides(reader: &mut Reader<'_>, document: &Document<'_, '_>) -> Overrides {
@@ -306,11 +324,23 @@ fn overrides(reader: &mut Reader<'_>, document: &Document<'_, '_>) -> Overrides 
         source_spoofing: findings
             .some_value(spec, path, "workloadSourceSpoofing")
             .map(word),
+        policy_counters: None,
     }
 }
 
 fn word<T>(word: Word<T>) -> T {
     word.0
+}
+
+/// A scalar as written.
+struct Text(Box<str>);
+
+impl std::str::FromStr for Text {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        Ok(Self(text.into()))
+    }
 }
 
 struct MetadataPort(u16);

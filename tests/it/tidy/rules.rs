@@ -11,6 +11,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("model", &["net"]),
     ("ruleset", &["net"]),
     ("codec", &["model", "net"]),
+    ("config", &["codec", "model", "net"]),
     ("compile", &["model", "ruleset", "net"]),
     ("scenario", &["model", "net"]),
     ("netlink", &[]),
@@ -24,12 +25,15 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     (
         "agent",
-        &["backend", "compile", "codec", "ruleset", "model", "net"],
+        &[
+            "config", "backend", "host", "compile", "codec", "ruleset", "model", "net",
+        ],
     ),
     (
         "cli",
         &[
-            "agent", "demo", "backend", "scenario", "compile", "codec", "ruleset", "model", "net",
+            "agent", "demo", "config", "backend", "scenario", "compile", "codec", "host",
+            "ruleset", "model", "net",
         ],
     ),
 ];
@@ -56,6 +60,9 @@ const DOORS: &[(&str, &[&str])] = &[
     ("metrics_exporter_prometheus", &["src/agent/metrics/"]),
     ("sd_listen_fds", &["src/agent/notify.rs"]),
     ("humantime", &["src/agent/"]),
+    ("tracing_appender", &["src/agent/logging.rs"]),
+    ("tracing_journald", &["src/agent/logging.rs"]),
+    ("tracing_subscriber", &["src/agent/logging.rs"]),
 ];
 
 /// The only two files with `unsafe` in them.
