@@ -234,6 +234,11 @@ impl<B: Backend> Dataplane<B> {
         }
     }
 
+    /// Whether nobody else can change the table.
+    pub fn is_owned(&self) -> bool {
+        self.backend.is_owned()
+    }
+
     /// Who talks to the kernel.
     pub fn backend(&mut self) -> &mut B {
         &mut self.backend

@@ -34,6 +34,11 @@ impl Quarantine {
         self.aside.iter()
     }
 
+    /// Whether an object is here.
+    pub fn holds(&self, object: &Object) -> bool {
+        self.aside.contains_key(object)
+    }
+
     /// Puts an object aside; one that was just tried again waits twice as long.
     pub(super) fn put(&mut self, object: Object, wanted: Event, why: &str, now: Instant) {
         let (first, longest) = WAITS;

@@ -223,9 +223,15 @@ impl Reporting {
 impl Written {
     /// What was found below the prefix of endpoints, written by whoever was here before.
     pub fn of_listing(listing: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self::default().with_listing(listing)
+    }
+
+    /// The same, and that the host was reported if it was.
+    #[must_use]
+    pub fn with_listing(&self, listing: impl IntoIterator<Item = (String, String)>) -> Self {
         Self {
             endpoints: listing.into_iter().collect(),
-            heartbeat: Heartbeat::None,
+            heartbeat: self.heartbeat,
         }
     }
 

@@ -10,6 +10,8 @@ use tokio::sync::mpsc::{self, Receiver};
 use tokio::time::{self, MissedTickBehavior};
 use tracing::{info, warn};
 
+use super::control::server::Call;
+use super::control::{Reply, Request};
 use super::store::Update;
 use super::work::Work;
 use crate::backend::Backend;
@@ -40,7 +42,7 @@ pub enum Ended {
 /// The system gives no signals, or no notices of links.
 pub async fn run<B: Backend>(
     work: &mut Work<B>,
-    updates: &mut Receiver<Update>,
+    (updates, calls): (&mut Receiver<Update>, &mut Receiver<Call>),
     links: LinkWatch,
 ) -> io::Result<Ended> {
     let mut links = heard(links)?;
@@ -52,15 +54,21 @@ pub async fn run<B: Backend>(
             .next()
             .map(|next| next.saturating_duration_since(Instant::now()));
         tokio::select! {
-            _ = term.recv() => return Ok(stopped(Ended::Stopped)),
-            _ = interrupt.recv() => return Ok(stopped(Ended::Stopped)),
-            _ = hangup.recv() => return Ok(stopped(Ended::Restart)),
+            _ = term.recv() => return Ok(stopped(work, Ended::Stopped)),
+            _ = interrupt.recv() => return Ok(stopped(work, Ended::Stopped)),
+            _ = hangup.recv() => return Ok(stopped(work, Ended::Restart)),
+            Some((Request::Status, answer)) = calls.recv() => {
+                // Whoever asked may be gone.
+                let _heard = answer.send(Reply::Status(work.voice().last()));
+                continue;
+            }
             update = updates.recv() => hear(work, update, updates).await,
             Some(()) = links.recv() => work.links_changed(),
             _ = look.tick() => work.look_if_moved(),
             () = time::sleep(wait.unwrap_or(Duration::MAX)), if wait.is_some() => {}
         }
         work.round(Instant::now());
+        work.publish();
     }
 }
 
@@ -116,7 +124,8 @@ fn signals() -> io::Result<[Signal; 3]> {
     ])
 }
 
-fn stopped(ended: Ended) -> Ended {
+fn stopped<B: Backend>(work: &mut Work<B>, ended: Ended) -> Ended {
+    work.voice().stopping();
     info!(?ended, "the daemon ends; what is in force stays");
     ended
 }

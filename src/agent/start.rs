@@ -2,24 +2,26 @@
 //! loop begins.
 
 use std::io;
-use std::path::PathBuf;
+use std::sync::Arc;
 
+use metrics_exporter_prometheus::BuildError;
+use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc::{self, Sender};
-use tracing::{error, info, warn};
+use tokio::sync::mpsc;
+use tracing::{info, warn};
 
 use super::book::Book;
+use super::control::server::{Control, ControlError};
 use super::dataplane::{Dataplane, Failure};
+use super::http::{self, Pages};
 use super::kept::{KeepError, Kept};
 use super::run::{self, Ended};
-use super::store::Update;
-#[cfg(feature = "etcd")]
-use super::store::etcd::Etcd;
-use super::store::folder::Folder;
+use super::source::Source;
+use super::voice::Voice;
 use super::work::{Cuts, Work};
 use crate::backend::nft::{NftBackend, Ownership};
-use crate::codec::Keys;
 use crate::compile::skeleton::{Skeleton, SkeletonError};
+use crate::config::{Config, HostAddress, Resolved};
 use crate::host::capability::keep_network_capabilities;
 use crate::host::check::check;
 use crate::host::{Host, HostError, LinkWatch, RouteProtocol};
@@ -27,31 +29,8 @@ use crate::model::State;
 
 /// How many updates may wait to be heard. A store that says more waits itself.
 const UPDATES: usize = 256;
-
-/// What the daemon is to do.
-#[derive(Debug)]
-pub struct Setup {
-    /// The host whose endpoints are local.
-    pub host: String,
-    /// Where policy comes from.
-    pub source: Source,
-    /// Where good values are written down, for the next start.
-    pub state_dir: PathBuf,
-    /// Whether connections end that policy no longer allows.
-    pub cuts: Cuts,
-    /// How our routes are marked.
-    pub routes: RouteProtocol,
-}
-
-/// Where policy comes from.
-#[derive(Debug)]
-pub enum Source {
-    /// A folder of documents, or one file.
-    Folder(PathBuf),
-    /// An etcd, and what its keys are.
-    #[cfg(feature = "etcd")]
-    Etcd(Box<Etcd>, Keys),
-}
+/// How many requests may wait to be answered.
+const CALLS: usize = 16;
 
 /// Why the daemon does not come up. What is in force stays in force.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +43,20 @@ pub enum StartError {
         /// What the system says.
         error: io::Error,
     },
+    /// Nobody can be answered there.
+    #[error("cannot listen at {at}: {error}")]
+    Port {
+        /// The address and the port.
+        at: String,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The control socket cannot be had.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The exporter of metrics refuses its settings.
+    #[error(transparent)]
+    Metrics(#[from] BuildError),
     /// Routes and interfaces cannot be programmed.
     #[error(transparent)]
     Host(#[from] HostError),
@@ -82,54 +75,83 @@ pub enum StartError {
 ///
 /// # Errors
 /// Something that it needs cannot be had.
-pub fn start(setup: Setup) -> Result<Ended, StartError> {
+pub fn start(resolved: &Resolved) -> Result<Ended, StartError> {
+    let Resolved { config, warnings } = resolved;
+    for warning in warnings {
+        warn!("{warning}");
+    }
     for finding in check() {
         warn!("{finding}");
     }
-    let keys = setup.source.keys();
-    let (kept, remembered) = Kept::open(&setup.state_dir)?;
+    let host = config.felix_hostname.value.as_str();
+    let source = Source::of(config);
+    let (kept, remembered) = Kept::open(&config.state_dir.value)?;
+    let state = State {
+        forced: config.forced(),
+        ..State::default()
+    };
     let backend = NftBackend::new(Ownership::Owner);
     let backend = backend.map_err(failed("open a netlink socket"))?;
-    let host = Host::open(setup.routes)?;
+    let routes = Host::open(RouteProtocol(config.route_protocol.value))?;
     let links = LinkWatch::open().map_err(failed("listen to interfaces"))?;
-    let skeleton = Skeleton::builtin()?;
-    let dataplane = Dataplane::start(backend, &setup.host, skeleton, State::default())?;
+    let dataplane = Dataplane::start(backend, host, Skeleton::builtin()?, state)?;
     // Threads have the rights of the one that made them, so all that follow have these.
     keep_network_capabilities().map_err(failed("give up capabilities"))?;
+    let cuts = match config.cut_denied_flows.value {
+        true => Cuts::Denied,
+        false => Cuts::Never,
+    };
+    let voice = Voice::new(host, &source.to_string())?;
+    let book = Book::new(source.keys(), remembered);
+    let work = Work::new(voice, (book, kept), (dataplane, routes), cuts);
     let runtime = Runtime::new().map_err(failed("start threads"))?;
-    info!(host = %setup.host, "the daemon is up");
-    let book = Book::new(keys, remembered);
-    let mut work = Work::new(&setup.host, (book, kept), (dataplane, host), setup.cuts);
-    let ended = runtime.block_on(async {
-        let (say, mut updates) = mpsc::channel(UPDATES);
-        tokio::spawn(setup.source.run(say));
-        run::run(&mut work, &mut updates, links).await
-    });
+    info!(%host, store = %source, "the daemon is up");
+    let ended = runtime.block_on(serve(config, source, work, links));
     // A store that is being asked does not keep us.
     runtime.shutdown_background();
+    ended
+}
+
+/// Begins everything that runs beside the loop, and the loop.
+async fn serve(
+    config: &Config,
+    source: Source,
+    mut work: Work<NftBackend>,
+    links: LinkWatch,
+) -> Result<Ended, StartError> {
+    let (say, mut updates) = mpsc::channel(UPDATES);
+    let (ask, mut calls) = mpsc::channel(CALLS);
+    tokio::spawn(Control::bind(&config.run_dir.value)?.serve(ask));
+    if config.health_enabled.value {
+        let at = (&config.health_host.value, config.health_port.value);
+        serve_at(at, work.voice().health()).await?;
+    }
+    if config.metrics_enabled.value {
+        let at = (&config.metrics_host.value, config.metrics_port.value);
+        serve_at(at, work.voice().metrics()).await?;
+    }
+    #[cfg(feature = "etcd")]
+    if let Some(reporter) = source.reporter(config) {
+        tokio::spawn(reporter.run(work.voice().published()));
+    }
+    tokio::spawn(source.run(say));
+    let ended = run::run(&mut work, (&mut updates, &mut calls), links).await;
     ended.map_err(failed("wait for what happens"))
 }
 
-impl Source {
-    fn keys(&self) -> Keys {
-        match self {
-            Self::Folder(_) => Keys::Files,
-            #[cfg(feature = "etcd")]
-            Self::Etcd(_, keys) => *keys,
-        }
-    }
-
-    async fn run(self, say: Sender<Update>) {
-        match self {
-            Self::Folder(path) => {
-                if let Err(error) = Folder::new(path).run(say).await {
-                    error!(%error, "cannot watch the folder of policy");
-                }
-            }
-            #[cfg(feature = "etcd")]
-            Self::Etcd(etcd, _) => etcd.run(say).await,
-        }
-    }
+/// Serves pages at an address, or everywhere.
+async fn serve_at(
+    (host, port): (&Option<HostAddress>, u16),
+    pages: impl Pages,
+) -> Result<(), StartError> {
+    let host = host.as_ref().map_or("::", HostAddress::as_str);
+    let listener = TcpListener::bind((host, port)).await;
+    let listener = listener.map_err(|error| StartError::Port {
+        at: format!("{host} port {port}"),
+        error,
+    })?;
+    tokio::spawn(http::serve(listener, Arc::new(pages)));
+    Ok(())
 }
 
 fn failed(doing: &'static str) -> impl Fn(io::Error) -> StartError {

@@ -6,20 +6,23 @@
 //!                            table --Severance--> flows   (connections that policy denies now)
 //! ```
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use tracing::{error, info, warn};
 
 use super::book::Book;
-use super::dataplane::{Dataplane, Done, Moved};
+use super::dataplane::{Dataplane, Done, Failure, Moved};
 use super::kept::Kept;
+use super::moment::Moment;
 use super::severance::Judge;
+use super::status::{EndpointState, EndpointStatus, StoreLink, Sync, TableHold, TableStatus};
 use super::store::Update;
+use super::voice::Voice;
 use crate::backend::Backend;
 use crate::compile::skeleton::table_key;
 use crate::host::{Host, HostPlan, Look};
-use crate::model::Readiness;
+use crate::model::{EndpointName, Object, Readiness};
 use crate::net::InterfaceName;
 
 /// How soon a round that failed is tried again.
@@ -28,19 +31,17 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Everything that the daemon keeps.
 #[derive(Debug)]
 pub struct Work<B> {
-    name: String,
+    voice: Voice,
     book: Book,
     kept: Kept,
     dataplane: Dataplane<B>,
     host: Host,
     cuts: Cuts,
-    standing: Standing,
     pending: Pending,
     /// Why the next commit is made.
     cause: Cause,
     /// The interfaces that the last plan waits for.
     waiting: BTreeSet<InterfaceName>,
-    tally: Tally,
 }
 
 /// Whether connections end that policy no longer allows.
@@ -50,27 +51,6 @@ pub enum Cuts {
     Denied,
     /// They go on, as in Felix.
     Never,
-}
-
-/// How far the store was heard.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// Whether everything was said at least once.
-    pub sync: Sync,
-    /// Why the store cannot be read at present.
-    pub lost: Option<String>,
-}
-
-/// Whether everything was said at least once.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Sync {
-    /// Nothing yet.
-    #[default]
-    Waiting,
-    /// Something, but not everything.
-    Listing,
-    /// Everything.
-    InSync,
 }
 
 /// What has to be done in the next round.
@@ -109,43 +89,24 @@ enum Cause {
     Others,
 }
 
-/// What was done since the start.
-#[derive(Debug, Clone, Default)]
-pub struct Tally {
-    /// Rounds that changed the table.
-    pub commits: u64,
-    /// What the last of them did.
-    pub last: Option<Done>,
-    /// How often what others changed was put back.
-    pub repairs: u64,
-    /// Connections that were cut.
-    pub cut: u64,
-    /// Why the last round failed.
-    pub failure: Option<String>,
-    /// How long it took from the start until everything was in force for the first time.
-    pub first: Option<Duration>,
-}
-
 impl<B: Backend> Work<B> {
     /// Nothing heard, and the table as it was found.
     pub fn new(
-        name: &str,
+        voice: Voice,
         (book, kept): (Book, Kept),
         (dataplane, host): (Dataplane<B>, Host),
         cuts: Cuts,
     ) -> Self {
         Self {
-            name: name.to_owned(),
+            voice,
             book,
             kept,
             dataplane,
             host,
             cuts,
-            standing: Standing::default(),
             pending: Pending::default(),
             cause: Cause::Known,
             waiting: BTreeSet::new(),
-            tally: Tally::default(),
         }
     }
 
@@ -156,11 +117,14 @@ impl<B: Backend> Work<B> {
                 let book = &mut self.book;
                 let events = changes.into_iter().flat_map(|change| book.take(change));
                 let events: Vec<_> = events.collect();
-                if self.standing.sync == Sync::Waiting {
-                    self.standing.sync = Sync::Listing;
+                if self.voice.status().sync == Sync::Waiting {
+                    self.voice.status().sync = Sync::Listing;
+                    self.voice.metrics().resync_started();
                 }
                 if !events.is_empty() {
                     self.cause = Cause::Known;
+                    let begun = Instant::now();
+                    self.voice.metrics().updated(&events, begun.elapsed());
                     self.dataplane.take(events);
                     self.pending = Pending {
                         table: Need::Now,
@@ -170,21 +134,22 @@ impl<B: Backend> Work<B> {
                 self.keep();
             }
             Update::InSync => {
-                if self.standing.sync != Sync::InSync {
+                if self.voice.status().sync != Sync::InSync {
                     info!("everything that the store holds is known");
                     self.pending = Pending {
                         table: Need::Now,
                         host: Need::Now,
                     };
                 }
-                self.standing.sync = Sync::InSync;
+                self.voice.status().sync = Sync::InSync;
                 self.book.in_sync();
                 self.keep();
             }
-            Update::Connected => self.standing.lost = None,
+            Update::Connected => self.voice.status().store.link = StoreLink::Connected,
             Update::Lost { why } => {
                 warn!(%why, "the store is lost: what it said last holds");
-                self.standing.lost = Some(why);
+                let since = Moment::now();
+                self.voice.status().store.link = StoreLink::Lost { why, since };
             }
         }
     }
@@ -234,36 +199,72 @@ impl<B: Backend> Work<B> {
         later.chain(self.dataplane.quarantine().next()).min()
     }
 
+    /// What it says of itself.
+    pub fn voice(&mut self) -> &mut Voice {
+        &mut self.voice
+    }
+
+    /// Says how everything is.
+    pub fn publish(&mut self) {
+        let hold = match self.dataplane.is_owned() {
+            true => TableHold::Owned,
+            false => TableHold::Shared,
+        };
+        let table = self.dataplane.held();
+        let table = table.map_or_else(TableStatus::default, |table| TableStatus::of(table, hold));
+        let endpoints = self.endpoints();
+        let aside = self.dataplane.quarantine().iter();
+        let aside = aside.map(|(object, aside)| (object.to_string(), aside.why.clone()));
+        let aside = aside.collect();
+        let problems = self.book.problems().map(|(key, problems)| {
+            let problems = problems.iter().map(ToString::to_string).collect();
+            (key.to_owned(), problems)
+        });
+        let problems = problems.collect();
+        let readiness = self.dataplane.state().readiness;
+        let status = self.voice.status();
+        status.table = table;
+        status.endpoints = endpoints;
+        status.aside = aside;
+        status.problems = problems;
+        status.sync = match (status.sync, readiness) {
+            (Sync::InSync, Readiness::NotReady) => Sync::NotReady,
+            (Sync::NotReady, Readiness::Ready) => Sync::InSync,
+            (sync, Readiness::Ready | Readiness::NotReady) => sync,
+        };
+        self.voice.publish();
+    }
+
+    /// The endpoints of this host, and whether packets pass them.
+    fn endpoints(&self) -> BTreeMap<EndpointName, EndpointStatus> {
+        let state = self.dataplane.state();
+        let host = &self.voice.last().host;
+        let local = state.endpoints.values().filter(|e| e.host == *host);
+        let status = local.map(|endpoint| {
+            let object = Object::Endpoint(endpoint.name.clone());
+            let state = match () {
+                () if self.dataplane.quarantine().holds(&object) => EndpointState::Error,
+                () if self.waiting.contains(&endpoint.interface) => EndpointState::Down,
+                () => EndpointState::Up,
+            };
+            let interface = endpoint.interface.clone();
+            (endpoint.name.clone(), EndpointStatus { interface, state })
+        });
+        status.collect()
+    }
+
     /// Whether everything that is known may be put in force.
-    pub fn may_program(&self) -> bool {
-        self.standing.sync == Sync::InSync && self.dataplane.state().readiness == Readiness::Ready
-    }
-
-    /// How far the store was heard.
-    pub fn standing(&self) -> &Standing {
-        &self.standing
-    }
-
-    /// What was done.
-    pub fn tally(&self) -> &Tally {
-        &self.tally
-    }
-
-    /// What each key said, and what was wrong with it.
-    pub fn book(&self) -> &Book {
-        &self.book
-    }
-
-    /// The table.
-    pub fn dataplane(&mut self) -> &mut Dataplane<B> {
-        &mut self.dataplane
+    fn may_program(&mut self) -> bool {
+        let known = [Sync::InSync, Sync::NotReady].contains(&self.voice.status().sync);
+        known && self.dataplane.state().readiness == Readiness::Ready
     }
 
     fn program(&mut self, now: Instant) {
         match self.dataplane.program(now) {
             Ok(done) => {
                 self.pending.table = Need::None;
-                self.tally.failure = None;
+                self.voice.status().done(&done, Moment::now());
+                self.voice.metrics().committed(&done);
                 for (object, why) in &done.aside {
                     error!(%object, %why, "put aside: the kernel does not take it");
                 }
@@ -280,9 +281,9 @@ impl<B: Backend> Work<B> {
     }
 
     fn committed(&mut self, done: Done) {
-        self.tally.commits += 1;
         if self.cause == Cause::Others {
-            self.tally.repairs += 1;
+            self.voice.status().repaired(Moment::now());
+            self.voice.metrics().repaired();
             warn!("somebody changed our table: it is as it should be again");
         }
         info!(
@@ -294,7 +295,6 @@ impl<B: Backend> Work<B> {
         if self.cuts == Cuts::Denied && done.is_visible() {
             self.cut();
         }
-        self.tally.last = Some(done);
     }
 
     /// Ends the connections that policy no longer allows.
@@ -310,11 +310,11 @@ impl<B: Backend> Work<B> {
             warn!("{error}");
             BTreeSet::new()
         });
-        let judge = Judge::new(state, (&self.name, own), (table_key(), table));
+        let judge = Judge::new(state, (&self.voice.last().host, own), (table_key(), table));
         match self.host.conntrack().cut(&|flow| judge.judge(flow)) {
             Ok(0) => {}
             Ok(count) => {
-                self.tally.cut += u64::try_from(count).unwrap_or(u64::MAX);
+                self.voice.metrics().flows_cut(count);
                 info!(count, "cut connections that policy no longer allows");
             }
             Err(error) => warn!(%error, "cannot look at connections: denied ones go on"),
@@ -322,7 +322,7 @@ impl<B: Backend> Work<B> {
     }
 
     fn program_host(&mut self, now: Instant) {
-        let plan = HostPlan::of(self.dataplane.state(), &self.name);
+        let plan = HostPlan::of(self.dataplane.state(), &self.voice.last().host);
         match self.host.reconcile(&plan, Look::Changed) {
             Ok(report) => {
                 for failure in &report.failures {
@@ -348,8 +348,11 @@ impl<B: Backend> Work<B> {
         }
     }
 
-    fn failed(&mut self, failure: &super::dataplane::Failure) {
+    fn failed(&mut self, failure: &Failure) {
         error!("{failure}");
-        self.tally.failure = Some(failure.to_string());
+        self.voice.metrics().failed(failure);
+        self.voice
+            .status()
+            .failed(failure.to_string(), Moment::now());
     }
 }

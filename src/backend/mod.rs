@@ -23,6 +23,9 @@ pub trait Backend {
     /// Somebody else owns it (EPERM), or the kernel cannot be reached.
     fn adopt(&mut self, table: &TableKey) -> Result<(), CommitError>;
 
+    /// Whether nobody else can change the table that was committed or adopted last.
+    fn is_owned(&self) -> bool;
+
     /// Reads a table back; `None` where there is none.
     ///
     /// # Errors

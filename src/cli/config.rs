@@ -96,7 +96,7 @@ impl Show {
     }
 }
 
-fn surroundings(path: &Path) -> Result<Surroundings, Failure> {
+pub(super) fn surroundings(path: &Path) -> Result<Surroundings, Failure> {
     Surroundings::of_process(Some(path)).map_err(|source| Failure::Unreadable {
         path: path.to_owned(),
         source,

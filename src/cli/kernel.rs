@@ -30,10 +30,16 @@ fn namespace(text: &str) -> Result<String, &'static str> {
 impl Kernel {
     /// Opens the backend in the namespace; this thread stays there.
     pub(super) fn open(&self, ownership: Ownership) -> Result<NftBackend, Failure> {
-        if let Some(name) = &self.netns {
-            enter(name).map_err(|error| Failure::NoNamespace(name.clone(), error))?;
-        }
+        self.enter()?;
         NftBackend::new(ownership).map_err(Failure::NoKernel)
+    }
+
+    /// Enters the namespace; this thread stays there.
+    pub(super) fn enter(&self) -> Result<(), Failure> {
+        match &self.netns {
+            Some(name) => enter(name).map_err(|error| Failure::NoNamespace(name.clone(), error)),
+            None => Ok(()),
+        }
     }
 }
 

@@ -77,6 +77,10 @@ impl Backend for MemoryBackend {
         Ok(())
     }
 
+    fn is_owned(&self) -> bool {
+        true
+    }
+
     fn observe(&mut self, table: &TableKey) -> Result<Option<Table>, ObserveError> {
         Ok(self.ruleset.tables.get(table).cloned())
     }

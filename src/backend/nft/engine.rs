@@ -51,7 +51,7 @@ pub struct NftBackend {
 
 /// Whether others can change the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hold {
+enum Hold {
     /// They can: look again before a commit, and now and then.
     Shared,
     /// They cannot, while our socket is open.
@@ -95,11 +95,6 @@ impl NftBackend {
     ) -> Result<(), CommitError> {
         let mut steps = commit.steps.iter();
         steps.try_for_each(|step| self.run(&commit.table, step, watch))
-    }
-
-    /// Whether others can change the table that was committed or adopted last.
-    pub fn hold(&self) -> Hold {
-        self.hold
     }
 
     /// Encodes one transaction without sending it.
@@ -253,6 +248,10 @@ impl Backend for NftBackend {
             operations: vec![Operation::AddTable],
         };
         self.run(table, &step, &mut |_| {})
+    }
+
+    fn is_owned(&self) -> bool {
+        self.hold == Hold::Ours
     }
 
     fn observe(&mut self, table: &TableKey) -> Result<Option<Table>, ObserveError> {

@@ -31,7 +31,7 @@ mod engine;
 
 pub use decode::decode;
 pub use encode::{Encoded, encode};
-pub use engine::{Hold, Moment, NftBackend};
+pub use engine::{Moment, NftBackend};
 pub use shape::{Catalog, Shape};
 
 /// Who may change the table beside us.

@@ -83,6 +83,10 @@ impl Backend for Kernel {
         self.inner.adopt(table)
     }
 
+    fn is_owned(&self) -> bool {
+        self.inner.is_owned()
+    }
+
     fn observe(&mut self, table: &TableKey) -> Result<Option<Table>, ObserveError> {
         self.inner.observe(table)
     }

@@ -15,9 +15,11 @@ mod follow;
 mod known;
 mod listing;
 mod look;
+mod reporter;
 mod session;
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -33,6 +35,8 @@ use ended::Ended;
 use follow::{Follower, jittered};
 use known::{Completeness, Known};
 use session::Session;
+
+pub use reporter::Reporter;
 
 /// How an etcd is reached, and which of its keys are read.
 #[derive(Debug, Clone)]
@@ -57,6 +61,12 @@ impl Endpoint {
     /// Whether it is to be reached by TLS.
     pub fn is_secure(&self) -> bool {
         self.0.starts_with("https:")
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

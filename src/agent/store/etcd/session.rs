@@ -162,7 +162,7 @@ fn end_of(prefix: &[u8]) -> Vec<u8> {
     vec![0]
 }
 
-fn options(etcd: &Etcd) -> Result<ConnectOptions, Ended> {
+pub(super) fn options(etcd: &Etcd) -> Result<ConnectOptions, Ended> {
     let pace = &etcd.pace;
     let mut options = ConnectOptions::new()
         .with_connect_timeout(pace.dial_timeout)

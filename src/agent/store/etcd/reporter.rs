@@ -1,0 +1,142 @@
+//! Writes to an etcd how the host and its endpoints are, for Neutron.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use etcd_client::{Client, GetOptions, PutOptions};
+use tokio::sync::watch::Receiver;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tracing::{debug, warn};
+
+use super::backoff::Backoff;
+use super::ended::Ended;
+use super::{Etcd, session};
+use crate::agent::moment::Moment;
+use crate::agent::reporting::{Lease, Reporting, Write, Written};
+use crate::agent::status::Status;
+
+/// Who writes how the host is.
+#[derive(Debug)]
+pub struct Reporter {
+    /// Where.
+    pub etcd: Etcd,
+    /// What, and under which keys.
+    pub reporting: Reporting,
+    /// `ReportingIntervalSecs`: how often that the host lives; `None` is never.
+    pub interval: Option<Duration>,
+    /// `EndpointReportingDelaySecs`: how long changes of endpoints are gathered.
+    pub delay: Duration,
+}
+
+impl Reporter {
+    /// Writes for as long as somebody says how the host is.
+    pub async fn run(self, mut said: Receiver<Arc<Status>>) {
+        let mut backoff = Backoff::new(self.etcd.pace.backoff_max);
+        let mut turn = 0_usize;
+        let mut heartbeat = Written::default();
+        while said.has_changed().is_ok() {
+            let endpoint = self
+                .etcd
+                .endpoints
+                .get(turn % self.etcd.endpoints.len().max(1));
+            let Some(endpoint) = endpoint else {
+                return;
+            };
+            let begun = Instant::now();
+            match self.session(&endpoint.0, &mut said, &mut heartbeat).await {
+                Ok(()) => return,
+                Err(Ended::Lost(why)) => warn!(%endpoint, %why, "cannot report to the etcd"),
+                Err(Ended::Doubtful | Ended::Unheard) => {}
+            }
+            turn = turn.wrapping_add(1);
+            if begun.elapsed() > self.etcd.pace.backoff_max {
+                backoff.reset();
+            }
+            sleep(backoff.wait()).await;
+        }
+    }
+
+    /// One connection, for as long as it lasts; ends well when nobody says anything any more.
+    async fn session(
+        &self,
+        endpoint: &str,
+        said: &mut Receiver<Arc<Status>>,
+        heartbeat: &mut Written,
+    ) -> Result<(), Ended> {
+        let options = session::options(&self.etcd)?;
+        let connecting = Client::connect([endpoint], Some(options));
+        let mut client = self.answered(connecting).await?;
+        let mut written = self.found(&mut client, heartbeat).await?;
+        let mut next = Instant::now();
+        loop {
+            let status = said.borrow_and_update().clone();
+            let mut writes = Vec::new();
+            // Before everything is known, what is reported of endpoints is not compared with nothing.
+            if status.in_force.is_some() {
+                writes = self.reporting.endpoints(&status, &written);
+            }
+            if let Some(interval) = self.interval.filter(|_| next <= Instant::now()) {
+                let beat = self.reporting.heartbeat(&status, Moment::now(), &written);
+                writes.extend(beat);
+                next = Instant::now() + interval;
+            }
+            for write in writes {
+                self.perform(&mut client, &write).await?;
+                written.done(&write);
+            }
+            *heartbeat = written.clone();
+            sleep(self.delay).await;
+            tokio::select! {
+                changed = said.changed() => if changed.is_err() {
+                    return Ok(());
+                },
+                () = sleep_until(next), if self.interval.is_some() => {}
+            }
+        }
+    }
+
+    /// What was written before, by us or by whoever was here before us.
+    async fn found(&self, client: &mut Client, before: &Written) -> Result<Written, Ended> {
+        let prefix = self.reporting.endpoints_prefix();
+        let options = GetOptions::new().with_prefix();
+        let found = self.answered(client.get(prefix, Some(options))).await?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let pairs = found.kvs().iter();
+        let listing = pairs.map(|pair| (text(pair.key()), text(pair.value())));
+        Ok(before.with_listing(listing))
+    }
+
+    async fn perform(&self, client: &mut Client, write: &Write) -> Result<(), Ended> {
+        debug!(?write, "reported");
+        match write {
+            Write::Delete { key } => {
+                self.answered(client.delete(key.as_str(), None)).await?;
+            }
+            Write::Put { key, value, lease } => {
+                let options = match lease {
+                    Lease::Kept => None,
+                    Lease::Leased(ttl) => {
+                        let seconds = i64::try_from(ttl.as_secs().max(1)).unwrap_or(i64::MAX);
+                        let granted = client.lease_grant(seconds, None);
+                        let granted = self.answered(granted).await?;
+                        Some(PutOptions::new().with_lease(granted.id()))
+                    }
+                };
+                let put = client.put(key.as_str(), value.as_str(), options);
+                self.answered(put).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn answered<T>(
+        &self,
+        asking: impl Future<Output = Result<T, etcd_client::Error>>,
+    ) -> Result<T, Ended> {
+        match timeout(self.etcd.pace.request_timeout, asking).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(Ended::Lost("no answer in time".to_owned())),
+        }
+    }
+}
