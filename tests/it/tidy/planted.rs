@@ -43,6 +43,16 @@ const PLANTED: &[(&str, &str, &str)] = &[
     ),
     (
         "src/compile/x.rs",
+        "use tokio::net::UnixStream;",
+        "tokio may only be used in",
+    ),
+    (
+        "src/backend/x.rs",
+        "use crate::agent::status;",
+        "backend may not use agent",
+    ),
+    (
+        "src/compile/x.rs",
         "fn f() { println!(); }",
         "prints outside src/cli",
     ),
