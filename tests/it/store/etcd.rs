@@ -107,14 +107,14 @@ fn steps(log: &[Update]) -> Vec<usize> {
     steps.collect()
 }
 
-/// Writes many keys, with transactions of as many as etcd takes.
-async fn fill(etcd: &etcd::Etcd, count: usize) {
+/// Gives many keys a value, with transactions of as many as etcd takes.
+async fn fill(etcd: &etcd::Etcd, count: usize, value: &str) {
     let mut client = Client::connect([etcd.endpoint()], None).await.unwrap();
     let names: Vec<_> = (0..count).map(|at| key(&format!("t{at:05}"))).collect();
     for names in names.chunks(128) {
         let puts = names
             .iter()
-            .map(|name| TxnOp::put(name.as_str(), "x".repeat(200), None));
+            .map(|name| TxnOp::put(name.as_str(), value, None));
         let txn = Txn::new().and_then(puts.collect::<Vec<_>>());
         client.txn(txn).await.unwrap();
     }
@@ -123,7 +123,7 @@ async fn fill(etcd: &etcd::Etcd, count: usize) {
 #[tokio::test]
 async fn twenty_thousand_keys_come_in_pages() {
     let etcd = etcd::Etcd::start();
-    fill(&etcd, 20_000).await;
+    fill(&etcd, 20_000, &"x".repeat(200)).await;
     let mut heard = followed(store(&[etcd.endpoint()]));
     heard.until_in_sync().await;
     assert_eq!(heard.keys.len(), 20_000);
@@ -167,6 +167,29 @@ async fn what_happened_behind_a_compaction_is_found_by_a_listing() {
     assert_eq!(heard.value("comes"), Some("new"));
     etcd.put(&key("stays"), "after");
     says(&mut heard, "stays", "after").await;
+}
+
+#[tokio::test]
+async fn what_a_listing_that_broke_off_has_shown_is_not_forgotten() {
+    let etcd = etcd::Etcd::start();
+    let proxy = Proxy::to(etcd.port());
+    let (old, new) = ("o".repeat(200), "n".repeat(200));
+    fill(&etcd, 5_000, &old).await;
+    let mut heard = followed(store(&[proxy.endpoint()]));
+    heard.until_in_sync().await;
+    proxy.stall(true);
+    fill(&etcd, 5_000, &new).await;
+    etcd.compact();
+    heard.until_lost().await;
+    proxy.stall_after(600_000);
+    while !proxy.is_stalled() {
+        sleep(Duration::from_millis(20)).await;
+    }
+    sleep(Duration::from_secs(2)).await;
+    proxy.stall(false);
+    heard.until_in_sync().await;
+    let all_new = |content: &Content| *content == Content::Value(new.clone().into());
+    assert!(heard.keys.len() == 5_000 && heard.keys.values().all(all_new));
 }
 
 #[tokio::test]
@@ -347,7 +370,7 @@ async fn hostile_values_come_through() {
         .put([PREFIX.as_bytes(), b"\xff\xfe"].concat(), "x", None)
         .await
         .unwrap();
-    fill(&etcd, 30).await;
+    fill(&etcd, 30, "x").await;
     let mut heard = followed(store(&[etcd.endpoint()]));
     heard.until_in_sync().await;
     assert_eq!(

@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -22,6 +22,8 @@ struct State {
     stalled: AtomicBool,
     ended: AtomicBool,
     accepted: AtomicUsize,
+    /// How many bytes it passes on before it stalls by itself; below zero it does not.
+    budget: AtomicI64,
 }
 
 impl Proxy {
@@ -29,7 +31,10 @@ impl Proxy {
     pub(crate) fn to(target: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let state = Arc::new(State::default());
+        let state = Arc::new(State {
+            budget: AtomicI64::new(-1),
+            ..State::default()
+        });
         let shared = state.clone();
         thread::spawn(move || {
             for near in listener.incoming() {
@@ -57,6 +62,17 @@ impl Proxy {
         self.state.stalled.store(stalled, Ordering::Relaxed);
     }
 
+    /// Whether it passes nothing on at present.
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.state.stalled.load(Ordering::Relaxed)
+    }
+
+    /// Passes on so many bytes, and then nothing.
+    pub(crate) fn stall_after(&self, bytes: i64) {
+        self.state.budget.store(bytes, Ordering::Relaxed);
+        self.stall(false);
+    }
+
     /// How many connections there were.
     pub(crate) fn accepted(&self) -> usize {
         self.state.accepted.load(Ordering::Relaxed)
@@ -68,6 +84,17 @@ impl Drop for Proxy {
         self.state.ended.store(true, Ordering::Relaxed);
         // The thread that accepts sees it with the next connection.
         let _last = TcpStream::connect(("127.0.0.1", self.port));
+    }
+}
+
+impl State {
+    fn spend(&self, bytes: usize) {
+        let bytes = i64::try_from(bytes).unwrap();
+        let left = self.budget.load(Ordering::Relaxed);
+        if left >= 0 && self.budget.fetch_sub(bytes, Ordering::Relaxed) <= bytes {
+            self.stalled.store(true, Ordering::Relaxed);
+            self.budget.store(-1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -85,7 +112,7 @@ fn pass(from: &TcpStream, to: &TcpStream, state: &Arc<State>) {
             }
             match from.read(&mut bytes) {
                 Ok(0) => break,
-                Ok(read) if to.write_all(&bytes[..read]).is_ok() => {}
+                Ok(read) if to.write_all(&bytes[..read]).is_ok() => state.spend(read),
                 Err(error)
                     if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
                 Ok(_) | Err(_) => break,

@@ -150,28 +150,21 @@ impl Known {
         }
     }
 
-    /// Takes a key of a listing in; whether it says what was not said.
-    pub(super) fn listed(&mut self, key: &[u8], revision: i64) -> bool {
-        self.keys.insert(key.into(), revision) != Some(revision)
+    /// All keys.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.keys.keys()
     }
 
-    /// A complete listing showed nothing but these keys; those that it did not show are gone.
-    pub(super) fn complete(
-        &mut self,
-        revision: i64,
-        is_listed: impl Fn(&[u8]) -> bool,
-    ) -> Vec<Key> {
-        let mut gone = Vec::new();
-        self.keys.retain(|key, _| {
-            let listed = is_listed(key);
-            if !listed {
-                gone.push(key.clone());
-            }
-            listed
-        });
+    /// Some keys of a listing were said, but not all.
+    pub(super) fn said(&mut self, revisions: impl IntoIterator<Item = (Key, i64)>) {
+        self.keys.extend(revisions);
+    }
+
+    /// Everything that a complete listing showed at a revision was said.
+    pub(super) fn complete(&mut self, revision: i64, listed: BTreeMap<Key, i64>) {
+        self.keys = listed;
         self.completeness = Completeness::Complete;
         (self.revision, self.verified) = (revision, revision);
-        gone
     }
 
     /// Takes a change in that was watched; whether there is one key more or less.

@@ -1,6 +1,6 @@
 //! A complete listing of a store, page by page, all as of one revision.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::Voice;
 use super::ended::Ended;
@@ -20,7 +20,7 @@ pub(super) async fn list(
     page_keys: i64,
 ) -> Result<(), Ended> {
     let is_first = known.completeness() == Completeness::Partial;
-    let mut listed = BTreeSet::new();
+    let mut listed = BTreeMap::new();
     let mut differences = Vec::new();
     let mut pages = Pages {
         revision: head.revision,
@@ -28,28 +28,33 @@ pub(super) async fn list(
         limit: page_keys.max(1),
     };
     while let Some(page) = pages.next(session).await? {
+        let mut revisions = Vec::with_capacity(page.len());
         for (key, revision, content) in page {
             if let Content::Value(value) = &content {
                 known.remember(&key, revision, value);
             }
-            if known.listed(&key, revision) {
+            if known.revision_of(&key) != Some(revision) {
                 differences.extend(change(&key, content));
             }
-            listed.insert(key);
+            revisions.push((key, revision));
         }
         if is_first {
             voice.keys(std::mem::take(&mut differences)).await?;
+            known.said(revisions.iter().cloned());
         }
+        listed.extend(revisions);
     }
     if listed.is_empty() && known.len() > 0 {
         // A store that was begun anew says the same: policy is not taken away for that.
         let why = "it holds no key of ours any more: what it said last holds".to_owned();
         return Err(Ended::Lost(why));
     }
-    let gone = known.complete(head.revision, |key| listed.contains(key));
-    differences.extend(gone.iter().filter_map(|key| change(key, Content::Gone)));
+    let gone = known.keys().filter(|key| !listed.contains_key(*key));
+    differences.extend(gone.filter_map(|key| change(key, Content::Gone)));
     voice.connected().await?;
     voice.keys(differences).await?;
+    // Not before: what a listing that broke off has shown was not said.
+    known.complete(head.revision, listed);
     voice.say(Update::InSync).await
 }
 
