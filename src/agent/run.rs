@@ -64,7 +64,10 @@ pub async fn run<B: Backend>(
             }
             update = updates.recv() => hear(work, update, updates).await,
             Some(()) = links.recv() => work.links_changed(),
-            _ = look.tick() => work.look_if_moved(),
+            _ = look.tick() => {
+                work.look_if_moved();
+                work.count();
+            }
             () = time::sleep(wait.unwrap_or(Duration::MAX)), if wait.is_some() => {}
         }
         work.round(Instant::now());

@@ -103,10 +103,7 @@ impl fmt::Display for Source {
 
 #[cfg(feature = "etcd")]
 fn of_etcd(said: &config::Etcd) -> Source {
-    let keys = match said.keys {
-        config::Keys::Resources => Keys::Resources,
-        config::Keys::Classic => Keys::Resources,
-    };
+    let keys = Keys::Resources;
     let is_secure = said
         .endpoints
         .iter()

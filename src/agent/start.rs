@@ -4,7 +4,6 @@
 use std::io;
 use std::sync::Arc;
 
-use metrics_exporter_prometheus::BuildError;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -15,6 +14,7 @@ use super::control::server::{Control, ControlError};
 use super::dataplane::{Dataplane, Failure};
 use super::http::{self, Pages};
 use super::kept::{KeepError, Kept};
+use super::metrics::BuildError;
 use super::run::{self, Ended};
 use super::source::Source;
 use super::voice::Voice;

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use metrics_exporter_prometheus::BuildError;
 use tokio::sync::watch;
 use tracing::warn;
 
 use super::health::{Health, Report, Reporter};
-use super::metrics::Metrics;
+use super::metrics::{BuildError, Metrics};
 use super::moment::Moment;
 use super::notify::Notifier;
 use super::status::{Status, Sync};

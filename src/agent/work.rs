@@ -14,6 +14,7 @@ use tracing::{error, info, warn};
 use super::book::Book;
 use super::dataplane::{Dataplane, Done, Failure, Moved};
 use super::kept::Kept;
+use super::metrics::counts::Counts;
 use super::moment::Moment;
 use super::severance::Judge;
 use super::status::{EndpointState, EndpointStatus, StoreLink, Sync, TableHold, TableStatus};
@@ -38,6 +39,8 @@ pub struct Work<B> {
     host: Host,
     cuts: Cuts,
     pending: Pending,
+    /// Whether what is known has to be counted again.
+    count: Need,
     /// Why the next commit is made.
     cause: Cause,
     /// The interfaces that the last plan waits for.
@@ -105,6 +108,7 @@ impl<B: Backend> Work<B> {
             host,
             cuts,
             pending: Pending::default(),
+            count: Need::Now,
             cause: Cause::Known,
             waiting: BTreeSet::new(),
         }
@@ -123,6 +127,7 @@ impl<B: Backend> Work<B> {
                 }
                 if !events.is_empty() {
                     self.cause = Cause::Known;
+                    self.count = Need::Now;
                     let begun = Instant::now();
                     self.voice.metrics().updated(&events, begun.elapsed());
                     self.dataplane.take(events);
@@ -170,6 +175,16 @@ impl<B: Backend> Work<B> {
                 self.cause = Cause::Others;
             }
             Err(failure) => self.failed(&failure),
+        }
+    }
+
+    /// Counts what is known, if it changed. It looks at every endpoint, so it is not done in each round.
+    pub fn count(&mut self) {
+        if self.count == Need::Now {
+            let policies = self.dataplane.policies_in_use();
+            let counts = Counts::of(self.dataplane.state(), policies);
+            self.voice.metrics().counted(&counts);
+            self.count = Need::None;
         }
     }
 

@@ -5,7 +5,7 @@ use super::origin::Origin;
 use super::resolve::{ConfigError, Resolved, Taking};
 use super::setting::Reach;
 use super::source::Entry;
-use super::store::{Etcd, EtcdEndpoint, Keys, Store, Tls};
+use super::store::{Etcd, EtcdEndpoint, Store, Tls};
 use super::table::Config;
 use crate::model::{Configuration, MetadataAddress, Overrides, Settings, State};
 
@@ -98,10 +98,6 @@ impl Config {
                 identity: certificate.clone().zip(key.clone()),
             },
             user: user.clone().zip(password.clone()),
-            keys: match self.etcd_classic_keys.value {
-                true => Keys::Classic,
-                false => Keys::Resources,
-            },
         }
     }
 }

@@ -41,8 +41,6 @@ pub struct Etcd {
     pub tls: Tls,
     /// A user of etcd's own, with a password.
     pub user: Option<(Box<str>, Secret)>,
-    /// What of it is read.
-    pub keys: Keys,
 }
 
 /// The files of TLS.
@@ -52,15 +50,6 @@ pub struct Tls {
     pub authorities: Option<PathBuf>,
     /// Our certificate and its key.
     pub identity: Option<(PathBuf, PathBuf)>,
-}
-
-/// What of an etcd is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keys {
-    /// Resources of Calico v3, below `/calico/resources/v3`.
-    Resources,
-    /// The keys of classic Calico, below `/calico/v1`.
-    Classic,
 }
 
 /// `http://host:port` or `https://host:port`.

@@ -54,8 +54,6 @@ settings! {
             "A user of the etcd's own, with EtcdPassword";
         EtcdPassword etcd_password: Option<Secret> = None, LOCAL, Fatal, Restart:
             "The password of EtcdUsername";
-        EtcdClassicKeys etcd_classic_keys: bool = false, LOCAL, Fatal, Restart:
-            "Whether the keys of classic Calico (/calico/v1) are read instead of its v3 resources";
         OpenstackRegion openstack_region: Option<Region> = None, ANYWHERE, Fatal, Restart:
             "The region of OpenStack that this host is in, where several share a datastore";
     }

@@ -1,6 +1,7 @@
 //! The daemon: its table kept to what is known, and what it tells the world.
 
 mod control;
+mod daemon;
 mod dataplane;
 mod metrics;
 mod notify;

@@ -70,7 +70,7 @@ fn each_file<D: Drive>(test: &str, driver: fn(&str) -> D) {
                 ));
                 assert!(probes > 50, "{file}: {probes} packets");
                 assert!(wrong.is_empty(), "{} wrong: {wrong:#?}", wrong.len());
-                world.driver.finish();
+                world.driver.finish(world.compiler.state());
             });
         }
     }
@@ -81,8 +81,8 @@ trait Drive {
     /// Puts them in force; the table is what the compiler makes of everything.
     fn bring(&mut self, changes: &[Change<'_>], compiler: &mut Compiler);
 
-    /// What must hold at the end.
-    fn finish(&mut self);
+    /// What must hold at the end, with everything in force that is known.
+    fn finish(&mut self, state: &State);
 }
 
 /// A key, and what it says now; nothing if it is gone.
@@ -108,7 +108,7 @@ impl Drive for InProcess {
         route(compiler.state());
     }
 
-    fn finish(&mut self) {}
+    fn finish(&mut self, _: &State) {}
 }
 
 /// The host of a file's endpoints.

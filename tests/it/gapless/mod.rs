@@ -13,7 +13,7 @@ mod load;
 #[path = "../../../benches/kernel/machine.rs"]
 mod machine;
 mod record;
-mod script;
+pub(crate) mod script;
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};

@@ -49,6 +49,11 @@ impl Script {
         self.workload(&format!("remote{n}"), place, &addresses.join(", "), groups)
     }
 
+    /// The documents.
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+
     /// The state that the documents say.
     pub(crate) fn state(&self) -> State {
         let loaded = codec::parse("script.yaml", &self.0);

@@ -6,6 +6,7 @@ use margay::backend::Backend;
 use margay::backend::nft::{NftBackend, Ownership};
 use margay::compile::Compiler;
 use margay::compile::skeleton::table_key;
+use margay::model::State;
 use margay::ruleset::Table;
 use margay::ruleset::diff::normalised;
 
@@ -20,16 +21,49 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) struct Daemon {
     etcd: Etcd,
     process: Process,
+    host: String,
     witness: NftBackend,
 }
 
 impl Daemon {
     pub(super) fn start(host: &str) -> Self {
         let etcd = Etcd::start();
+        let settings = [
+            ("DATASTORETYPE", "etcdv3"),
+            ("ETCDENDPOINTS", &etcd.endpoint()),
+            ("ENDPOINTREPORTINGENABLED", "true"),
+        ];
         Self {
-            process: Process::of_etcd(host, &etcd.endpoint()),
+            process: Process::start(host, &settings),
             etcd,
+            host: host.to_owned(),
             witness: NftBackend::new(Ownership::None).unwrap(),
+        }
+    }
+
+    /// The keys and values that were reported of the host.
+    fn reported(&self) -> String {
+        let prefix = format!("/calico/felix/v2/no-region/host/{}/", self.host);
+        self.etcd.ctl(&["get", "--prefix", &prefix])
+    }
+
+    /// Waits until the host was reported to live, and every endpoint of it to be up, and no other.
+    fn wait_for_reports(&self, state: &State) {
+        let endpoints = state.endpoints.values();
+        let here = endpoints
+            .filter(|endpoint| endpoint.host == self.host)
+            .count();
+        let begun = Instant::now();
+        loop {
+            let reported = self.reported();
+            let up = reported.matches("{\"status\":\"up\"}").count();
+            let all = reported.matches("/workload/").count();
+            let lives = ["/status\n", "/last_reported_status\n", "\"uptime\":"];
+            if (up, all) == (here, here) && lives.iter().all(|part| reported.contains(part)) {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{here} endpoints: {reported}");
+            std::thread::sleep(Duration::from_millis(50));
         }
     }
 
@@ -59,7 +93,8 @@ impl Drive for Daemon {
         self.process.routed(compiler.state(), PATIENCE);
     }
 
-    fn finish(&mut self) {
+    fn finish(&mut self, state: &State) {
+        self.wait_for_reports(state);
         self.process.stop();
         assert!(self.held().is_some(), "the table stays");
     }

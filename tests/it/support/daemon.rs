@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -20,14 +21,6 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// One that reads an etcd.
-    pub(crate) fn of_etcd(host: &str, endpoint: &str) -> Self {
-        Self::start(
-            host,
-            &[("DATASTORETYPE", "etcdv3"), ("ETCDENDPOINTS", endpoint)],
-        )
-    }
-
     /// One with settings in its environment, by their names without `FELIX_`.
     pub(crate) fn start(host: &str, settings: &[(&str, &str)]) -> Self {
         let home = TempDir::new().unwrap();
@@ -72,6 +65,11 @@ impl Process {
             command.env(format!("FELIX_{name}"), value);
         }
         self.child = Some(command.spawn().unwrap());
+    }
+
+    /// Where its control socket is.
+    pub(crate) fn run_dir(&self) -> PathBuf {
+        self.home.path().join("run")
     }
 
     /// What it logged so far.
