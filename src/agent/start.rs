@@ -1,5 +1,4 @@
-//! How the daemon comes up: everything that needs rights is opened, the rights are given up, and the
-//! loop begins.
+//! How the daemon comes up: rights are given up, what it needs is opened, and the loop begins.
 
 use std::io;
 use std::sync::Arc;
@@ -71,6 +70,15 @@ pub enum StartError {
     Table(#[from] Failure),
 }
 
+/// Gives up all rights but those that programming the host takes. Threads have the rights of the one that
+/// made them, so this comes before there are others, those of the log among them.
+///
+/// # Errors
+/// The kernel refuses.
+pub fn give_up_rights() -> Result<(), StartError> {
+    keep_network_capabilities().map_err(failed("give up capabilities"))
+}
+
 /// Runs the daemon in the network namespace of the calling thread, until a signal ends it.
 ///
 /// # Errors
@@ -95,8 +103,6 @@ pub fn start(resolved: &Resolved) -> Result<Ended, StartError> {
     let routes = Host::open(RouteProtocol(config.route_protocol.value))?;
     let links = LinkWatch::open().map_err(failed("listen to interfaces"))?;
     let dataplane = Dataplane::start(backend, host, Skeleton::builtin()?, state)?;
-    // Threads have the rights of the one that made them, so all that follow have these.
-    keep_network_capabilities().map_err(failed("give up capabilities"))?;
     let cuts = match config.cut_denied_flows.value {
         true => Cuts::Denied,
         false => Cuts::Never,

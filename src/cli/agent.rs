@@ -10,7 +10,7 @@ use super::kernel::Kernel;
 use super::screen::Screen;
 use crate::agent::logging::Logging;
 use crate::agent::run::Ended;
-use crate::agent::start::start;
+use crate::agent::start::{give_up_rights, start};
 use crate::config;
 
 /// Keep the kernel at what a store says, until told to stop
@@ -27,6 +27,7 @@ impl Agent {
     pub(super) fn run(&self, _: &Screen) -> Result<Exit, Failure> {
         let resolved = surroundings(&self.config)?.resolve()?;
         self.kernel.enter()?;
+        give_up_rights()?;
         let _logging = Logging::start(&resolved.config);
         Ok(match start(&resolved)? {
             Ended::Stopped => Exit::Done,

@@ -30,9 +30,14 @@ struct Host {
 
 impl Host {
     fn start(script: &Script) -> Self {
-        ip(
-            "link add tap0 type dummy\nlink add tap1 type dummy\nlink set tap0 up\nlink set tap1 up\n",
-        );
+        for n in [0, 1] {
+            ip(&format!(
+                "link add tap{n} type veth peer name far{n}
+link set tap{n} up
+link set far{n} up
+"
+            ));
+        }
         let folder = TempDir::new().unwrap();
         std::fs::write(folder.path().join("policy.yaml"), script.text()).unwrap();
         let path = folder.path().display().to_string();
