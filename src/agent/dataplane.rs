@@ -196,7 +196,11 @@ impl<B: Backend> Dataplane<B> {
         Ok(Moved::Looked)
     }
 
-    fn look(&mut self) -> Result<(), Failure> {
+    /// Looks at the table.
+    ///
+    /// # Errors
+    /// The kernel cannot be read.
+    pub fn look(&mut self) -> Result<(), Failure> {
         self.held = match self.backend.observe(&table_key()) {
             Ok(table) => Held::Table(table.map(|table| Box::new(Tracked::from(table)))),
             Err(ObserveError::Foreign { .. }) => Held::Foreign,
@@ -322,12 +326,13 @@ impl<B: Backend> Dataplane<B> {
             return Err(error.into());
         }
         let why = error.to_string();
-        let mut events = Vec::new();
+        let (mut events, mut aside) = (Vec::new(), BTreeSet::new());
         for (object, said, instead) in instead {
-            self.quarantine.put(object, said, &why, now);
+            self.quarantine.put(object.clone(), said, &why, now);
             events.push(instead);
+            aside.insert(object);
         }
         self.apply(events);
-        Ok(suspects)
+        Ok(aside)
     }
 }

@@ -27,6 +27,18 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How long a socket that fails is left alone.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// What stands for a timer that is not asked: a year.
+const NEVER: Duration = Duration::from_secs(365 * 86_400);
+
+/// How the loop goes.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// How long a change waits for others to be committed with it.
+    pub batch_delay: Duration,
+    /// How often everything is compared with what it should be; `None` is never.
+    pub refresh: Option<Duration>,
+}
+
 /// Why the daemon ends. What is in force stays in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
@@ -44,11 +56,16 @@ pub async fn run<B: Backend>(
     work: &mut Work<B>,
     (updates, calls): (&mut Receiver<Update>, &mut Receiver<Call>),
     links: LinkWatch,
+    pace: Pace,
 ) -> io::Result<Ended> {
     let mut links = heard(links)?;
     let [mut term, mut interrupt, mut hangup] = signals()?;
     let mut look = time::interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut refresh = time::interval(pace.refresh.unwrap_or(NEVER));
+    refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The first tick is at once, and what was found at the start was just looked at.
+    refresh.tick().await;
     loop {
         let wait = work
             .next()
@@ -62,8 +79,9 @@ pub async fn run<B: Backend>(
                 let _heard = answer.send(Reply::Status(work.voice().last()));
                 continue;
             }
-            update = updates.recv() => hear(work, update, updates).await,
+            update = updates.recv() => hear(work, update, updates, pace.batch_delay).await,
             Some(()) = links.recv() => work.links_changed(),
+            _ = refresh.tick(), if pace.refresh.is_some() => work.look_at_all(),
             _ = look.tick() => {
                 work.look_if_moved();
                 work.count();
@@ -80,11 +98,13 @@ async fn hear<B: Backend>(
     work: &mut Work<B>,
     first: Option<Update>,
     updates: &mut Receiver<Update>,
+    delay: Duration,
 ) {
     let Some(first) = first else {
         return std::future::pending().await;
     };
     work.hear(first);
+    time::sleep(delay).await;
     for _ in 1..UPDATES_MAX {
         match updates.try_recv() {
             Ok(update) => work.hear(update),

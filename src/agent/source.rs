@@ -10,12 +10,15 @@ use tracing::error;
 use super::reporting::{EndpointReporting, Layout, Region, Reporting};
 #[cfg(feature = "etcd")]
 use super::secret::Secret;
+use super::start::StartError;
 use super::store::Update;
 #[cfg(feature = "etcd")]
 use super::store::etcd::{Etcd, Reporter, Tls};
 use super::store::folder::Folder;
 use crate::codec::Keys;
-use crate::config::{self, Config, Scheme, Store};
+#[cfg(feature = "etcd")]
+use crate::config::{self, Scheme};
+use crate::config::{Config, Store};
 
 /// Where policy comes from.
 #[derive(Debug)]
@@ -29,11 +32,16 @@ pub(super) enum Source {
 
 impl Source {
     /// The source of a configuration.
-    pub(super) fn of(config: &Config) -> Self {
+    ///
+    /// # Errors
+    /// It is an etcd, and this program was built without one.
+    pub(super) fn of(config: &Config) -> Result<Self, StartError> {
         match config.store() {
-            Store::Folder(path) => Self::Folder(path),
+            Store::Folder(path) => Ok(Self::Folder(path)),
             #[cfg(feature = "etcd")]
-            Store::Etcd(etcd) => of_etcd(&etcd),
+            Store::Etcd(etcd) => Ok(of_etcd(&etcd)),
+            #[cfg(not(feature = "etcd"))]
+            Store::Etcd(_) => Err(StartError::WithoutEtcd),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -11,10 +12,11 @@ use tracing::{info, warn};
 use super::book::Book;
 use super::control::server::{Control, ControlError};
 use super::dataplane::{Dataplane, Failure};
+use super::health::Reporter;
 use super::http::{self, Pages};
 use super::kept::{KeepError, Kept};
 use super::metrics::BuildError;
-use super::run::{self, Ended};
+use super::run::{self, Ended, Pace};
 use super::source::Source;
 use super::voice::Voice;
 use super::work::{Cuts, Work};
@@ -50,6 +52,9 @@ pub enum StartError {
         /// What the system says.
         error: io::Error,
     },
+    /// Policy is to come from an etcd.
+    #[error("this margay was built without etcd: set DatastoreType to folder")]
+    WithoutEtcd,
     /// The control socket cannot be had.
     #[error(transparent)]
     Control(#[from] ControlError),
@@ -92,7 +97,7 @@ pub fn start(resolved: &Resolved) -> Result<Ended, StartError> {
         warn!("{finding}");
     }
     let host = config.felix_hostname.value.as_str();
-    let source = Source::of(config);
+    let source = Source::of(config)?;
     let (kept, remembered) = Kept::open(&config.state_dir.value)?;
     let state = State {
         forced: config.forced(),
@@ -107,7 +112,7 @@ pub fn start(resolved: &Resolved) -> Result<Ended, StartError> {
         true => Cuts::Denied,
         false => Cuts::Never,
     };
-    let voice = Voice::new(host, &source.to_string())?;
+    let voice = Voice::new(host, &source.to_string(), |part| timeout(config, part))?;
     let book = Book::new(source.keys(), remembered);
     let work = Work::new(voice, (book, kept), (dataplane, routes), cuts);
     let runtime = Runtime::new().map_err(failed("start threads"))?;
@@ -116,6 +121,16 @@ pub fn start(resolved: &Resolved) -> Result<Ended, StartError> {
     // A store that is being asked does not keep us.
     runtime.shutdown_background();
     ended
+}
+
+/// How long a part of the daemon may be silent before it counts as dead.
+fn timeout(config: &Config, part: Reporter) -> Option<Duration> {
+    let given = config.health_timeouts.value.get(&*part.to_string());
+    let own = match part {
+        Reporter::InternalDataplaneMainLoop => Some(config.watchdog_timeout.value),
+        Reporter::FelixStartup | Reporter::CalculationGraph => part.timeout(),
+    };
+    given.copied().or(own)
 }
 
 /// Begins everything that runs beside the loop, and the loop.
@@ -141,7 +156,11 @@ async fn serve(
         tokio::spawn(reporter.run(work.voice().published()));
     }
     tokio::spawn(source.run(say));
-    let ended = run::run(&mut work, (&mut updates, &mut calls), links).await;
+    let pace = Pace {
+        batch_delay: config.batch_delay.value,
+        refresh: Some(config.refresh_interval.value).filter(|every| !every.is_zero()),
+    };
+    let ended = run::run(&mut work, (&mut updates, &mut calls), links, pace).await;
     ended.map_err(failed("wait for what happens"))
 }
 

@@ -1,7 +1,7 @@
 //! What the daemon says of itself as it works: its status, its health, its metrics, and systemd.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tracing::warn;
@@ -23,15 +23,19 @@ pub struct Voice {
 }
 
 impl Voice {
-    /// One that has nothing to say yet.
+    /// One that has nothing to say yet; `timeout` is how long each part may be silent.
     ///
     /// # Errors
     /// The exporter of metrics refuses its settings, which are constant.
-    pub fn new(host: &str, store: &str) -> Result<Self, BuildError> {
+    pub fn new(
+        host: &str,
+        store: &str,
+        timeout: impl Fn(Reporter) -> Option<Duration>,
+    ) -> Result<Self, BuildError> {
         let status = Status::new(host, store, Moment::now());
         let health = Health::new(Arc::new(Instant::now));
         for reporter in Reporter::ALL {
-            health.expect(reporter, reporter.timeout());
+            health.expect(reporter, timeout(reporter));
         }
         let notifier = Notifier::of_process().unwrap_or_else(|error| {
             warn!(%error, "systemd cannot be told anything");

@@ -39,6 +39,8 @@ pub struct Work<B> {
     host: Host,
     cuts: Cuts,
     pending: Pending,
+    /// What the next round looks at of interfaces.
+    host_look: Look,
     /// Whether what is known has to be counted again.
     count: Need,
     /// Why the next commit is made.
@@ -108,6 +110,7 @@ impl<B: Backend> Work<B> {
             host,
             cuts,
             pending: Pending::default(),
+            host_look: Look::Changed,
             count: Need::Now,
             cause: Cause::Known,
             waiting: BTreeSet::new(),
@@ -129,8 +132,8 @@ impl<B: Backend> Work<B> {
                     self.cause = Cause::Known;
                     self.count = Need::Now;
                     let begun = Instant::now();
+                    self.dataplane.take(events.clone());
                     self.voice.metrics().updated(&events, begun.elapsed());
-                    self.dataplane.take(events);
                     self.pending = Pending {
                         table: Need::Now,
                         host: Need::Now,
@@ -176,6 +179,19 @@ impl<B: Backend> Work<B> {
             }
             Err(failure) => self.failed(&failure),
         }
+    }
+
+    /// Looks at all that is programmed, whether or not anybody is known to have changed it.
+    pub fn look_at_all(&mut self) {
+        match self.dataplane.look() {
+            Ok(()) => {
+                self.pending.table = Need::Now;
+                self.cause = Cause::Others;
+            }
+            Err(failure) => self.failed(&failure),
+        }
+        self.pending.host = Need::Now;
+        self.host_look = Look::Everything;
     }
 
     /// Counts what is known, if it changed. It looks at every endpoint, so it is not done in each round.
@@ -338,7 +354,7 @@ impl<B: Backend> Work<B> {
 
     fn program_host(&mut self, now: Instant) {
         let plan = HostPlan::of(self.dataplane.state(), &self.voice.last().host);
-        match self.host.reconcile(&plan, Look::Changed) {
+        match self.host.reconcile(&plan, self.host_look) {
             Ok(report) => {
                 for failure in &report.failures {
                     warn!("{failure}");
@@ -348,6 +364,7 @@ impl<B: Backend> Work<B> {
                     false => Need::Later(now + RETRY),
                 };
                 self.waiting = report.waiting;
+                self.host_look = Look::Changed;
             }
             Err(error) => {
                 warn!("{error}");
