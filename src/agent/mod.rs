@@ -18,7 +18,6 @@ pub mod notify;
 pub mod quarantine;
 pub mod reporting;
 pub mod run;
-pub mod secret;
 pub mod severance;
 mod source;
 pub mod start;

@@ -8,8 +8,6 @@ use tracing::error;
 
 #[cfg(feature = "etcd")]
 use super::reporting::{EndpointReporting, Layout, Region, Reporting};
-#[cfg(feature = "etcd")]
-use super::secret::Secret;
 use super::start::StartError;
 use super::store::Update;
 #[cfg(feature = "etcd")]
@@ -130,7 +128,7 @@ fn of_etcd(said: &config::Etcd) -> Source {
         user: said
             .user
             .as_ref()
-            .map(|(name, password)| (name.to_string(), Secret::new(password.reveal()))),
+            .map(|(name, password)| (name.to_string(), password.clone())),
         pace: super::store::etcd::Pace::default(),
     };
     Source::Etcd(Box::new(etcd), keys)

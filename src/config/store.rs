@@ -159,6 +159,11 @@ impl Kind for Vec<EtcdEndpoint> {
 pub struct Secret(Box<str>);
 
 impl Secret {
+    /// Keeps a text.
+    pub fn new(text: impl Into<Box<str>>) -> Self {
+        Self(text.into())
+    }
+
     /// The text, for whoever it is meant for.
     pub fn reveal(&self) -> &str {
         &self.0
@@ -177,7 +182,7 @@ impl Kind for Secret {
     const ALLOWED: &'static str = "any text; it is never shown";
 
     fn read(text: &str) -> Option<Self> {
-        Some(Self(text.into()))
+        Some(Self::new(text))
     }
 
     fn none() -> Option<Self> {

@@ -28,7 +28,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::time::{Instant, sleep};
 
 use super::{KeyChange, Update};
-use crate::agent::secret::Secret;
+use crate::config::Secret;
 use crate::net::InvalidValue;
 use backoff::Backoff;
 use ended::Ended;
