@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use margay::agent::control::client::{AskError, ask};
 use margay::agent::control::server::{Call, Control, ControlError};
@@ -19,6 +20,9 @@ use tokio::sync::mpsc;
 
 use super::{in_force, runtime};
 
+/// How long a lock may be held by nobody.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Serves a run directory by a loop that answers, while something is done with it.
 fn served(run_dir: &Path, body: impl FnOnce() + Send) {
     with_loop(run_dir, body, |(request, reply)| match request {
@@ -29,7 +33,7 @@ fn served(run_dir: &Path, body: impl FnOnce() + Send) {
 fn with_loop(run_dir: &Path, body: impl FnOnce() + Send, answer: impl Fn(Call)) {
     let runtime = runtime();
     let _entered = runtime.enter();
-    let control = Control::bind(run_dir).unwrap();
+    let control = bound(run_dir);
     let (calls, mut taken) = mpsc::channel(4);
     let (ended, end) = tokio::sync::oneshot::channel::<()>();
     thread::scope(|scope| {
@@ -51,6 +55,20 @@ fn with_loop(run_dir: &Path, body: impl FnOnce() + Send, answer: impl Fn(Call)) 
             }
         });
     });
+}
+
+/// Binds, also where the lock of an agent that just ended is still held: a test beside this one that
+/// starts a process has a copy of every descriptor until that process is another program.
+fn bound(run_dir: &Path) -> Control {
+    let begun = Instant::now();
+    loop {
+        match Control::bind(run_dir) {
+            Err(ControlError::Taken(_)) if begun.elapsed() < PATIENCE => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            bound => return bound.unwrap(),
+        }
+    }
 }
 
 fn said(stream: &UnixStream) -> Value {
