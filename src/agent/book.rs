@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::store::{Content, KeyChange};
 use crate::codec::{Change, Keys, Problem, Severity};
-use crate::model::{Event, Object};
+use crate::model::{Event, Object, Readiness};
 
 /// What each key of a store said last that made sense.
 ///
@@ -24,6 +24,14 @@ pub struct Book {
     declared: BTreeMap<Object, SmallVec<[Arc<str>; 1]>>,
     /// Good values of before a restart, for keys whose present value may be faulty.
     remembered: BTreeMap<String, Vec<u8>>,
+    heard: Heard,
+}
+
+/// Whether a key was ever heard of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    Nothing,
+    Something,
 }
 
 impl Book {
@@ -35,6 +43,7 @@ impl Book {
             problems: BTreeMap::new(),
             declared: BTreeMap::new(),
             remembered,
+            heard: Heard::Nothing,
         }
     }
 
@@ -45,6 +54,7 @@ impl Book {
             return Vec::new();
         };
         let document: Arc<str> = document.into();
+        self.heard = Heard::Something;
         match content {
             Content::Value(value) => self.value(&key, &document, value),
             Content::Unreadable(why) => {
@@ -66,6 +76,15 @@ impl Book {
     pub fn problems(&self) -> impl Iterator<Item = (&str, &[Problem])> {
         let problems = self.problems.iter();
         problems.map(|(key, problems)| (&**key, problems.as_slice()))
+    }
+
+    /// Whether an etcd says nothing at all, as none of Calico's does: it was begun anew, and what it
+    /// lacks was not taken away by anybody.
+    pub fn is_blank(&self) -> bool {
+        match self.keys {
+            Keys::Resources | Keys::Classic => self.heard == Heard::Nothing,
+            Keys::Files => false,
+        }
     }
 
     /// What more than one document declares: the documents by key, of which the first one counts.
@@ -198,6 +217,10 @@ impl Book {
             return None;
         }
         let unsaid = || {
+            // Whoever takes the word of the store away that it is fit to be read may begin it anew.
+            if (self.keys, &object) == (Keys::Resources, &Object::Readiness) {
+                return Event::Readiness(Readiness::NotReady);
+            }
             let mut unsaid = self.keys.unsaid().into_iter();
             let other = unsaid.find(|other| other.object() == object);
             other.unwrap_or_else(|| event.undone())

@@ -196,6 +196,25 @@ impl<B: Backend> Dataplane<B> {
         Ok(Moved::Looked)
     }
 
+    /// Puts back what was in force if somebody changed it, whatever is known meanwhile.
+    ///
+    /// # Errors
+    /// The kernel cannot be read, or refuses.
+    pub fn hold(&mut self) -> Result<Moved, Failure> {
+        if !self.backend.has_moved()? {
+            return Ok(Moved::No);
+        }
+        let before = std::mem::replace(&mut self.held, Held::Table(None));
+        self.look()?;
+        let (Held::Table(Some(before)), Held::Table(held)) = (before, &self.held) else {
+            return Ok(Moved::Looked);
+        };
+        let commit = diff(held.as_deref(), &before, &table_key());
+        self.backend.commit(&commit)?;
+        self.held = Held::Table(Some(before));
+        Ok(Moved::Looked)
+    }
+
     /// Looks at the table.
     ///
     /// # Errors

@@ -23,6 +23,7 @@ use tracing_subscriber::fmt::time::UtcTime;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, layer};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::{LookupSpan, Registry};
+use tracing_subscriber::reload;
 
 use crate::config::{Config, Format, Level};
 
@@ -35,7 +36,12 @@ pub struct Logging {
     guards: Vec<WorkerGuard>,
     counters: Vec<ErrorCounter>,
     faults: Vec<String>,
+    main: Option<Threshold>,
+    file: Option<Threshold>,
 }
+
+/// The least level that a sink takes, to be changed while it is in use.
+type Threshold = reload::Handle<LevelFilter, Registry>;
 
 type Sink = Box<dyn Layer<Registry> + Send + Sync>;
 
@@ -53,10 +59,23 @@ impl Logging {
     /// The same for whoever wants to log to it alone.
     pub fn prepare(config: &Config) -> (Dispatch, Self) {
         let mut logging = Self::default();
-        let sinks = [logging.main(config), logging.file(config)];
-        let sinks: Vec<Sink> = sinks.into_iter().flatten().collect();
+        let mut sinks = vec![logging.main(config)];
+        sinks.extend(logging.file(config));
         let dispatch = Dispatch::new(Registry::default().with(sinks));
         (dispatch, logging)
+    }
+
+    /// Takes the levels of a configuration from now on.
+    pub fn filter(&self, config: &Config) {
+        let of_main = match config.log_format.value {
+            Format::Journald => config.log_system.value,
+            Format::Felix | Format::Json | Format::Pretty => config.log_screen.value,
+        };
+        let of_file = config.log_file_level.value;
+        for (sink, level) in [(&self.main, of_main), (&self.file, of_file)] {
+            // A sink that is gone takes no level, and nothing is written to it.
+            let _taken = sink.as_ref().map(|sink| sink.reload(filter(level)));
+        }
     }
 
     /// How many lines were dropped, because they came faster than they could be written.
@@ -71,33 +90,36 @@ impl Logging {
     }
 
     /// The journal or standard error.
-    fn main(&mut self, config: &Config) -> Option<Sink> {
+    fn main(&mut self, config: &Config) -> Sink {
         let format = config.log_format.value;
         if format == Format::Journald {
-            let level = config.log_system.value?;
             match tracing_journald::layer() {
                 Ok(journal) => {
                     let journal = journal.with_syslog_identifier(IDENTIFIER.to_owned());
-                    return Some(journal.with_filter(filter(level)).boxed());
+                    let (level, threshold) = threshold(config.log_system.value);
+                    self.main = Some(threshold);
+                    return journal.with_filter(level).boxed();
                 }
                 Err(error) => self.faults.push(format!(
                     "cannot reach the journal, so the log goes to standard error: {error}"
                 )),
             }
         }
-        let level = config.log_screen.value?;
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let coloured = io::stderr().is_terminal() && !plain;
         let writer = self.writer(io::stderr());
-        Some(sink(format, writer, coloured, level))
+        let (level, threshold) = threshold(config.log_screen.value);
+        self.main = Some(threshold);
+        sink(format, writer, coloured, level)
     }
 
     fn file(&mut self, config: &Config) -> Option<Sink> {
         let path = config.log_file.value.as_deref()?;
-        let level = config.log_file_level.value?;
         match open(path) {
             Ok(file) => {
                 let writer = self.writer(file);
+                let (level, threshold) = threshold(config.log_file_level.value);
+                self.file = Some(threshold);
                 Some(sink(config.log_format.value, writer, false, level))
             }
             Err(error) => {
@@ -127,31 +149,41 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 /// Nothing of ours is fatal and logged: what ends the process is an error.
-fn filter(level: Level) -> LevelFilter {
+fn filter(level: Option<Level>) -> LevelFilter {
     match level {
-        Level::Trace => LevelFilter::TRACE,
-        Level::Debug => LevelFilter::DEBUG,
-        Level::Info => LevelFilter::INFO,
-        Level::Warning => LevelFilter::WARN,
-        Level::Error | Level::Fatal => LevelFilter::ERROR,
+        None => LevelFilter::OFF,
+        Some(Level::Trace) => LevelFilter::TRACE,
+        Some(Level::Debug) => LevelFilter::DEBUG,
+        Some(Level::Info) => LevelFilter::INFO,
+        Some(Level::Warning) => LevelFilter::WARN,
+        Some(Level::Error | Level::Fatal) => LevelFilter::ERROR,
     }
 }
 
-fn sink(format: Format, writer: NonBlocking, coloured: bool, level: Level) -> Sink {
+fn threshold(level: Option<Level>) -> (reload::Layer<LevelFilter, Registry>, Threshold) {
+    reload::Layer::new(filter(level))
+}
+
+fn sink(
+    format: Format,
+    writer: NonBlocking,
+    coloured: bool,
+    level: reload::Layer<LevelFilter, Registry>,
+) -> Sink {
     let lines = layer().with_writer(writer).with_ansi(coloured);
     let timed = UtcTime::rfc_3339();
     match format {
         Format::Felix | Format::Journald => {
             let lines = lines.with_ansi(false).event_format(Felix);
-            lines.with_filter(filter(level)).boxed()
+            lines.with_filter(level).boxed()
         }
         Format::Json => {
             let lines = lines.with_timer(timed).json().flatten_event(true);
-            lines.with_filter(filter(level)).boxed()
+            lines.with_filter(level).boxed()
         }
         Format::Pretty => {
             let lines = lines.with_timer(timed).compact();
-            lines.with_filter(filter(level)).boxed()
+            lines.with_filter(level).boxed()
         }
     }
 }
@@ -349,7 +381,7 @@ mod tests {
             (Level::Fatal, LevelFilter::ERROR),
         ];
         for (level, expected) in levels {
-            assert_eq!(filter(level), expected);
+            assert_eq!(filter(Some(level)), expected);
         }
     }
 }

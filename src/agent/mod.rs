@@ -5,6 +5,7 @@
 //!                                              +--host plan----> routes, neighbours, settings
 //! ```
 
+pub mod acting;
 pub mod book;
 pub mod control;
 pub mod dataplane;
@@ -18,6 +19,7 @@ pub mod notify;
 pub mod quarantine;
 pub mod reporting;
 pub mod run;
+mod services;
 pub mod severance;
 mod source;
 pub mod start;

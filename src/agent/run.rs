@@ -7,14 +7,17 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, poll};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{self, Receiver};
-use tokio::time::{self, MissedTickBehavior};
-use tracing::{info, warn};
+use tokio::time::{self, Interval, MissedTickBehavior};
+use tracing::{error, info, warn};
 
 use super::control::server::Call;
 use super::control::{Reply, Request};
+use super::services::{Services, Unheard};
+use super::start::{StartError, failed};
 use super::store::Update;
 use super::work::Work;
 use crate::backend::Backend;
+use crate::config::Config;
 use crate::host::LinkWatch;
 
 /// Most updates that are heard before what they say is programmed. While that goes on more gather, so
@@ -27,45 +30,34 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How long a socket that fails is left alone.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What stands for a timer that is not asked: a year.
+/// What stands for never: a year.
 const NEVER: Duration = Duration::from_secs(365 * 86_400);
-
-/// How the loop goes.
-#[derive(Debug, Clone, Copy)]
-pub struct Pace {
-    /// How long a change waits for others to be committed with it.
-    pub batch_delay: Duration,
-    /// How often everything is compared with what it should be; `None` is never.
-    pub refresh: Option<Duration>,
-}
 
 /// Why the daemon ends. What is in force stays in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
     /// It was told to (SIGTERM, SIGINT).
     Stopped,
-    /// It was told to begin anew (SIGHUP).
+    /// It was told to begin anew (SIGHUP), or its configuration changed so that it has to.
     Restart,
 }
 
 /// Works until a signal ends it.
 ///
 /// # Errors
-/// The system gives no signals, or no notices of links.
-pub async fn run<B: Backend>(
+/// The system gives no signals, or no notices of links; or nobody reads the store any more.
+pub(super) async fn run<B: Backend>(
     work: &mut Work<B>,
     (updates, calls): (&mut Receiver<Update>, &mut Receiver<Call>),
     links: LinkWatch,
-    pace: Pace,
-) -> io::Result<Ended> {
-    let mut links = heard(links)?;
-    let [mut term, mut interrupt, mut hangup] = signals()?;
+    services: &mut Services,
+) -> Result<Ended, StartError> {
+    let mut links = heard(links).map_err(failed("listen to interfaces"))?;
+    let signals = signals().map_err(failed("be told of signals"))?;
+    let [mut term, mut interrupt, mut hangup] = signals;
     let mut look = time::interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut refresh = time::interval(pace.refresh.unwrap_or(NEVER));
-    refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // The first tick is at once, and what was found at the start was just looked at.
-    refresh.tick().await;
+    let mut refresh = refreshing(services.config());
     loop {
         let wait = work
             .next()
@@ -79,30 +71,75 @@ pub async fn run<B: Backend>(
                 let _heard = answer.send(Reply::Status(work.voice().last()));
                 continue;
             }
-            update = updates.recv() => hear(work, update, updates, pace.batch_delay).await,
+            update = updates.recv() => {
+                let update = update.ok_or(StartError::Unread)?;
+                hear(work, update, updates, services.config().batch_delay.value).await;
+            }
             Some(()) = links.recv() => work.links_changed(),
-            _ = refresh.tick(), if pace.refresh.is_some() => work.look_at_all(),
+            _ = refresh.tick() => work.look_at_all(),
             _ = look.tick() => {
                 work.look_if_moved();
                 work.count();
             }
             () = time::sleep(wait.unwrap_or(Duration::MAX)), if wait.is_some() => {}
         }
+        match configure(work, services) {
+            Configured::Same => {}
+            Configured::Anew => refresh = refreshing(services.config()),
+            Configured::Restart => return Ok(stopped(work, Ended::Restart)),
+        }
         work.round(Instant::now());
         work.publish();
     }
 }
 
-/// Takes in what waits. A store that says nothing more for ever is one that ended; what it said holds.
+/// What came of what the store says of the daemon itself.
+enum Configured {
+    Same,
+    Anew,
+    Restart,
+}
+
+/// Acts by what the store says of the daemon itself.
+fn configure<B: Backend>(work: &mut Work<B>, services: &mut Services) -> Configured {
+    let host = work.voice().last().host.clone();
+    let Some(state) = work.configured() else {
+        return Configured::Same;
+    };
+    let heard = services.hear(state, &host);
+    match heard {
+        Ok(()) => {
+            work.voice().status().configuration = None;
+            Configured::Anew
+        }
+        Err(error @ Unheard::Restart(_)) => {
+            info!("the configuration {error}");
+            Configured::Restart
+        }
+        Err(Unheard::Faulty(error)) => {
+            error!(%error, "the configuration in the store is not acted by");
+            work.voice().status().configuration = Some(error.to_string());
+            Configured::Same
+        }
+    }
+}
+
+/// Ticks as often as everything is compared. What was found at the start was just looked at.
+fn refreshing(config: &Config) -> Interval {
+    let every = config.refresh_interval.value;
+    let every = if every.is_zero() { NEVER } else { every };
+    let mut refresh = time::interval_at(time::Instant::now() + every, every);
+    refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    refresh
+}
+
+/// Takes in what waits.
 async fn hear<B: Backend>(
     work: &mut Work<B>,
-    first: Option<Update>,
+    first: Update,
     updates: &mut Receiver<Update>,
     delay: Duration,
 ) {
-    let Some(first) = first else {
-        return std::future::pending().await;
-    };
     work.hear(first);
     time::sleep(delay).await;
     for _ in 1..UPDATES_MAX {

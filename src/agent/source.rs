@@ -2,13 +2,17 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc::Sender;
-use tracing::error;
+use tokio::sync::watch;
+use tokio::time::sleep;
 
 #[cfg(feature = "etcd")]
 use super::reporting::{EndpointReporting, Layout, Region, Reporting};
 use super::start::StartError;
+use super::status::Status;
 use super::store::Update;
 #[cfg(feature = "etcd")]
 use super::store::etcd::{Etcd, Reporter, Tls};
@@ -17,6 +21,9 @@ use crate::codec::Keys;
 #[cfg(feature = "etcd")]
 use crate::config::{self, Scheme};
 use crate::config::{Config, Store};
+
+/// How long a folder that cannot be watched is left alone.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Where policy comes from.
 #[derive(Debug)]
@@ -52,19 +59,75 @@ impl Source {
         }
     }
 
-    /// Who reports to it how the host is; a folder takes no reports.
+    /// Whom to tell how the host is; a folder takes no reports.
+    pub(super) fn reports(&self) -> Option<Reports> {
+        match self {
+            Self::Folder(_) => None,
+            #[cfg(feature = "etcd")]
+            Self::Etcd(etcd, keys) => Some(Reports {
+                etcd: (**etcd).clone(),
+                keys: *keys,
+            }),
+        }
+    }
+
+    /// Says what it holds, for as long as somebody listens.
+    pub(super) async fn run(self, say: Sender<Update>) {
+        match self {
+            Self::Folder(path) => watched(path, say).await,
+            #[cfg(feature = "etcd")]
+            Self::Etcd(etcd, _) => etcd.run(say).await,
+        }
+    }
+}
+
+/// Watches a folder, also one that cannot be watched at first: others may hold all there is of inotify.
+async fn watched(path: PathBuf, say: Sender<Update>) {
+    while let Err(error) = Folder::new(path.clone()).run(say.clone()).await {
+        let why = format!("cannot watch {}: {error}", path.display());
+        if say.send(Update::Lost { why }).await.is_err() {
+            return;
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// Whom to tell how the host is.
+#[cfg(feature = "etcd")]
+#[derive(Debug)]
+pub(super) struct Reports {
+    etcd: Etcd,
+    keys: Keys,
+}
+
+/// Nobody is told without an etcd.
+#[cfg(not(feature = "etcd"))]
+#[derive(Debug)]
+pub(super) enum Reports {}
+
+impl Reports {
+    /// Tells it from now on, for as long as somebody says how the host is.
     #[cfg(feature = "etcd")]
-    pub(super) fn reporter(&self, config: &Config) -> Option<Reporter> {
-        let Self::Etcd(etcd, keys) = self else {
-            return None;
-        };
+    pub(super) fn begin(self, config: &Config, said: watch::Receiver<Arc<Status>>) {
+        tokio::spawn(self.reporter(config).run(said));
+    }
+
+    /// Tells nobody.
+    #[cfg(not(feature = "etcd"))]
+    pub(super) fn begin(self, _: &Config, _: watch::Receiver<Arc<Status>>) {
+        match self {}
+    }
+
+    #[cfg(feature = "etcd")]
+    fn reporter(self, config: &Config) -> Reporter {
         let region = config.openstack_region.value.as_ref();
         let region = region.and_then(|name| Region::of_name(name.as_str()).ok());
         let interval = config.reporting_interval.value;
-        Some(Reporter {
-            etcd: (**etcd).clone(),
+        Reporter {
+            etcd: self.etcd,
             reporting: Reporting {
-                layout: match keys {
+                layout: match self.keys {
+                    Keys::Classic => Layout::V1,
                     Keys::Files | Keys::Resources => Layout::V2(region.unwrap_or_default()),
                 },
                 host: config.felix_hostname.value.as_str().to_owned(),
@@ -76,19 +139,6 @@ impl Source {
             },
             interval: (!interval.is_zero()).then_some(interval),
             delay: config.endpoint_reporting_delay.value,
-        })
-    }
-
-    /// Says what it holds, for as long as somebody listens.
-    pub(super) async fn run(self, say: Sender<Update>) {
-        match self {
-            Self::Folder(path) => {
-                if let Err(error) = Folder::new(path).run(say).await {
-                    error!(%error, "cannot watch the folder of policy");
-                }
-            }
-            #[cfg(feature = "etcd")]
-            Self::Etcd(etcd, _) => etcd.run(say).await,
         }
     }
 }
@@ -109,7 +159,10 @@ impl fmt::Display for Source {
 
 #[cfg(feature = "etcd")]
 fn of_etcd(said: &config::Etcd) -> Source {
-    let keys = Keys::Resources;
+    let keys = match said.keys {
+        config::Keys::Resources => Keys::Resources,
+        config::Keys::Classic => Keys::Classic,
+    };
     let is_secure = said
         .endpoints
         .iter()

@@ -1,10 +1,8 @@
 //! How the daemon comes up: rights are given up, what it needs is opened, and the loop begins.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
@@ -13,16 +11,17 @@ use super::book::Book;
 use super::control::server::{Control, ControlError};
 use super::dataplane::{Dataplane, Failure};
 use super::health::Reporter;
-use super::http::{self, Pages};
 use super::kept::{KeepError, Kept};
+use super::logging::Logging;
 use super::metrics::BuildError;
-use super::run::{self, Ended, Pace};
+use super::run::{self, Ended};
+use super::services::Services;
 use super::source::Source;
 use super::voice::Voice;
 use super::work::{Cuts, Work};
 use crate::backend::nft::{NftBackend, Ownership};
 use crate::compile::skeleton::{Skeleton, SkeletonError};
-use crate::config::{Config, HostAddress, Resolved};
+use crate::config::{Config, Resolved};
 use crate::host::capability::keep_network_capabilities;
 use crate::host::check::check;
 use crate::host::{Host, HostError, LinkWatch, RouteProtocol};
@@ -44,14 +43,9 @@ pub enum StartError {
         /// What the system says.
         error: io::Error,
     },
-    /// Nobody can be answered there.
-    #[error("cannot listen at {at}: {error}")]
-    Port {
-        /// The address and the port.
-        at: String,
-        /// What the system says.
-        error: io::Error,
-    },
+    /// Whoever read the store ended, which nobody asked for.
+    #[error("nobody reads the store any more")]
+    Unread,
     /// Policy is to come from an etcd.
     #[error("this margay was built without etcd: set DatastoreType to folder")]
     WithoutEtcd,
@@ -88,7 +82,7 @@ pub fn give_up_rights() -> Result<(), StartError> {
 ///
 /// # Errors
 /// Something that it needs cannot be had.
-pub fn start(resolved: &Resolved) -> Result<Ended, StartError> {
+pub fn start(resolved: &Resolved, logging: Logging) -> Result<Ended, StartError> {
     let Resolved { config, warnings } = resolved;
     for warning in warnings {
         warn!("{warning}");
@@ -99,10 +93,13 @@ pub fn start(resolved: &Resolved) -> Result<Ended, StartError> {
     let host = config.felix_hostname.value.as_str();
     let source = Source::of(config)?;
     let (kept, remembered) = Kept::open(&config.state_dir.value)?;
-    let state = State {
+    let mut state = State {
         forced: config.forced(),
         ..State::default()
     };
+    for event in source.keys().unsaid() {
+        state.apply(event);
+    }
     let backend = NftBackend::new(Ownership::Owner);
     let backend = backend.map_err(failed("open a netlink socket"))?;
     let routes = Host::open(RouteProtocol(config.route_protocol.value))?;
@@ -117,7 +114,7 @@ pub fn start(resolved: &Resolved) -> Result<Ended, StartError> {
     let work = Work::new(voice, (book, kept), (dataplane, routes), cuts);
     let runtime = Runtime::new().map_err(failed("start threads"))?;
     info!(%host, store = %source, "the daemon is up");
-    let ended = runtime.block_on(serve(config, source, work, links));
+    let ended = runtime.block_on(serve((config, logging), source, work, links));
     // A store that is being asked does not keep us.
     runtime.shutdown_background();
     ended
@@ -135,7 +132,7 @@ fn timeout(config: &Config, part: Reporter) -> Option<Duration> {
 
 /// Begins everything that runs beside the loop, and the loop.
 async fn serve(
-    config: &Config,
+    (config, logging): (&Config, Logging),
     source: Source,
     mut work: Work<NftBackend>,
     links: LinkWatch,
@@ -143,42 +140,14 @@ async fn serve(
     let (say, mut updates) = mpsc::channel(UPDATES);
     let (ask, mut calls) = mpsc::channel(CALLS);
     tokio::spawn(Control::bind(&config.run_dir.value)?.serve(ask));
-    if config.health_enabled.value {
-        let at = (&config.health_host.value, config.health_port.value);
-        serve_at(at, work.voice().health()).await?;
-    }
-    if config.metrics_enabled.value {
-        let at = (&config.metrics_host.value, config.metrics_port.value);
-        serve_at(at, work.voice().metrics()).await?;
-    }
-    #[cfg(feature = "etcd")]
-    if let Some(reporter) = source.reporter(config) {
-        tokio::spawn(reporter.run(work.voice().published()));
-    }
+    let voice = work.voice();
+    let pages = (voice.health(), voice.metrics());
+    let reports = (source.reports(), voice.published());
+    let mut services = Services::start(config, logging, pages, reports);
     tokio::spawn(source.run(say));
-    let pace = Pace {
-        batch_delay: config.batch_delay.value,
-        refresh: Some(config.refresh_interval.value).filter(|every| !every.is_zero()),
-    };
-    let ended = run::run(&mut work, (&mut updates, &mut calls), links, pace).await;
-    ended.map_err(failed("wait for what happens"))
+    run::run(&mut work, (&mut updates, &mut calls), links, &mut services).await
 }
 
-/// Serves pages at an address, or everywhere.
-async fn serve_at(
-    (host, port): (&Option<HostAddress>, u16),
-    pages: impl Pages,
-) -> Result<(), StartError> {
-    let host = host.as_ref().map_or("::", HostAddress::as_str);
-    let listener = TcpListener::bind((host, port)).await;
-    let listener = listener.map_err(|error| StartError::Port {
-        at: format!("{host} port {port}"),
-        error,
-    })?;
-    tokio::spawn(http::serve(listener, Arc::new(pages)));
-    Ok(())
-}
-
-fn failed(doing: &'static str) -> impl Fn(io::Error) -> StartError {
+pub(super) fn failed(doing: &'static str) -> impl Fn(io::Error) -> StartError {
     move |error| StartError::System { doing, error }
 }

@@ -55,6 +55,11 @@ impl Voice {
         &mut self.status
     }
 
+    /// How much of the store is known.
+    pub fn sync(&self) -> Sync {
+        self.status.sync
+    }
+
     /// What it said last.
     pub fn last(&self) -> Arc<Status> {
         self.said.borrow().clone()
@@ -83,9 +88,10 @@ impl Voice {
             (true, Some(failure)) => Report::not_ready(&failure.why),
             (false, _) => Report::not_ready("not everything is in force yet"),
         };
-        let graph = match self.status.sync {
-            Sync::InSync => Report::ready(),
-            Sync::Waiting | Sync::Listing | Sync::NotReady => {
+        let graph = match (self.status.sync, self.status.unusable()) {
+            (Sync::InSync, None) => Report::ready(),
+            (Sync::InSync, Some(why)) => Report::not_ready(&why),
+            (Sync::Waiting | Sync::Listing | Sync::NotReady, _) => {
                 Report::not_ready("the store is not known")
             }
         };

@@ -21,9 +21,10 @@ use super::status::{EndpointState, EndpointStatus, StoreLink, Sync, TableHold, T
 use super::store::Update;
 use super::voice::Voice;
 use crate::backend::Backend;
+use crate::codec::{Problem, Severity};
 use crate::compile::skeleton::table_key;
 use crate::host::{Host, HostPlan, Look};
-use crate::model::{EndpointName, Object, Readiness};
+use crate::model::{EndpointName, Event, Object, Readiness, State};
 use crate::net::InterfaceName;
 
 /// How soon a round that failed is tried again.
@@ -43,6 +44,8 @@ pub struct Work<B> {
     host_look: Look,
     /// Whether what is known has to be counted again.
     count: Need,
+    /// Whether the store may say something else of the daemon itself.
+    configuration: Need,
     /// Why the next commit is made.
     cause: Cause,
     /// The interfaces that the last plan waits for.
@@ -94,6 +97,18 @@ enum Cause {
     Others,
 }
 
+/// Lines by key.
+type Said = BTreeMap<String, Vec<String>>;
+
+/// Whether an event may change what the store says of the daemon itself.
+fn configures(event: &Event) -> bool {
+    let object = event.object();
+    matches!(
+        object,
+        Object::Configuration(_) | Object::Node(_) | Object::Settings
+    )
+}
+
 impl<B: Backend> Work<B> {
     /// Nothing heard, and the table as it was found.
     pub fn new(
@@ -112,6 +127,7 @@ impl<B: Backend> Work<B> {
             pending: Pending::default(),
             host_look: Look::Changed,
             count: Need::Now,
+            configuration: Need::None,
             cause: Cause::Known,
             waiting: BTreeSet::new(),
         }
@@ -119,6 +135,20 @@ impl<B: Backend> Work<B> {
 
     /// Takes in what the store says. Nothing is programmed before the next round.
     pub fn hear(&mut self, update: Update) {
+        self.take(update);
+        self.weigh();
+    }
+
+    /// What the store says, where it may have changed what it says of the daemon itself.
+    pub fn configured(&mut self) -> Option<&State> {
+        let known = self.may_program() && self.configuration == Need::Now;
+        known.then(|| {
+            self.configuration = Need::None;
+            self.dataplane.state()
+        })
+    }
+
+    fn take(&mut self, update: Update) {
         match update {
             Update::Keys(changes) => {
                 let book = &mut self.book;
@@ -132,6 +162,9 @@ impl<B: Backend> Work<B> {
                     self.cause = Cause::Known;
                     self.count = Need::Now;
                     let begun = Instant::now();
+                    if events.iter().any(configures) {
+                        self.configuration = Need::Now;
+                    }
                     self.dataplane.take(events.clone());
                     self.voice.metrics().updated(&events, begun.elapsed());
                     self.pending = Pending {
@@ -151,6 +184,7 @@ impl<B: Backend> Work<B> {
                 }
                 self.voice.status().sync = Sync::InSync;
                 self.book.in_sync();
+                self.configuration = Need::Now;
                 self.keep();
             }
             Update::Connected => self.voice.status().store.link = StoreLink::Connected,
@@ -170,7 +204,10 @@ impl<B: Backend> Work<B> {
     /// Where somebody changed the ruleset, looks at the table; what they did to it is put back in the
     /// next round.
     pub fn look_if_moved(&mut self) {
-        let moved = self.dataplane.look_if_moved();
+        let moved = match self.may_program() {
+            true => self.dataplane.look_if_moved(),
+            false => self.dataplane.hold(),
+        };
         match moved {
             Ok(Moved::No) => {}
             Ok(Moved::Looked) => {
@@ -221,6 +258,9 @@ impl<B: Backend> Work<B> {
 
     /// When there is something to do although nothing is heard.
     pub fn next(&self) -> Option<Instant> {
+        if !self.may_program() {
+            return None;
+        }
         let later = [self.pending.table, self.pending.host]
             .into_iter()
             .filter_map(|need| match need {
@@ -247,23 +287,45 @@ impl<B: Backend> Work<B> {
         let aside = self.dataplane.quarantine().iter();
         let aside = aside.map(|(object, aside)| (object.to_string(), aside.why.clone()));
         let aside = aside.collect();
-        let problems = self.book.problems().map(|(key, problems)| {
-            let problems = problems.iter().map(ToString::to_string).collect();
-            (key.to_owned(), problems)
-        });
-        let problems = problems.collect();
-        let readiness = self.dataplane.state().readiness;
+        let (errors, warnings) = self.problems();
         let status = self.voice.status();
         status.table = table;
         status.endpoints = endpoints;
         status.aside = aside;
-        status.problems = problems;
-        status.sync = match (status.sync, readiness) {
+        status.problems = errors;
+        status.warnings = warnings;
+        self.voice.publish();
+    }
+
+    /// What is wrong with values that are not used, and what is odd about those that are.
+    fn problems(&self) -> (Said, Said) {
+        let all = self.book.problems();
+        let (errors, warnings): (Vec<_>, Vec<_>) = all.partition(|(_, problems)| {
+            let mut problems = problems.iter();
+            problems.any(|problem| problem.severity == Severity::Error)
+        });
+        let said = |problems: Vec<(&str, &[Problem])>| {
+            let problems = problems.into_iter().map(|(key, problems)| {
+                let problems = problems.iter().map(ToString::to_string).collect();
+                (key.to_owned(), problems)
+            });
+            problems.collect()
+        };
+        (said(errors), said(warnings))
+    }
+
+    /// Whether the store is fit to be read, once it is known.
+    fn weigh(&mut self) {
+        let readiness = match self.book.is_blank() {
+            true => Readiness::NotReady,
+            false => self.dataplane.state().readiness,
+        };
+        let sync = &mut self.voice.status().sync;
+        *sync = match (*sync, readiness) {
             (Sync::InSync, Readiness::NotReady) => Sync::NotReady,
             (Sync::NotReady, Readiness::Ready) => Sync::InSync,
             (sync, Readiness::Ready | Readiness::NotReady) => sync,
         };
-        self.voice.publish();
     }
 
     /// The endpoints of this host, and whether packets pass them.
@@ -285,9 +347,8 @@ impl<B: Backend> Work<B> {
     }
 
     /// Whether everything that is known may be put in force.
-    fn may_program(&mut self) -> bool {
-        let known = [Sync::InSync, Sync::NotReady].contains(&self.voice.status().sync);
-        known && self.dataplane.state().readiness == Readiness::Ready
+    fn may_program(&self) -> bool {
+        self.voice.sync() == Sync::InSync
     }
 
     fn program(&mut self, now: Instant) {

@@ -28,8 +28,8 @@ impl Agent {
         let resolved = surroundings(&self.config)?.resolve()?;
         self.kernel.enter()?;
         give_up_rights()?;
-        let _logging = Logging::start(&resolved.config);
-        Ok(match start(&resolved)? {
+        let logging = Logging::start(&resolved.config);
+        Ok(match start(&resolved, logging)? {
             Ended::Stopped => Exit::Done,
             Ended::Restart => Exit::Restart,
         })

@@ -3,8 +3,8 @@
 use super::files::{self, FileFault};
 use super::loader::Loader;
 use super::problem::{Problem, Severity};
-use super::{Strictness, calico};
-use crate::model::Event;
+use super::{Strictness, calico, classic};
+use crate::model::{Event, Readiness};
 
 /// What values say, and what is wrong with them.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +41,8 @@ pub enum Keys {
     Files,
     /// Calico v3 resources in etcd, a key each.
     Resources,
+    /// The keys of Calico before there were resources, in etcd.
+    Classic,
 }
 
 impl Keys {
@@ -49,6 +51,7 @@ impl Keys {
         match self {
             Self::Files => &[],
             Self::Resources => &[calico::key::PREFIX],
+            Self::Classic => &[classic::PREFIX],
         }
     }
 
@@ -58,6 +61,7 @@ impl Keys {
         match self {
             Self::Files => Some(key),
             Self::Resources => calico::key::is_known(key).then_some(key),
+            Self::Classic => classic::document(key),
         }
     }
 
@@ -73,10 +77,12 @@ impl Keys {
         self.said(&texts)
     }
 
-    /// What holds where no key says anything, and so from the beginning.
+    /// What holds where no key says anything, and so from the beginning: a store of classic keys is
+    /// not fit to be read before it says that it is.
     pub fn unsaid(self) -> Vec<Event> {
         match self {
             Self::Files | Self::Resources => Vec::new(),
+            Self::Classic => vec![Event::Readiness(Readiness::NotReady)],
         }
     }
 
@@ -88,17 +94,18 @@ impl Keys {
                 loader.finish_change()
             }
             (Self::Resources, [(key, text)]) => calico::key::change(key, text).unwrap_or_default(),
+            (Self::Classic, parts) => classic::read(parts),
             (Self::Files | Self::Resources, _) => Change::default(),
         }
     }
 
     fn text(self, key: &str, value: &[u8]) -> Result<String, Change> {
         match self {
-            Self::Resources if value.len() > VALUE_BYTES_MAX => {
+            Self::Resources | Self::Classic if value.len() > VALUE_BYTES_MAX => {
                 let message = format!("larger than {} MiB", VALUE_BYTES_MAX >> 20);
                 return Err(Change::unreadable(key, message));
             }
-            Self::Files | Self::Resources => {}
+            Self::Files | Self::Resources | Self::Classic => {}
         }
         files::utf8(value.to_vec()).map_err(|error| {
             let line = match error {

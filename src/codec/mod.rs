@@ -3,12 +3,13 @@
 //! ```text
 //! files --> sources --yaml, json--> nodes --document--> groups, endpoints, settings --> State
 //!                                             --calico--> events ----------------------^
-//! etcd: key and value --------json--> nodes --calico--> events      (keys)
+//! etcd: key and value --------json--> nodes --calico, classic--> events      (keys)
 //! ```
 //!
 //! Whatever is wrong is collected, so that one look at a folder shows all of it.
 
 pub mod calico;
+pub mod classic;
 
 mod document;
 mod endpoint;

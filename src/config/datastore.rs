@@ -5,7 +5,7 @@ use super::origin::Origin;
 use super::resolve::{ConfigError, Resolved, Taking};
 use super::setting::Reach;
 use super::source::Entry;
-use super::store::{Etcd, EtcdEndpoint, Store, Tls};
+use super::store::{Etcd, EtcdEndpoint, Keys, Store, Tls};
 use super::table::Config;
 use crate::model::{Configuration, MetadataAddress, Overrides, Settings, State};
 
@@ -93,6 +93,10 @@ impl Config {
         let (user, password) = (&self.etcd_username.value, &self.etcd_password.value);
         Etcd {
             endpoints,
+            keys: match self.etcd_classic_keys.value {
+                true => Keys::Classic,
+                false => Keys::Resources,
+            },
             tls: Tls {
                 authorities: self.etcd_ca_file.value.clone(),
                 identity: certificate.clone().zip(key.clone()),

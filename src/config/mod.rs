@@ -31,6 +31,6 @@ pub use origin::Origin;
 pub use page::page;
 pub use resolve::{ConfigError, Resolved, needs_restart};
 pub use setting::{Change, Fault, Given, Reach, Setting};
-pub use store::{Authority, DatastoreType, Etcd, EtcdEndpoint, Scheme, Secret, Store, Tls};
+pub use store::{Authority, DatastoreType, Etcd, EtcdEndpoint, Keys, Scheme, Secret, Store, Tls};
 pub use surroundings::Surroundings;
 pub use table::{Config, SETTINGS};

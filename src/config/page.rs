@@ -24,8 +24,9 @@ An empty value is ignored. The word `none` turns a setting off, and is an error 
 time is a number of seconds, or numbers with units: `10ms`, `30s`, `1m30s`, `2h`. Names that Felix knows and Margay has
 no use for are accepted with a warning that says why; so are names that nobody knows.
 
-The agent takes of the `FelixConfiguration` what is about policy. What that says of the agent itself is checked and
-shown, and not acted by yet: give it by the environment or the file.
+What the datastore says is acted by as soon as it is known. The first time nothing takes a restart; later the agent
+ends with exit code 129 where a setting that restarts it changed. A value that is an error is not acted by, and
+`margay status` and `/readiness` say so.
 
 `margay config show --origin` prints every setting, its value and where it came from.
 ";

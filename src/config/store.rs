@@ -39,8 +39,19 @@ pub struct Etcd {
     pub endpoints: Vec<EtcdEndpoint>,
     /// Who vouches for it, and for us.
     pub tls: Tls,
+    /// What of it is read.
+    pub keys: Keys,
     /// A user of etcd's own, with a password.
     pub user: Option<(Box<str>, Secret)>,
+}
+
+/// What of an etcd is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keys {
+    /// Resources of Calico v3, below `/calico/resources/v3`.
+    Resources,
+    /// The keys of classic Calico, below `/calico/v1`.
+    Classic,
 }
 
 /// The files of TLS.

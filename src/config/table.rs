@@ -54,6 +54,8 @@ settings! {
             "A user of the etcd's own, with EtcdPassword";
         EtcdPassword etcd_password: Option<Secret> = None, LOCAL, Fatal, Restart:
             "The password of EtcdUsername";
+        EtcdClassicKeys etcd_classic_keys: bool = false, LOCAL, Fatal, Restart:
+            "Whether the keys of classic Calico (/calico/v1) are read instead of its v3 resources";
         OpenstackRegion openstack_region: Option<Region> = None, ANYWHERE, Fatal, Restart:
             "The region of OpenStack that this host is in, where several share a datastore";
     }
@@ -96,13 +98,13 @@ settings! {
             "What rtm_protocol (linux/rtnetlink.h) our routes carry; 3 is boot";
     }
     "Status" {
-        ReportingIntervalSecs reporting_interval: Duration = seconds(30), named("reportingInterval"), Default, InPlace:
+        ReportingIntervalSecs reporting_interval: Duration = seconds(30), named("reportingInterval"), Default, Restart:
             "How often the agent says in the etcd that it lives; 0 is never";
-        ReportingTTLSecs reporting_ttl: Duration = seconds(90), named("reportingTTL"), Default, InPlace:
+        ReportingTTLSecs reporting_ttl: Duration = seconds(90), named("reportingTTL"), Default, Restart:
             "How long that holds; more than ReportingIntervalSecs, else 2.5 times as long as it";
-        EndpointReportingEnabled endpoint_reporting: bool = false, ANYWHERE, Default, InPlace:
+        EndpointReportingEnabled endpoint_reporting: bool = false, ANYWHERE, Default, Restart:
             "Whether the state of endpoints is written to the etcd";
-        EndpointReportingDelaySecs endpoint_reporting_delay: Duration = seconds(1), named("endpointReportingDelay"), Default, InPlace:
+        EndpointReportingDelaySecs endpoint_reporting_delay: Duration = seconds(1), named("endpointReportingDelay"), Default, Restart:
             "How long the write of an endpoint's state waits for the next one";
         HealthEnabled health_enabled: bool = false, ANYWHERE, Default, Restart:
             "Whether /liveness and /readiness are served";
@@ -122,13 +124,13 @@ settings! {
     "Logs" {
         LogFormat log_format: Format = Format::Felix, LOCAL, Default, Restart:
             "How lines are written; journald sends them to the journal instead of standard error";
-        LogSeverityScreen log_screen: Option<Level> = Some(Level::Info), ANYWHERE, Default, Restart:
+        LogSeverityScreen log_screen: Option<Level> = Some(Level::Info), ANYWHERE, Default, InPlace:
             "The least level on standard error";
-        LogSeveritySys log_system: Option<Level> = Some(Level::Info), ANYWHERE, Default, Restart:
+        LogSeveritySys log_system: Option<Level> = Some(Level::Info), ANYWHERE, Default, InPlace:
             "The least level in the journal, where LogFormat is journald";
-        LogFilePath log_file: Option<PathBuf> = None, ANYWHERE, Fatal, Restart:
+        LogFilePath log_file: Option<PathBuf> = None, LOCAL, Fatal, Restart:
             "A file to log to as well";
-        LogSeverityFile log_file_level: Option<Level> = Some(Level::Info), ANYWHERE, Default, Restart:
+        LogSeverityFile log_file_level: Option<Level> = Some(Level::Info), ANYWHERE, Default, InPlace:
             "The least level in that file";
     }
     "Folders" {

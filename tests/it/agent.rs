@@ -1,5 +1,6 @@
 //! The daemon: its table kept to what is known, and what it tells the world.
 
+mod configured;
 mod control;
 mod daemon;
 mod dataplane;

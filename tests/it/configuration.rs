@@ -6,7 +6,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use margay::codec;
-use margay::config::{Config, ConfigError, Resolved, SETTINGS, Scheme, Store, needs_restart, page};
+use margay::config::{
+    Config, ConfigError, Keys, Resolved, SETTINGS, Scheme, Store, needs_restart, page,
+};
 use margay::model::{HostAction, Settings, State};
 
 /// What a test knows of the file.
@@ -206,7 +208,7 @@ fn names_without_effect_are_warned_of_once() {
 
 #[test]
 fn what_is_local_is_refused_from_the_datastore() {
-    // Documents have no such fields; other clients may write any.
+    // Documents have no such fields; the keys of classic Calico may have any.
     let mut state = state(&felix("default", "healthPort: 1"));
     for configuration in state.configurations.values_mut() {
         let said = [
@@ -299,6 +301,7 @@ fn the_store_is_a_folder_unless_an_etcd_is_given() {
     };
     let addressed = etcd(&[("FELIX_ETCDADDR", "b:1"), ("FELIX_ETCDSCHEME", "HTTPS")]);
     assert_eq!(addressed.endpoints[0].to_string(), "https://b:1");
+    assert_eq!(addressed.keys, Keys::Resources);
     let named = etcd(&[("FELIX_DATASTORETYPE", "ETCDV3")]);
     assert_eq!(named.endpoints[0].to_string(), "http://127.0.0.1:2379");
     let whole = etcd(&[
@@ -308,6 +311,7 @@ fn the_store_is_a_folder_unless_an_etcd_is_given() {
         ("FELIX_ETCDKEYFILE", "/k"),
         ("FELIX_ETCDUSERNAME", "u"),
         ("FELIX_ETCDPASSWORD", "hunter2"),
+        ("FELIX_ETCDCLASSICKEYS", "1"),
     ]);
     let endpoints: Vec<_> = whole.endpoints.iter().map(ToString::to_string).collect();
     assert_eq!(endpoints, ["https://a:1", "https://[fd00::1]:2"]);
@@ -318,6 +322,7 @@ fn the_store_is_a_folder_unless_an_etcd_is_given() {
             .all(|endpoint| endpoint.scheme() == Scheme::Https)
     );
     assert_eq!(whole.tls.identity, Some(("/c".into(), "/k".into())));
+    assert_eq!(whole.keys, Keys::Classic);
     let (user, password) = whole.user.clone().unwrap();
     assert_eq!((&*user, password.reveal()), ("u", "hunter2"));
     assert!(!format!("{whole:?}").contains("hunter2"));

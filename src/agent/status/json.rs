@@ -33,6 +33,8 @@ impl Status {
             "failure": self.failure.as_ref().map(failure),
             "aside": self.aside,
             "problems": self.problems,
+            "warnings": self.warnings,
+            "configuration": self.configuration,
             "endpoints": self.endpoints(),
         })
     }

@@ -48,8 +48,12 @@ pub struct Status {
     pub failure: Option<RoundFailure>,
     /// The objects that the kernel does not take, and what it said.
     pub aside: BTreeMap<String, String>,
-    /// What is wrong with values of the store, by key.
+    /// What is wrong with values of the store that are not used, by key.
     pub problems: BTreeMap<String, Vec<String>>,
+    /// What is odd about values of the store that are used, by key.
+    pub warnings: BTreeMap<String, Vec<String>>,
+    /// Why what the store says of the agent itself is not acted by, if it is not.
+    pub configuration: Option<String>,
     /// The endpoints of this host.
     pub endpoints: BTreeMap<EndpointName, EndpointStatus>,
 }
@@ -86,6 +90,8 @@ impl Status {
             failure: None,
             aside: BTreeMap::new(),
             problems: BTreeMap::new(),
+            warnings: BTreeMap::new(),
+            configuration: None,
             endpoints: BTreeMap::new(),
         }
     }
@@ -94,13 +100,30 @@ impl Status {
     pub fn verdict(&self, now: Moment) -> Verdict {
         let drifted = self.drift.last.is_some_and(|at| at.age(now) < DRIFT_TOLD);
         let known = self.sync == Sync::InSync && self.store.link == StoreLink::Connected;
-        let in_force = self.in_force.is_some() && self.aside.is_empty() && self.problems.is_empty();
+        let in_force = self.in_force.is_some() && self.unusable().is_none();
         match () {
             () if self.failure.is_some() => Verdict::Failed,
             () if !known || !in_force => Verdict::NotReady,
             () if drifted => Verdict::Drifted,
             () => Verdict::Healthy,
         }
+    }
+
+    /// What policy says and is not in force, in one line; none where all is.
+    pub fn unusable(&self) -> Option<String> {
+        let mut why = Vec::new();
+        if let Some(fault) = &self.configuration {
+            why.push(format!("configuration: {fault}"));
+        }
+        for (count, of) in [
+            (self.problems.len(), "values of the store cannot be used"),
+            (self.aside.len(), "objects are not taken by the kernel"),
+        ] {
+            if count > 0 {
+                why.push(format!("{count} {of}"));
+            }
+        }
+        (!why.is_empty()).then(|| why.join("; "))
     }
 
     /// A round of programming went through.
@@ -165,6 +188,8 @@ mod tests {
             "drift" => status.repaired(at),
             "aside" => drop(status.aside.insert("policy p".to_owned(), "no".to_owned())),
             "problem" => drop(status.problems.insert("/k".to_owned(), Vec::new())),
+            "configuration" => status.configuration = Some("no".to_owned()),
+            "warning" => drop(status.warnings.insert("/k".to_owned(), Vec::new())),
             "sync" => status.sync = Sync::NotReady,
             "lost" => {
                 let (why, since) = ("no".to_owned(), at);
@@ -178,9 +203,10 @@ mod tests {
     #[test]
     fn the_verdict_names_the_worst() {
         assert_eq!(verdict("nothing"), Verdict::Healthy);
+        assert_eq!(verdict("warning"), Verdict::Healthy);
         assert_eq!(verdict("failure"), Verdict::Failed);
         assert_eq!(verdict("drift"), Verdict::Drifted);
-        for kept in ["start", "aside", "problem", "sync", "lost"] {
+        for kept in ["start", "aside", "problem", "configuration", "sync", "lost"] {
             assert_eq!(verdict(kept), Verdict::NotReady, "{kept}");
         }
     }

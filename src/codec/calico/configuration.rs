@@ -27,7 +27,6 @@ const PROCESS: &[&str] = &[
     "prometheusMetricsEnabled",
     "prometheusMetricsHost",
     "prometheusMetricsPort",
-    "logFilePath",
     "logSeverityFile",
     "logSeverityScreen",
     "logSeveritySys",
@@ -239,6 +238,7 @@ pub(super) const FIELDS: &[Group] = &[
     ignored(
         "it is about the process of Felix",
         &[
+            "logFilePath",
             "logDebugFilenameRegex",
             "debugMemoryProfilePath",
             "debugDisableLogDropping",

@@ -42,7 +42,7 @@ pub(in crate::codec) struct Group {
 }
 
 /// Fields that hold.
-pub(super) const fn enforced(names: &'static [&'static str]) -> Group {
+pub(in crate::codec) const fn enforced(names: &'static [&'static str]) -> Group {
     Group {
         treatment: Treatment::Enforced,
         names,
@@ -50,7 +50,7 @@ pub(super) const fn enforced(names: &'static [&'static str]) -> Group {
 }
 
 /// Fields that may be there.
-pub(super) const fn ignored(why: &'static str, names: &'static [&'static str]) -> Group {
+pub(in crate::codec) const fn ignored(why: &'static str, names: &'static [&'static str]) -> Group {
     Group {
         treatment: Treatment::Ignored(why),
         names,
@@ -97,7 +97,14 @@ const OBJECTS: &[(&str, &[Group])] = &[
 
 /// Every field that is known.
 pub fn fields() -> impl Iterator<Item = Field> {
-    OBJECTS.iter().flat_map(|&(object, groups)| {
+    fields_of(OBJECTS)
+}
+
+/// The fields of objects.
+pub(in crate::codec) fn fields_of(
+    objects: &'static [(&'static str, &'static [Group])],
+) -> impl Iterator<Item = Field> {
+    objects.iter().flat_map(|&(object, groups)| {
         groups.iter().flat_map(move |group| {
             group.names.iter().map(move |&name| Field {
                 object,

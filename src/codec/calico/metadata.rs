@@ -122,7 +122,11 @@ fn names(
 }
 
 /// Labels by key.
-pub(super) fn labels(reader: &mut Reader<'_>, node: Option<&Node>, path: &Path<'_>) -> Labels {
+pub(in crate::codec) fn labels(
+    reader: &mut Reader<'_>,
+    node: Option<&Node>,
+    path: &Path<'_>,
+) -> Labels {
     let mut labels = Vec::new();
     for (key, value) in entries(reader, node, path) {
         let Some((text, _)) = reader.findings.text(key, path) else {

@@ -9,24 +9,24 @@
 
 mod configuration;
 mod entity;
-mod field;
+pub(super) mod field;
 mod host;
 pub mod key;
 mod kind;
 mod kubernetes;
 mod list;
-mod metadata;
+pub(super) mod metadata;
 mod network_set;
 mod policy;
 mod profile;
 mod rule;
 mod selector;
 mod tier;
-mod word;
+pub(super) mod word;
 mod workload;
 
-pub(super) use field::Group;
 pub use field::{Field, Treatment, fields};
+pub(super) use field::{Group, fields_of};
 pub(super) use kind::Kind;
 pub(super) use list::{documents, is_list, of_items};
 

@@ -10,7 +10,7 @@ use crate::model::{
 use crate::net::{Cidr, Family, InvalidValue, PortRange, Protocol, decimal};
 
 /// A value that resources write in their own way.
-pub(super) struct Word<T>(pub(super) T);
+pub(in crate::codec) struct Word<T>(pub(in crate::codec) T);
 
 /// The value of a word among a few.
 fn one_of<T: Copy>(
@@ -209,7 +209,7 @@ impl FromStr for Port {
 }
 
 /// One port by number.
-pub(super) struct PortNumber(pub(super) u16);
+pub(in crate::codec) struct PortNumber(pub(in crate::codec) u16);
 
 impl FromStr for PortNumber {
     type Err = InvalidValue;
@@ -223,7 +223,7 @@ impl FromStr for PortNumber {
 }
 
 /// One address, with the length of a whole one or without.
-pub(super) struct Single(pub(super) IpAddr);
+pub(in crate::codec) struct Single(pub(in crate::codec) IpAddr);
 
 impl FromStr for Single {
     type Err = InvalidValue;
@@ -249,7 +249,7 @@ impl FromStr for Word<Ipv6Addr> {
 }
 
 /// 0-254: the kernel keeps 255 for any.
-pub(super) struct IcmpType(pub(super) u8);
+pub(in crate::codec) struct IcmpType(pub(in crate::codec) u8);
 
 impl FromStr for IcmpType {
     type Err = InvalidValue;
@@ -263,7 +263,7 @@ impl FromStr for IcmpType {
 }
 
 /// 0-255.
-pub(super) struct IcmpCode(pub(super) u8);
+pub(in crate::codec) struct IcmpCode(pub(in crate::codec) u8);
 
 impl FromStr for IcmpCode {
     type Err = InvalidValue;

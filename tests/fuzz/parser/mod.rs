@@ -12,6 +12,8 @@ pub(crate) enum Parser {
     Yaml,
     /// Documents in JSON.
     Json,
+    /// Values of classic keys.
+    Classic,
     /// A line of a security group.
     Rule,
     /// nft text.
@@ -26,9 +28,10 @@ pub(crate) enum Parser {
 
 impl Parser {
     /// Every parser.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Yaml,
         Self::Json,
+        Self::Classic,
         Self::Rule,
         Self::Ruleset,
         Self::Netlink,
@@ -41,6 +44,7 @@ impl Parser {
         match self {
             Self::Yaml => "yaml",
             Self::Json => "json",
+            Self::Classic => "classic",
             Self::Rule => "rule",
             Self::Ruleset => "ruleset",
             Self::Netlink => "netlink",
@@ -55,6 +59,7 @@ impl Parser {
         match self {
             Self::Yaml => property::documents("a.yaml", &text()),
             Self::Json => property::documents("a.json", &text()),
+            Self::Classic => property::classic(bytes),
             Self::Rule => property::rule(&text()),
             Self::Ruleset => property::ruleset(&text()),
             Self::Netlink => property::netlink(bytes),
@@ -68,6 +73,7 @@ impl Parser {
         match self {
             Self::Yaml => seed::documents(root),
             Self::Json => seed::json(root),
+            Self::Classic => seed::classic(),
             Self::Rule => seed::rules(root),
             Self::Ruleset => seed::rulesets(root),
             Self::Netlink => seed::messages(root),

@@ -47,6 +47,28 @@ pub(crate) fn documents(source: &str, text: &str) {
     backend.commit(&commit).unwrap();
 }
 
+/// A value of any classic key declares something or is at fault, never both.
+pub(crate) fn classic(bytes: &[u8]) {
+    for form in [
+        "Ready",
+        "config/InterfacePrefix",
+        "config/MetadataPort",
+        "host/h/workload/o/w/endpoint/e",
+        "host/h/endpoint/e",
+        "policy/profile/p/rules",
+        "policy/profile/p/tags",
+        "policy/profile/p/labels",
+        "policy/tier/t/metadata",
+        "policy/tier/t/policy/p",
+    ] {
+        let key = format!("/calico/v1/{form}");
+        let read = codec::Keys::Classic.read(&[(&key, bytes)]);
+        let mut problems = read.problems.iter();
+        assert!(problems.all(|problem| !problem.message.is_empty()));
+        assert!(!read.has_errors() || read.events.is_empty(), "{key}");
+    }
+}
+
 /// A rule that is read prints as what reads back the same; a fault lies in the text.
 pub(crate) fn rule(text: &str) {
     for direction in Direction::ALL {

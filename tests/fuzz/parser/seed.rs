@@ -32,6 +32,21 @@ pub(crate) fn json(root: &Path) -> Vec<Vec<u8>> {
     bytes(texts(root, "yaml").iter().map(values).collect())
 }
 
+/// A value of each kind of classic key.
+pub(crate) fn classic() -> Vec<Vec<u8>> {
+    let values = [
+        "true",
+        "tap,cali",
+        r#"{"state":"active","name":"tap1","mac":"02:00:00:00:00:01","profile_ids":["p"],"ipv4_nets":["10.65.0.2/32"],"ipv6_nets":["fd00::2"],"ipv4_nat":[],"labels":{"a":"b"}}"#,
+        r#"{"name":"eth0","expected_ipv4_addrs":["172.18.0.1"]}"#,
+        r#"{"inbound_rules":[{"ip_version":4,"protocol":"tcp","dst_ports":[22,"8000:8080"],"!src_net":"10.0.0.0/8"},{"action":"deny","src_tag":"a","log_prefix":"x"}],"outbound_rules":[{"protocol":"icmp","icmp_type":8,"icmp_code":0},{"action":"next-tier"}]}"#,
+        r#"["a","b"]"#,
+        r#"{"order":"default"}"#,
+        r#"{"selector":"a == 'b' && has(c)","order":1e3,"untracked":true,"inbound_rules":[{"!dst_selector":"all()"}]}"#,
+    ];
+    bytes(values.map(str::to_owned).to_vec())
+}
+
 /// The rules of all documents.
 pub(crate) fn rules(root: &Path) -> Vec<Vec<u8>> {
     let texts = texts(root, "yaml");

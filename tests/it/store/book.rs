@@ -7,7 +7,7 @@ use margay::agent::book::Book;
 use margay::agent::kept::Kept;
 use margay::agent::store::{Content, KeyChange};
 use margay::codec::Keys;
-use margay::model::{Event, State};
+use margay::model::{Event, Readiness, State};
 use tempfile::TempDir;
 
 const PREFIX: &str = "/calico/resources/v3/projectcalico.org/";
@@ -256,4 +256,30 @@ fn the_kept_file_is_for_its_owner_alone_and_survives_nonsense() {
     book.take(set(FAULTY));
     let error = kept.save(&book).unwrap_err().to_string();
     assert!(error.contains("nowhere/last-good.jsonl"), "{error}");
+}
+
+#[test]
+fn a_store_that_says_nothing_is_blank_and_its_word_is_not_undone() {
+    const READY: &str = "/calico/resources/v3/projectcalico.org/clusterinformations/default";
+    let value = |ready: bool| {
+        let text = format!(
+            r#"{{"apiVersion":"projectcalico.org/v3","kind":"ClusterInformation",
+                "metadata":{{"name":"default"}},"spec":{{"datastoreReady":{ready}}}}}"#
+        );
+        Content::Value(text.into_bytes())
+    };
+    let mut book = Book::new(Keys::Resources, BTreeMap::new());
+    assert!(book.is_blank());
+    assert!(!Book::new(Keys::Files, BTreeMap::new()).is_blank());
+    let mut take = |content| {
+        let key = READY.to_owned();
+        book.take(KeyChange { key, content })
+    };
+    let ready = |readiness| [Event::Readiness(readiness)];
+    assert_eq!(take(value(true)), ready(Readiness::Ready));
+    assert_eq!(take(value(false)), ready(Readiness::NotReady));
+    assert_eq!(take(value(true)), ready(Readiness::Ready));
+    // Whoever deletes it does not say that what is in force is to go.
+    assert_eq!(take(Content::Gone), ready(Readiness::NotReady));
+    assert!(!book.is_blank());
 }

@@ -1,6 +1,7 @@
 //! What stores say of keys, and what the book makes of it.
 
 mod book;
+mod classic;
 #[cfg(feature = "etcd")]
 mod etcd;
 mod folder;

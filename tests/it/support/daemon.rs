@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use margay::model::State;
@@ -105,6 +105,31 @@ impl Process {
                 self.log()
             );
             std::thread::sleep(Duration::from_millis(3));
+        }
+    }
+
+    /// Waits until it logged something.
+    pub(crate) fn wait_for_log(&self, text: &str, patience: Duration) {
+        let begun = Instant::now();
+        while !self.log().contains(text) {
+            let log = self.log();
+            assert!(begun.elapsed() < patience, "no {text} in {log}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) fn wait(&mut self, patience: Duration) -> ExitStatus {
+        let begun = Instant::now();
+        let child = self.child.as_mut().unwrap();
+        loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                self.child = None;
+                return status;
+            }
+            let late = begun.elapsed() > patience;
+            assert!(!late, "it goes on: {}", self.home.path().display());
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 
