@@ -132,22 +132,24 @@ impl<B: Backend> Dataplane<B> {
             quarantine: Quarantine::default(),
             before: BTreeMap::new(),
         };
-        dataplane.look()?;
-        match dataplane.held {
-            Held::Table(None) => dataplane.found()?,
-            Held::Table(Some(_)) | Held::Foreign => dataplane.backend.adopt(&table_key())?,
+        for _ in 0..ATTEMPTS_MAX {
+            dataplane.look()?;
+            let had = match dataplane.held {
+                Held::Table(None) => dataplane.found(),
+                Held::Table(Some(_)) | Held::Foreign => dataplane.backend.adopt(&table_key()),
+            };
+            match had {
+                Ok(()) => return Ok(dataplane),
+                Err(CommitError::Contended) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
-        Ok(dataplane)
+        Err(CommitError::Contended.into())
     }
 
     /// Takes in changes that belong together. Until all is known they are gathered.
     pub fn take(&mut self, events: Vec<Event>) {
-        if let Known::Compiled(compiler) = &self.known {
-            for object in events.iter().map(Event::object) {
-                let said = compiler.state().said(&object);
-                self.before.entry(object).or_insert(said);
-            }
-        }
+        self.remember(&events);
         self.quarantine.admit(&events);
         self.apply(events);
     }
@@ -160,6 +162,7 @@ impl<B: Backend> Dataplane<B> {
         let begin = Instant::now();
         self.compile();
         let again = self.quarantine.due(now);
+        self.remember(&again);
         self.apply(again);
         let mut done = Done::default();
         for _ in 0..ATTEMPTS_MAX {
@@ -268,7 +271,7 @@ impl<B: Backend> Dataplane<B> {
     }
 
     /// The table of a host of which nothing is known: nothing passes.
-    fn found(&mut self) -> Result<(), Failure> {
+    fn found(&mut self) -> Result<(), CommitError> {
         let nothing = State {
             settings: self.state().settings_of(&self.host),
             ..State::default()
@@ -280,6 +283,16 @@ impl<B: Backend> Dataplane<B> {
         held.apply(&commit);
         self.held = Held::Table(Some(Box::new(held)));
         Ok(())
+    }
+
+    /// Notes what is known of objects before events change it, to go back to if they are refused.
+    fn remember(&mut self, events: &[Event]) {
+        if let Known::Compiled(compiler) = &self.known {
+            for object in events.iter().map(Event::object) {
+                let said = compiler.state().said(&object);
+                self.before.entry(object).or_insert(said);
+            }
+        }
     }
 
     fn apply(&mut self, events: Vec<Event>) {

@@ -173,10 +173,15 @@ impl NftBackend {
         watch: &mut dyn FnMut(Moment),
     ) -> Result<(), CommitError> {
         let mut encoded = self.encode_as(ownership, table, &step.operations)?;
-        // What was looked at and is no longer so is never overwritten: the kernel answers ERESTART.
-        expect_generation(&mut encoded.bytes, self.seen.unwrap_or(0));
-        let before = match self.seen {
-            Some(seen) => seen,
+        // What was looked at and is no longer so is never overwritten: the kernel answers ERESTART. In a
+        // table of ours that cannot be, however often others change theirs.
+        let expected = match self.hold {
+            Hold::Shared => self.seen,
+            Hold::Ours => None,
+        };
+        expect_generation(&mut encoded.bytes, expected.unwrap_or(0));
+        let before = match expected {
+            Some(expected) => expected,
             None => self.current_generation()?,
         };
         watch(Moment::Sent);

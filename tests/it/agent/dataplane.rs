@@ -18,6 +18,20 @@ use margay::ruleset::{Ruleset, Table, TableKey};
 struct Kernel {
     inner: MemoryBackend,
     refuses: Refuses,
+    /// How often somebody else still comes between.
+    contends: usize,
+}
+
+impl Kernel {
+    fn uncontended(&mut self) -> Result<(), CommitError> {
+        match self.contends.checked_sub(1) {
+            Some(left) => {
+                self.contends = left;
+                Err(CommitError::Contended)
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 /// What is refused, where it is added: what has such a part in its name.
@@ -53,6 +67,7 @@ impl Refuses {
 
 impl Backend for Kernel {
     fn commit(&mut self, commit: &Commit) -> Result<(), CommitError> {
+        self.uncontended()?;
         for step in &commit.steps {
             let mut operations = step.operations.iter();
             if let Some(operation) = operations.find(|operation| self.refuses.refuses(operation)) {
@@ -80,6 +95,7 @@ impl Backend for Kernel {
     }
 
     fn adopt(&mut self, table: &TableKey) -> Result<(), CommitError> {
+        self.uncontended()?;
         self.inner.adopt(table)
     }
 
@@ -185,6 +201,19 @@ fn a_restart_over_a_correct_table_changes_nothing() {
 }
 
 #[test]
+fn others_who_commit_while_it_starts_are_no_reason_to_end() {
+    let mut dataplane = started(Kernel {
+        contends: 3,
+        ..Kernel::default()
+    });
+    assert_in_force(&mut dataplane, &State::default());
+    let mut kernel = std::mem::take(dataplane.backend());
+    kernel.contends = 3;
+    let mut again = started(kernel);
+    assert_in_force(&mut again, &State::default());
+}
+
+#[test]
 fn one_group_that_is_refused_is_shut_and_the_rest_is_in_force() {
     let mut dataplane = started(Kernel {
         refuses: Refuses::Named("policy/db"),
@@ -234,6 +263,27 @@ fn a_change_that_is_refused_leaves_what_was_in_force() {
     assert!(done.aside.is_empty());
     let last = two().replace("5432", "5434") + &endpoint("c", 3, "web");
     assert_in_force(&mut dataplane, &state(&last));
+}
+
+#[test]
+fn a_change_that_is_refused_again_leaves_what_was_in_force() {
+    let mut dataplane = started(Kernel::default());
+    dataplane.take(events(&state(&two())));
+    let now = Instant::now();
+    dataplane.program(now).unwrap();
+    dataplane.backend().refuses = Refuses::Named("policy/db");
+    dataplane.take(events(&state(&two().replace("5432", "5433"))));
+    dataplane.program(now).unwrap();
+    for seconds in [10, 30, 70] {
+        let later = now + Duration::from_secs(seconds);
+        let done = dataplane.program(later).unwrap();
+        assert_eq!(done.aside.len(), 1, "{seconds}");
+        assert_in_force(&mut dataplane, &state(&two()));
+    }
+    dataplane.backend().refuses = Refuses::Nothing;
+    dataplane.program(now + Duration::from_secs(150)).unwrap();
+    assert_eq!(dataplane.quarantine().next(), None);
+    assert_in_force(&mut dataplane, &state(&two().replace("5432", "5433")));
 }
 
 fn policy(action: &str) -> State {

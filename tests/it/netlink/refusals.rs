@@ -195,6 +195,22 @@ fn a_persisting_table_is_adopted_either_way() {
 }
 
 #[test]
+fn what_others_do_to_their_tables_is_nothing_to_a_table_that_is_owned() {
+    in_netns(
+        "netlink::refusals::what_others_do_to_their_tables_is_nothing_to_a_table_that_is_owned",
+        || {
+            let mut backend = NftBackend::new(Ownership::Owner).unwrap();
+            backend.observe(&table()).unwrap();
+            run(&mut backend, vec![Operation::AddTable]).unwrap();
+            assert!(backend.is_owned());
+            nft(&["-f", "-"], "add table inet another");
+            let counter = Operation::AddCounter(name("c"), Default::default());
+            run(&mut backend, vec![counter]).unwrap();
+        },
+    );
+}
+
+#[test]
 fn what_nft_changed_is_seen() {
     in_netns("netlink::refusals::what_nft_changed_is_seen", || {
         let mut backend = backend();
