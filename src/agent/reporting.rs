@@ -87,19 +87,17 @@ pub enum Lease {
     Kept,
 }
 
-/// What was written before.
+/// What was written of endpoints before.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Written {
-    endpoints: BTreeMap<String, String>,
-    heartbeat: Heartbeat,
-}
+pub struct Written(BTreeMap<String, String>);
 
 /// Whether the host was reported since the start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Heartbeat {
-    #[default]
-    None,
-    Some,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heartbeat {
+    /// It was not.
+    First,
+    /// It was.
+    Later,
 }
 
 impl Region {
@@ -150,11 +148,11 @@ impl Reporting {
     }
 
     /// That the host lives: to be written every `ReportingIntervalSecs`, also if nothing changed.
-    pub fn heartbeat(&self, status: &Status, now: Moment, written: &Written) -> [Write; 2] {
+    pub fn heartbeat(&self, status: &Status, now: Moment, which: Heartbeat) -> [Write; 2] {
         let value = json!({
             "time": now.rfc3339(),
             "uptime": status.started.age(now).as_secs_f64(),
-            "first_update": written.heartbeat == Heartbeat::None,
+            "first_update": which == Heartbeat::First,
         });
         let put = |name: &str, lease| Write::Put {
             key: format!("{}/{name}", self.base()),
@@ -178,11 +176,8 @@ impl Reporting {
         let wanted = self.documents(status);
         let put = wanted
             .iter()
-            .filter(|(key, value)| written.endpoints.get(*key) != Some(*value));
-        let gone = written
-            .endpoints
-            .keys()
-            .filter(|key| !wanted.contains_key(*key));
+            .filter(|(key, value)| written.0.get(*key) != Some(*value));
+        let gone = written.0.keys().filter(|key| !wanted.contains_key(*key));
         let gone = gone.map(|key| Write::Delete { key: key.clone() });
         let put = put.map(|(key, value)| Write::Put {
             key: key.clone(),
@@ -224,30 +219,14 @@ impl Reporting {
 impl Written {
     /// What was found below the prefix of endpoints, written by whoever was here before.
     pub fn of_listing(listing: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self::default().with_listing(listing)
-    }
-
-    /// The same, and that the host was reported if it was.
-    #[must_use]
-    pub fn with_listing(&self, listing: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self {
-            endpoints: listing.into_iter().collect(),
-            heartbeat: self.heartbeat,
-        }
+        Self(listing.into_iter().collect())
     }
 
     /// A write went through.
     pub fn done(&mut self, write: &Write) {
         match write {
-            Write::Delete { key } => drop(self.endpoints.remove(key)),
-            Write::Put {
-                lease: Lease::Leased(_),
-                ..
-            } => self.heartbeat = Heartbeat::Some,
-            Write::Put { key, value, .. } if key.contains("/workload/") => {
-                self.endpoints.insert(key.clone(), value.clone());
-            }
-            Write::Put { .. } => {}
+            Write::Delete { key } => drop(self.0.remove(key)),
+            Write::Put { key, value, .. } => drop(self.0.insert(key.clone(), value.clone())),
         }
     }
 }
@@ -301,33 +280,24 @@ mod tests {
     }
 
     #[test]
-    fn the_first_heartbeat_says_so_until_it_is_written() {
+    fn the_first_heartbeat_says_so() {
         let status = status(EndpointState::Up);
         let now = Moment {
             monotonic: status.started.monotonic + Duration::from_millis(1500),
             wall: std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_849_200),
         };
-        let mut written = Written::default();
-        let value = r#"{"time":"2026-11-28T07:00:00Z","uptime":1.5,"first_update":true}"#;
-        let base = "/calico/felix/v2/no-region/host/felix-host-1";
-        let leased = Write::Put {
-            key: format!("{base}/status"),
-            value: value.to_owned(),
-            lease: Lease::Leased(Duration::from_secs(90)),
-        };
-        let kept = put(&format!("{base}/last_reported_status"), value);
-        let writes = v2().heartbeat(&status, now, &written);
-        assert_eq!(writes, [kept, leased]);
-        written.done(&writes[0]);
-        assert_eq!(v2().heartbeat(&status, now, &written), writes);
-        written.done(&writes[1]);
-        for write in v2().heartbeat(&status, now, &written) {
-            let Write::Put { value, .. } = write else {
-                panic!("a heartbeat deletes")
+        for (which, first) in [(Heartbeat::First, true), (Heartbeat::Later, false)] {
+            let value =
+                format!(r#"{{"time":"2026-11-28T07:00:00Z","uptime":1.5,"first_update":{first}}}"#);
+            let base = "/calico/felix/v2/no-region/host/felix-host-1";
+            let leased = Write::Put {
+                key: format!("{base}/status"),
+                value: value.clone(),
+                lease: Lease::Leased(Duration::from_secs(90)),
             };
-            assert!(value.ends_with(r#""first_update":false}"#), "{value}");
+            let kept = put(&format!("{base}/last_reported_status"), &value);
+            assert_eq!(v2().heartbeat(&status, now, which), [kept, leased]);
         }
-        assert_eq!(v2().endpoints(&status, &written).len(), 1);
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Changes as they come, and from time to time a look whether none was missed.
 //!
-//! etcd 3.4 can lose events of a watch. That a watch comes as far as a look in time also shows that
-//! it is alive.
+//! etcd 3.4 can lose events of a watch, and a watch can be dead on a connection that lives: what the
+//! watch told must come to what a look showed in time. The watch is not asked how far it is: the proxy of
+//! etcd 3.4 (`proxy/grpcproxy/watch.go`) panics at such a request.
 
 use std::time::Duration;
 
-use etcd_client::{EventType, WatchResponse, WatchStream};
+use etcd_client::{EventType, WatchResponse};
 use tokio::time::{Instant, sleep_until};
 
 use super::Voice;
@@ -16,16 +17,13 @@ use super::look::Look;
 use super::session::{Session, head_of};
 use crate::agent::store::Content;
 
-/// How often a watch is asked how far it is.
-const NUDGE_INTERVAL: Duration = Duration::from_secs(1);
-
 /// Follows changes until the session ends.
 pub(super) struct Follower<'a, 'v> {
     pub(super) session: &'a mut Session,
     pub(super) known: &'a mut Known,
     pub(super) voice: &'a mut Voice<'v>,
     pub(super) compare_interval: Duration,
-    /// How long a watch may take to come as far as the store is.
+    /// How long a watch may take to tell of what a look showed.
     pub(super) patience: Duration,
 }
 
@@ -36,8 +34,13 @@ impl Follower<'_, '_> {
         let mut next_look = first_look;
         let mut look: Option<Look> = None;
         loop {
-            let due = look.as_ref().map_or(next_look, |look| look.nudge);
+            let due = look
+                .as_ref()
+                .map_or(next_look, |look| look.asked + self.patience);
             tokio::select! {
+                // What was told already is heard before it is found to be missing.
+                biased;
+                () = self.voice.unheard() => return Err(Ended::Unheard),
                 message = watch.message() => {
                     let message = message.map_err(|error| match is_about_length(&error) {
                         true => Ended::Doubtful,
@@ -45,19 +48,19 @@ impl Follower<'_, '_> {
                     })?;
                     let message = message.ok_or_else(|| Ended::Lost("the watch ended".to_owned()))?;
                     let reached = self.heard(message, look.as_mut()).await?;
-                    if let Some(seen) = look.take_if(|look| look.revision <= reached) {
-                        if !seen.agrees_with(self.known) {
-                            return Err(Ended::Doubtful);
-                        }
-                        self.known.verify(seen.revision);
-                        next_look = Instant::now() + jittered(self.compare_interval);
+                    let passed = look.as_ref().filter(|look| look.revision <= reached);
+                    if passed.is_some_and(|look| !look.agrees_with(self.known)) {
+                        return Err(Ended::Doubtful);
                     }
                 }
-                () = sleep_until(due) => match &mut look {
-                    Some(look) => nudge(look, &mut watch, self.patience).await?,
+                () = sleep_until(due) => match &look {
+                    Some(_) => return Err(Ended::Doubtful),
                     None => look = Some(self.look().await?),
                 },
-                () = self.voice.unheard() => return Err(Ended::Unheard),
+            }
+            if let Some(seen) = look.take_if(|look| look.agrees_with(self.known)) {
+                self.known.verify(seen.revision);
+                next_look = Instant::now() + jittered(self.compare_interval);
             }
         }
     }
@@ -118,17 +121,6 @@ impl Follower<'_, '_> {
         let changed = pairs.map(|pair| (pair.key().into(), pair.mod_revision()));
         Ok(Look::new(head.revision, changed, answer.count()))
     }
-}
-
-/// Asks a watch how far it is; one that takes too long is dead.
-async fn nudge(look: &mut Look, watch: &mut WatchStream, patience: Duration) -> Result<(), Ended> {
-    let now = Instant::now();
-    if now.duration_since(look.asked) > patience {
-        let why = format!("the watch is not up to date after {patience:?}");
-        return Err(Ended::Lost(why));
-    }
-    look.nudge = now + NUDGE_INTERVAL;
-    Ok(watch.request_progress().await?)
 }
 
 /// A time about as long, so that hosts do not all ask at once.

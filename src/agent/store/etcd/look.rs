@@ -1,4 +1,4 @@
-//! What a store holds at a revision, to be compared with what was said when the watch is as far.
+//! What a store holds at a revision, to be compared with what was said until the two agree.
 //!
 //! The answer has the keys that changed since the last look, and how many keys there are. Where each
 //! of the changed ones was said, and there are as many as were said, nothing was missed: whatever is
@@ -17,8 +17,6 @@ pub(super) struct Look {
     pub(super) revision: i64,
     /// When the store was asked.
     pub(super) asked: Instant,
-    /// When the watch is asked next how far it is.
-    pub(super) nudge: Instant,
     /// The keys that changed since the last look.
     changed: BTreeMap<Key, i64>,
     count: i64,
@@ -35,11 +33,9 @@ impl Look {
         changed: impl IntoIterator<Item = (Key, i64)>,
         count: i64,
     ) -> Self {
-        let now = Instant::now();
         Self {
             revision,
-            asked: now,
-            nudge: now,
+            asked: Instant::now(),
             changed: changed.into_iter().collect(),
             count,
             later: BTreeSet::new(),

@@ -3,17 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use etcd_client::{Client, GetOptions, PutOptions};
+use etcd_client::{Client, GetOptions, PutOptions, Txn, TxnOp};
 use tokio::sync::watch::Receiver;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, warn};
 
 use super::backoff::Backoff;
 use super::ended::Ended;
 use super::{Etcd, session};
 use crate::agent::moment::Moment;
-use crate::agent::reporting::{Lease, Reporting, Write, Written};
+use crate::agent::reporting::{Heartbeat, Lease, Reporting, Write, Written};
 use crate::agent::status::Status;
+
+/// Most changes in one transaction: what an etcd takes as it comes (`--max-txn-ops`).
+const CHANGES_MAX: usize = 128;
 
 /// Who writes how the host is.
 #[derive(Debug)]
@@ -33,7 +36,7 @@ impl Reporter {
     pub async fn run(self, mut said: Receiver<Arc<Status>>) {
         let mut backoff = Backoff::new(self.etcd.pace.backoff_max);
         let mut turn = 0_usize;
-        let mut heartbeat = Written::default();
+        let mut heartbeat = Heartbeat::First;
         while said.has_changed().is_ok() {
             let endpoint = self
                 .etcd
@@ -56,76 +59,108 @@ impl Reporter {
         }
     }
 
-    /// One connection, for as long as it lasts; ends well when nobody says anything any more.
+    /// One connection, for as long as it lasts; ends well when nobody says anything any more. That the host
+    /// lives is said first, and never waits for what is said of endpoints.
     async fn session(
         &self,
         endpoint: &str,
         said: &mut Receiver<Arc<Status>>,
-        heartbeat: &mut Written,
+        heartbeat: &mut Heartbeat,
     ) -> Result<(), Ended> {
         let options = session::options(&self.etcd)?;
         let connecting = Client::connect([endpoint], Some(options));
         let mut client = self.answered(connecting).await?;
-        let mut written = self.found(&mut client, heartbeat).await?;
-        let mut next = Instant::now();
+        let Some(interval) = self.interval else {
+            return self.endpoints(client, said).await;
+        };
+        self.beat(&mut client, said, heartbeat).await?;
+        let (mut beating, statuses) = (client.clone(), said.clone());
+        let beats = async {
+            loop {
+                sleep(interval).await;
+                self.beat(&mut beating, &statuses, heartbeat).await?;
+            }
+        };
+        tokio::select! {
+            ended = beats => ended,
+            ended = self.endpoints(client, said) => ended,
+        }
+    }
+
+    /// Says that the host lives.
+    async fn beat(
+        &self,
+        client: &mut Client,
+        said: &Receiver<Arc<Status>>,
+        heartbeat: &mut Heartbeat,
+    ) -> Result<(), Ended> {
+        let status = said.borrow().clone();
+        let writes = self
+            .reporting
+            .heartbeat(&status, Moment::now(), *heartbeat);
+        self.perform(client, &writes).await?;
+        *heartbeat = Heartbeat::Later;
+        Ok(())
+    }
+
+    /// Says how endpoints are, and each change.
+    async fn endpoints(
+        &self,
+        mut client: Client,
+        said: &mut Receiver<Arc<Status>>,
+    ) -> Result<(), Ended> {
+        let mut written = self.found(&mut client).await?;
         loop {
             let status = said.borrow_and_update().clone();
-            let mut writes = Vec::new();
             // Before everything is known, what is reported of endpoints is not compared with nothing.
             if status.in_force.is_some() {
-                writes = self.reporting.endpoints(&status, &written);
+                let writes = self.reporting.endpoints(&status, &written);
+                for writes in writes.chunks(CHANGES_MAX) {
+                    self.perform(&mut client, writes).await?;
+                    writes.iter().for_each(|write| written.done(write));
+                }
             }
-            if let Some(interval) = self.interval.filter(|_| next <= Instant::now()) {
-                let beat = self.reporting.heartbeat(&status, Moment::now(), &written);
-                writes.extend(beat);
-                next = Instant::now() + interval;
-            }
-            for write in writes {
-                self.perform(&mut client, &write).await?;
-                written.done(&write);
-            }
-            *heartbeat = written.clone();
             sleep(self.delay).await;
-            tokio::select! {
-                changed = said.changed() => if changed.is_err() {
-                    return Ok(());
-                },
-                () = sleep_until(next), if self.interval.is_some() => {}
+            if said.changed().await.is_err() {
+                return Ok(());
             }
         }
     }
 
     /// What was written before, by us or by whoever was here before us.
-    async fn found(&self, client: &mut Client, before: &Written) -> Result<Written, Ended> {
+    async fn found(&self, client: &mut Client) -> Result<Written, Ended> {
         let prefix = self.reporting.endpoints_prefix();
         let options = GetOptions::new().with_prefix();
         let found = self.answered(client.get(prefix, Some(options))).await?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let pairs = found.kvs().iter();
         let listing = pairs.map(|pair| (text(pair.key()), text(pair.value())));
-        Ok(before.with_listing(listing))
+        Ok(Written::of_listing(listing))
     }
 
-    async fn perform(&self, client: &mut Client, write: &Write) -> Result<(), Ended> {
-        debug!(?write, "reported");
-        match write {
-            Write::Delete { key } => {
-                self.answered(client.delete(key.as_str(), None)).await?;
-            }
-            Write::Put { key, value, lease } => {
-                let options = match lease {
-                    Lease::Kept => None,
-                    Lease::Leased(ttl) => {
-                        let seconds = i64::try_from(ttl.as_secs().max(1)).unwrap_or(i64::MAX);
-                        let granted = client.lease_grant(seconds, None);
-                        let granted = self.answered(granted).await?;
-                        Some(PutOptions::new().with_lease(granted.id()))
-                    }
-                };
-                let put = client.put(key.as_str(), value.as_str(), options);
-                self.answered(put).await?;
-            }
+    /// Makes changes, all or none.
+    async fn perform(&self, client: &mut Client, writes: &[Write]) -> Result<(), Ended> {
+        debug!(?writes, "reported");
+        let mut changes = Vec::new();
+        for write in writes {
+            changes.push(match write {
+                Write::Delete { key } => TxnOp::delete(key.as_str(), None),
+                Write::Put { key, value, lease } => {
+                    let options = match lease {
+                        Lease::Kept => None,
+                        Lease::Leased(ttl) => {
+                            let seconds = i64::try_from(ttl.as_secs().max(1)).unwrap_or(i64::MAX);
+                            let granted = client.lease_grant(seconds, None);
+                            let granted = self.answered(granted).await?;
+                            Some(PutOptions::new().with_lease(granted.id()))
+                        }
+                    };
+                    TxnOp::put(key.as_str(), value.as_str(), options)
+                }
+            });
         }
+        let changing = client.txn(Txn::new().and_then(changes));
+        self.answered(changing).await?;
         Ok(())
     }
 

@@ -173,7 +173,10 @@ pub(super) fn options(etcd: &Etcd) -> Result<ConnectOptions, Ended> {
         options = options.with_tls(tls_options(tls)?);
     }
     if let Some((name, password)) = &etcd.user {
-        options = options.with_user(name.clone(), password.reveal());
+        // An etcd forgets who we are five minutes after we last asked for something; a watch does not ask.
+        options = options
+            .with_user(name.clone(), password.reveal())
+            .with_auto_token_refresh(true);
     }
     Ok(options)
 }
