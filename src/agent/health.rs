@@ -139,10 +139,11 @@ impl Health {
         }
     }
 
-    /// A reporter is to be heard of within its timeout, and is not ready before it is.
+    /// A reporter is to be heard of within its timeout, and is not ready before it is. As in Felix, a
+    /// timeout of zero is none.
     pub fn expect(&self, reporter: Reporter, timeout: Option<Duration>) {
         let entry = Entry {
-            timeout,
+            timeout: timeout.filter(|timeout| !timeout.is_zero()),
             latest: Report::not_ready("nothing reported yet"),
             at: (self.clock)(),
         };
@@ -332,6 +333,16 @@ mod tests {
         assert_eq!(statuses(&health), [200, 200]);
         health.report(Reporter::InternalDataplaneMainLoop, Report::not_ready("no"));
         assert_eq!(statuses(&health), [200, 503]);
+    }
+
+    #[test]
+    fn a_timeout_of_zero_is_none() {
+        let (health, pass) = health();
+        health.expect(Reporter::CalculationGraph, Some(Duration::ZERO));
+        health.report(Reporter::CalculationGraph, Report::ready());
+        pass(86_400);
+        assert_eq!(statuses(&health), [200, 200]);
+        assert!(health.table().contains("| CalculationGraph | -  "));
     }
 
     #[test]

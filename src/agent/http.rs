@@ -1,6 +1,8 @@
 //! The pages that are read over HTTP: few, small, and nobody can hold them up.
 
 use std::convert::Infallible;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tracing::warn;
 
 /// How long a connection may last; whoever asks again connects again.
 const CONNECTION: Duration = Duration::from_secs(30);
@@ -23,6 +26,8 @@ const HEAD: Duration = Duration::from_secs(5);
 const CONNECTIONS_MAX: usize = 64;
 /// How long to wait where no connection can be taken: descriptors are short.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+/// How soon it is tried again to listen: somebody else has the port, or the address is not there yet.
+const BIND_AGAIN: Duration = Duration::from_secs(1);
 
 /// Pages by path.
 pub trait Pages: Send + Sync + 'static {
@@ -66,6 +71,38 @@ impl Answer {
             Self::Text(body) | Self::Metrics(body) | Self::Unavailable(body) => body,
             Self::Empty => String::new(),
         }
+    }
+}
+
+/// Serves pages for ever at a port of an address, or of all; from when it can be had.
+pub async fn serve_at(host: Option<&str>, port: u16, pages: Arc<impl Pages>) {
+    let mut told = String::new();
+    let listener = loop {
+        match bind(host, port).await {
+            Ok(listener) => break listener,
+            Err(error) => {
+                let why = error.to_string();
+                if why != told {
+                    let at = host.unwrap_or("all addresses");
+                    warn!("cannot listen at {at} port {port}, and try again: {why}");
+                    told = why;
+                }
+            }
+        }
+        sleep(BIND_AGAIN).await;
+    };
+    serve(listener, pages).await;
+}
+
+async fn bind(host: Option<&str>, port: u16) -> io::Result<TcpListener> {
+    // A kernel may have no IPv6.
+    let all: [SocketAddr; 2] = [
+        (Ipv6Addr::UNSPECIFIED, port).into(),
+        (Ipv4Addr::UNSPECIFIED, port).into(),
+    ];
+    match host {
+        Some(host) => TcpListener::bind((host, port)).await,
+        None => TcpListener::bind(&all[..]).await,
     }
 }
 

@@ -1,10 +1,12 @@
 //! Good values that outlive the process: a file of JSON lines, each a key and its value.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use tracing::warn;
 
 use super::book::Book;
 
@@ -31,25 +33,24 @@ pub struct Kept {
 
 impl Kept {
     /// The file in a directory, and what it holds. A line that does not parse is left out, as a file
-    /// that is not there: then such a key has no good value.
-    ///
-    /// # Errors
-    /// The file is there and cannot be read.
-    pub fn open(directory: &Path) -> Result<(Self, BTreeMap<String, Vec<u8>>), KeepError> {
+    /// that is not there or cannot be read: then such a key has no good value.
+    pub fn open(directory: &Path) -> (Self, BTreeMap<String, Vec<u8>>) {
         let path = directory.join(FILE);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(failed(&path, error)),
+        let written = match fs::read(&path) {
+            Ok(bytes) => Some(bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Some(Vec::new()),
+            Err(error) => {
+                warn!("{}", failed(&path, error));
+                None
+            }
         };
-        let lines = bytes.split(|byte| *byte == b'\n');
+        let lines = written
+            .iter()
+            .flat_map(|bytes| bytes.split(|b| *b == b'\n'));
         let values = lines.filter_map(|line| serde_json::from_slice::<(String, String)>(line).ok());
         let values = values.map(|(key, value)| (key, value.into_bytes()));
-        let kept = Self {
-            path,
-            written: Some(bytes.clone()),
-        };
-        Ok((kept, values.collect()))
+        let values = values.collect();
+        (Self { path, written }, values)
     }
 
     /// Writes what a book holds in the place of faulty values, if it is not what the file holds. Whoever
@@ -82,8 +83,12 @@ fn lines(book: &Book) -> Vec<u8> {
     bytes
 }
 
-/// Puts a file in the place of another, on the disk before the name is its.
+/// Puts a file in the place of another, on the disk before the name is its. The directory is made.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(directory) = path.parent() {
+        let mut builder = DirBuilder::new();
+        builder.recursive(true).mode(0o700).create(directory)?;
+    }
     let new = path.with_extension("jsonl.new");
     // What an earlier attempt left may have another mode.
     let _absent = fs::remove_file(&new);

@@ -1,9 +1,7 @@
 //! What runs beside the loop and reads settings of its own: pages, reports, the log.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{debug, warn};
@@ -17,9 +15,6 @@ use super::source::Reports;
 use super::status::Status;
 use crate::config::{Config, ConfigError, HostAddress};
 use crate::model::State;
-
-/// How long a place that cannot be had is left alone.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// What runs beside the loop.
 #[derive(Debug)]
@@ -131,26 +126,12 @@ impl<P: Pages> Page<P> {
             task.abort();
         }
         let page = self.page.clone();
-        self.task = at.clone().map(|at| tokio::spawn(serve_at(at, page)));
+        self.task = at.clone().map(|(host, port)| {
+            tokio::spawn(async move {
+                let host = host.as_ref().map(HostAddress::as_str);
+                http::serve_at(host, port, page).await;
+            })
+        });
         self.at = at;
-    }
-}
-
-/// Serves a page as soon as its place can be had: whoever had it before us may still end.
-async fn serve_at((host, port): Place, page: Arc<impl Pages>) {
-    let host = host.as_ref().map_or("::", HostAddress::as_str);
-    let mut told = None;
-    loop {
-        match TcpListener::bind((host, port)).await {
-            Ok(listener) => return http::serve(listener, page).await,
-            Err(error) => {
-                let why = error.to_string();
-                if told.as_ref() != Some(&why) {
-                    warn!(host, port, %why, "cannot listen there yet");
-                    told = Some(why);
-                }
-            }
-        }
-        tokio::time::sleep(PAUSE).await;
     }
 }

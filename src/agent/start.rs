@@ -11,7 +11,7 @@ use super::book::Book;
 use super::control::server::{Control, ControlError};
 use super::dataplane::{Dataplane, Failure};
 use super::health::Reporter;
-use super::kept::{KeepError, Kept};
+use super::kept::Kept;
 use super::logging::Logging;
 use super::metrics::BuildError;
 use super::run::{self, Ended};
@@ -58,9 +58,6 @@ pub enum StartError {
     /// Routes and interfaces cannot be programmed.
     #[error(transparent)]
     Host(#[from] HostError),
-    /// What was kept at the last run cannot be read.
-    #[error(transparent)]
-    Keep(#[from] KeepError),
     /// The built-in templates are broken.
     #[error(transparent)]
     Skeleton(#[from] SkeletonError),
@@ -92,7 +89,6 @@ pub fn start(resolved: &Resolved, logging: Logging) -> Result<Ended, StartError>
     }
     let host = config.felix_hostname.value.as_str();
     let source = Source::of(config)?;
-    let (kept, remembered) = Kept::open(&config.state_dir.value)?;
     let mut state = State {
         forced: config.forced(),
         ..State::default()
@@ -104,7 +100,9 @@ pub fn start(resolved: &Resolved, logging: Logging) -> Result<Ended, StartError>
     let backend = backend.map_err(failed("open a netlink socket"))?;
     let routes = Host::open(RouteProtocol(config.route_protocol.value))?;
     let links = LinkWatch::open().map_err(failed("listen to interfaces"))?;
+    // Workloads are shut before anything is done that can fail or take long.
     let dataplane = Dataplane::start(backend, host, Skeleton::builtin()?, state)?;
+    let (kept, remembered) = Kept::open(&config.state_dir.value);
     let cuts = match config.cut_denied_flows.value {
         true => Cuts::Denied,
         false => Cuts::Never,

@@ -210,22 +210,16 @@ impl<B: Backend> Work<B> {
         };
         match moved {
             Ok(Moved::No) => {}
-            Ok(Moved::Looked) => {
-                self.pending.table = Need::Now;
-                self.cause = Cause::Others;
-            }
-            Err(failure) => self.failed(&failure),
+            Ok(Moved::Looked) => self.looked(),
+            Err(failure) => self.look_failed(&failure),
         }
     }
 
     /// Looks at all that is programmed, whether or not anybody is known to have changed it.
     pub fn look_at_all(&mut self) {
         match self.dataplane.look() {
-            Ok(()) => {
-                self.pending.table = Need::Now;
-                self.cause = Cause::Others;
-            }
-            Err(failure) => self.failed(&failure),
+            Ok(()) => self.looked(),
+            Err(failure) => self.look_failed(&failure),
         }
         self.pending.host = Need::Now;
         self.host_look = Look::Everything;
@@ -439,6 +433,17 @@ impl<B: Backend> Work<B> {
         if let Err(error) = self.kept.save(&self.book) {
             warn!("{error}");
         }
+    }
+
+    fn looked(&mut self) {
+        self.pending.table = Need::Now;
+        self.cause = Cause::Others;
+    }
+
+    /// A failure holds until a round goes well, so there is to be one.
+    fn look_failed(&mut self, failure: &Failure) {
+        self.failed(failure);
+        self.pending.table = Need::Later(Instant::now() + RETRY);
     }
 
     fn failed(&mut self, failure: &Failure) {

@@ -9,7 +9,7 @@ mod notify;
 mod pages;
 
 use margay::agent::moment::Moment;
-use margay::agent::status::{Status, Sync};
+use margay::agent::status::{Status, StoreLink, Sync};
 use tokio::runtime::{Builder, Runtime};
 
 /// A runtime of one thread.
@@ -22,6 +22,7 @@ fn in_force() -> Status {
     let now = Moment::now();
     let mut status = Status::new("node1", "folder /etc/margay/policy", now);
     status.sync = Sync::InSync;
+    status.store.link = StoreLink::Connected;
     status.in_force = Some(now);
     status
 }

@@ -1,8 +1,8 @@
 //! The side of the control socket that answers.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixListener as StdListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -64,7 +64,9 @@ impl Control {
             let path = path.to_owned();
             |source| ControlError::Io { path, source }
         };
-        fs::create_dir_all(run_dir).map_err(at(run_dir))?;
+        let mut builder = DirBuilder::new();
+        let made = builder.recursive(true).mode(0o700).create(run_dir);
+        made.map_err(at(run_dir))?;
         let lock = locked(&run_dir.join("lock"))?;
         let path = socket(run_dir);
         let listener = listener(&path).map_err(at(&path))?;
@@ -106,7 +108,10 @@ fn locked(path: &Path) -> Result<File, ControlError> {
     };
     let mut options = OpenOptions::new();
     let file = options.write(true).create(true).truncate(false);
-    let file = file.open(path).map_err(io)?;
+    let file = file.mode(0o600).open(path).map_err(io)?;
+    // Whoever may read a file may lock it, and one that was there may have another mode.
+    let narrowed = file.set_permissions(Permissions::from_mode(0o600));
+    narrowed.map_err(io)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
         Err(Errno::WOULDBLOCK) => Err(ControlError::Taken(path.to_owned())),

@@ -55,6 +55,7 @@ fn entry(endpoint: &EndpointStatus) -> Value {
 
 fn store(what: &str, link: &StoreLink) -> Value {
     match link {
+        StoreLink::Unknown => json!({ "what": what, "link": "unknown" }),
         StoreLink::Connected => json!({ "what": what, "link": "connected" }),
         StoreLink::Lost { why, since } => json!({
             "what": what,

@@ -80,7 +80,7 @@ impl Status {
             started,
             store: Store {
                 what: store.to_owned(),
-                link: StoreLink::Connected,
+                link: StoreLink::Unknown,
             },
             sync: Sync::Waiting,
             in_force: None,
@@ -175,11 +175,18 @@ mod tests {
         }
     }
 
+    /// The status of an agent whose store said everything.
+    fn in_sync(at: Moment) -> Status {
+        let mut status = Status::new("h", "files", at);
+        status.sync = Sync::InSync;
+        status.store.link = StoreLink::Connected;
+        status
+    }
+
     /// A status with a fault of every kind, all but `kept` of them undone.
     fn verdict(kept: &str) -> Verdict {
         let at = Moment::now();
-        let mut status = Status::new("h", "files", at);
-        status.sync = Sync::InSync;
+        let mut status = in_sync(at);
         if kept != "start" {
             status.done(&Done::default(), at);
         }
@@ -191,6 +198,7 @@ mod tests {
             "configuration" => status.configuration = Some("no".to_owned()),
             "warning" => drop(status.warnings.insert("/k".to_owned(), Vec::new())),
             "sync" => status.sync = Sync::NotReady,
+            "silent" => status.store.link = StoreLink::Unknown,
             "lost" => {
                 let (why, since) = ("no".to_owned(), at);
                 status.store.link = StoreLink::Lost { why, since };
@@ -206,7 +214,15 @@ mod tests {
         assert_eq!(verdict("warning"), Verdict::Healthy);
         assert_eq!(verdict("failure"), Verdict::Failed);
         assert_eq!(verdict("drift"), Verdict::Drifted);
-        for kept in ["start", "aside", "problem", "configuration", "sync", "lost"] {
+        for kept in [
+            "start",
+            "aside",
+            "problem",
+            "configuration",
+            "sync",
+            "silent",
+            "lost",
+        ] {
             assert_eq!(verdict(kept), Verdict::NotReady, "{kept}");
         }
     }
@@ -214,8 +230,7 @@ mod tests {
     #[test]
     fn drift_is_forgiven_and_failures_count_from_the_first() {
         let at = Moment::now();
-        let mut status = Status::new("h", "files", at);
-        status.sync = Sync::InSync;
+        let mut status = in_sync(at);
         status.failed("one".to_owned(), at);
         status.failed("two".to_owned(), later(at, 5));
         let failure = status.failure.clone().expect("a failure");

@@ -53,6 +53,7 @@ impl Status {
     fn store_line(&self, now: Moment) -> String {
         let what = &self.store.what;
         match &self.store.link {
+            StoreLink::Unknown => format!("{what}, not heard of yet"),
             StoreLink::Connected => format!("{what}, connected"),
             StoreLink::Lost { why, since } => {
                 format!("{what}, lost {} ago: {why}", told(since.age(now)))
@@ -195,6 +196,7 @@ mod tests {
         };
         let mut status = Status::new("node1", "etcd https://10.0.0.1:2379", started);
         status.sync = Sync::InSync;
+        status.store.link = StoreLink::Connected;
         status.in_force = Some(started);
         status.table = TableStatus {
             hold: TableHold::Owned,

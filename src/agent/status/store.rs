@@ -14,6 +14,8 @@ pub struct Store {
 /// Whether the store answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreLink {
+    /// It was not heard of yet.
+    Unknown,
     /// It does.
     Connected,
     /// It does not; what was in force stays.

@@ -94,6 +94,19 @@ fn an_agent_says_how_it_is_to_its_owner_alone() {
     assert!(matches!(nobody, AskError::NoAgent(_)), "{nobody}");
 }
 
+#[test]
+fn nobody_else_can_hold_the_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let run_dir = folder.path().join("margay");
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let lock = run_dir.join("lock");
+    served(&run_dir, || {
+        assert_eq!([mode(&run_dir), mode(&lock)], [0o700, 0o600]);
+    });
+    fs::set_permissions(&lock, fs::Permissions::from_mode(0o644)).unwrap();
+    served(&run_dir, || assert_eq!(mode(&lock), 0o600));
+}
+
 /// What is wrong with an agent.
 type Spoil = fn(&mut Status);
 

@@ -4,12 +4,13 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use margay::agent::health::{Health, Report, Reporter};
-use margay::agent::http::{Pages, serve};
+use margay::agent::http::{Pages, serve, serve_at};
 use margay::agent::metrics::Metrics;
 use tokio::net::TcpListener;
+use tokio::time::{sleep, timeout};
 
 use super::{in_force, runtime};
 
@@ -109,5 +110,29 @@ fn metrics_are_served_as_prometheus_reads_them() {
             "{head}"
         );
         assert!(body.contains("\nfelix_resync_state 3\n"), "{body}");
+    });
+}
+
+#[test]
+fn a_port_that_is_taken_is_served_when_it_is_free() {
+    let runtime = runtime();
+    let taken = std::net::TcpListener::bind("[::]:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let health = Arc::new(Health::new(Arc::new(Instant::now)));
+    runtime.block_on(async {
+        let serving = tokio::spawn(serve_at(None, port, health));
+        sleep(Duration::from_millis(200)).await;
+        assert!(!serving.is_finished());
+        drop(taken);
+        let answered = async {
+            while tokio::net::TcpStream::connect(("127.0.0.1", port))
+                .await
+                .is_err()
+            {
+                sleep(Duration::from_millis(50)).await;
+            }
+        };
+        timeout(Duration::from_secs(20), answered).await.unwrap();
+        serving.abort();
     });
 }

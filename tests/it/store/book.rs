@@ -195,7 +195,7 @@ fn of_two_documents_of_one_thing_the_first_by_key_counts_whatever_came_first() {
 #[test]
 fn a_restart_keeps_the_last_good_value_of_a_faulty_key() {
     let directory = TempDir::new().unwrap();
-    let (mut kept, remembered) = Kept::open(directory.path()).unwrap();
+    let (mut kept, remembered) = Kept::open(directory.path());
     assert!(remembered.is_empty());
     let mut book = Book::new(Keys::Resources, remembered);
     book.take(set(GOOD));
@@ -203,18 +203,18 @@ fn a_restart_keeps_the_last_good_value_of_a_faulty_key() {
     book.in_sync();
     kept.save(&book).unwrap();
 
-    let (mut kept, remembered) = Kept::open(directory.path()).unwrap();
+    let (mut kept, remembered) = Kept::open(directory.path());
     let mut book = Book::new(Keys::Resources, remembered);
     kept.save(&book).unwrap();
     assert_eq!(nets(&book.take(set(FAULTY))), "10.0.0.0/8");
     assert_eq!(book.problems().count(), 1);
     book.in_sync();
     kept.save(&book).unwrap();
-    let (_, remembered) = Kept::open(directory.path()).unwrap();
+    let (_, remembered) = Kept::open(directory.path());
     assert_eq!(remembered.len(), 1, "a second restart keeps it too");
     book.take(set(OTHER));
     kept.save(&book).unwrap();
-    let (_, remembered) = Kept::open(directory.path()).unwrap();
+    let (_, remembered) = Kept::open(directory.path());
     assert!(remembered.is_empty());
 }
 
@@ -239,7 +239,7 @@ fn the_kept_file_is_for_its_owner_alone_and_survives_nonsense() {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("last-good.jsonl");
     std::fs::write(&file, "{\n[\"a\",\"b\"]\n[1]\n\u{0}\n").unwrap();
-    let (mut kept, remembered) = Kept::open(directory.path()).unwrap();
+    let (mut kept, remembered) = Kept::open(directory.path());
     assert_eq!(
         remembered,
         BTreeMap::from([("a".to_owned(), b"b".to_vec())])
@@ -249,11 +249,18 @@ fn the_kept_file_is_for_its_owner_alone_and_survives_nonsense() {
     let mode = std::fs::metadata(&file).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     assert_eq!(std::fs::read(&file).unwrap(), b"");
-    let nowhere = directory.path().join("nowhere");
-    let (mut kept, _) = Kept::open(&nowhere).unwrap();
+    // A directory that is not there is made, for its owner alone.
+    let nowhere = directory.path().join("nowhere/deep");
+    let (mut kept, _) = Kept::open(&nowhere);
     let mut book = book;
     book.take(set(GOOD));
     book.take(set(FAULTY));
+    kept.save(&book).unwrap();
+    let mode = std::fs::metadata(&nowhere).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    let (_, remembered) = Kept::open(&nowhere);
+    assert_eq!(remembered.len(), 1);
+    let (mut kept, _) = Kept::open(&file.join("nowhere"));
     let error = kept.save(&book).unwrap_err().to_string();
     assert!(error.contains("nowhere/last-good.jsonl"), "{error}");
 }
@@ -282,4 +289,12 @@ fn a_store_that_says_nothing_is_blank_and_its_word_is_not_undone() {
     // Whoever deletes it does not say that what is in force is to go.
     assert_eq!(take(Content::Gone), ready(Readiness::NotReady));
     assert!(!book.is_blank());
+}
+
+#[test]
+fn a_kept_file_that_cannot_be_read_is_as_one_that_is_not_there() {
+    let directory = TempDir::new().unwrap();
+    std::fs::create_dir(directory.path().join("last-good.jsonl")).unwrap();
+    let (_, remembered) = Kept::open(directory.path());
+    assert!(remembered.is_empty());
 }

@@ -35,9 +35,6 @@ impl Process {
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
         );
-        for folder in ["state", "run"] {
-            std::fs::create_dir(home.path().join(folder)).unwrap();
-        }
         let mut process = Self {
             home,
             settings: all,

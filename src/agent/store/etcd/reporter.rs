@@ -95,9 +95,7 @@ impl Reporter {
         heartbeat: &mut Heartbeat,
     ) -> Result<(), Ended> {
         let status = said.borrow().clone();
-        let writes = self
-            .reporting
-            .heartbeat(&status, Moment::now(), *heartbeat);
+        let writes = self.reporting.heartbeat(&status, Moment::now(), *heartbeat);
         self.perform(client, &writes).await?;
         *heartbeat = Heartbeat::Later;
         Ok(())
