@@ -22,6 +22,7 @@ pub mod config;
 
 pub mod backend;
 pub mod host;
+pub mod undo;
 
 pub mod agent;
 pub mod demo;

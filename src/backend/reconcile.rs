@@ -2,7 +2,7 @@
 
 use super::{Backend, CommitError, ObserveError};
 use crate::ruleset::diff::{diff, rebuilt};
-use crate::ruleset::transaction::Commit;
+use crate::ruleset::transaction::{Commit, Operation, Phase, Step, Wait};
 use crate::ruleset::{TableKey, Tracked};
 
 /// How often somebody else may come between before it is given up.
@@ -60,5 +60,17 @@ pub fn reconcile(
             Err(CommitError::Contended) if attempts < ATTEMPTS_MAX => {}
             Err(error) => return Err(error.into()),
         }
+    }
+}
+
+/// The commit after which there is no table.
+pub fn removal(key: &TableKey) -> Commit {
+    Commit {
+        table: key.clone(),
+        steps: vec![Step {
+            phase: Phase::Switch,
+            wait: Wait::None,
+            operations: vec![Operation::DeleteTable],
+        }],
     }
 }

@@ -2,20 +2,25 @@
 
 use std::time::Instant;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, value_parser};
 use serde_json::json;
 
 use super::exit::{Exit, Failure};
 use super::kernel::Kernel;
-use super::options::{Form, Output};
+use super::options::{Form, Output, RunDir};
 use super::policy::Policy;
-use super::refusal;
-use super::screen::Screen;
-use crate::backend::Backend;
+use super::screen::{Screen, Tint};
+use super::{keep, owner, refusal};
 use crate::backend::nft::{NftBackend, Ownership};
 use crate::backend::reconcile::{ReconcileError, reconcile};
+use crate::backend::{Backend, ObserveError};
+use crate::compile::skeleton;
 use crate::model::State;
+use crate::ruleset::diff::between;
 use crate::ruleset::transaction::Commit;
+use crate::ruleset::{Table, TableKey};
+use crate::undo::keeper::Begun;
+use crate::undo::{Hold, Place, Record, UndoError};
 
 /// Bring the kernel to what the documents say, without a gap
 #[derive(Debug, Args)]
@@ -30,6 +35,11 @@ pub(super) struct Apply {
     /// Whether the table outlives the flush of a foreign owner
     #[arg(long, value_enum, default_value = "persist")]
     ownership: Keep,
+    /// Roll back unless `margay confirm` comes within so many seconds, also if the terminal is lost
+    #[arg(long, value_name = "SECS", value_parser = value_parser!(u32).range(1..))]
+    confirm_within: Option<u32>,
+    #[command(flatten)]
+    run_dir: RunDir,
     #[command(flatten)]
     output: Output,
 }
@@ -62,8 +72,21 @@ impl Apply {
                 Keep::Persist => Ownership::Persist,
             })?,
         };
-        let commits = self.commit(&mut backend, &state)?;
-        let told = Told::of(&commits, begin);
+        let (key, desired) = self.policy.table(&state)?;
+        owner::nobody(&mut backend, &key, &self.run_dir.path)?;
+        let held = self.held(screen)?;
+        let before = Before::of(&mut backend, &key)?;
+        let commits = match before.is(desired.table(), &key) {
+            true => Vec::new(),
+            false => {
+                let undo = self.undo(&before, desired.table(), held, screen)?;
+                let commits = self.commit(&mut backend, &before, &state)?;
+                undo.wait()?;
+                commits
+            }
+        };
+        let waits = self.confirm_within.filter(|_| !commits.is_empty());
+        let told = Told::of(&commits, begin, waits);
         screen.result(&match self.output.form {
             Form::Text => told.text(),
             Form::Json => told.json(),
@@ -71,14 +94,79 @@ impl Apply {
         Ok(Exit::Done)
     }
 
+    /// The right to apply. Where it cannot be had for another reason than that somebody else has it, a
+    /// plain apply goes on without, and cannot be undone.
+    fn held(&self, screen: &Screen) -> Result<Option<(Place, Hold)>, Failure> {
+        let held = Place::of(&self.run_dir.path).and_then(|place| {
+            let hold = place.hold()?;
+            Ok((place, hold))
+        });
+        match held {
+            Ok(held) => Ok(Some(held)),
+            Err(error @ UndoError::Taken) => Err(error.into()),
+            Err(error) if self.confirm_within.is_some() => Err(error.into()),
+            Err(error) => {
+                irrevocable(&error.to_string(), screen);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Makes sure that the apply can be undone, before it is made.
+    fn undo(
+        &self,
+        before: &Before,
+        desired: &Table,
+        held: Option<(Place, Hold)>,
+        screen: &Screen,
+    ) -> Result<Undo, Failure> {
+        let Some((place, hold)) = held else {
+            return Ok(Undo::Never);
+        };
+        let before = match (before, self.confirm_within) {
+            (Before::Known(before), _) => before.as_ref(),
+            (Before::Foreign(what), None) => {
+                irrevocable(what, screen);
+                Record::forget(&place)?;
+                return Ok(Undo::Never);
+            }
+            (Before::Foreign(what), Some(_)) => {
+                return Err(Failure::Unsafe(format!(
+                    "what is in force could not be put back: {what}; apply without --confirm-within, \
+                     which replaces it"
+                )));
+            }
+        };
+        let record = Record::new(skeleton::table_key(), before, desired);
+        match self.confirm_within {
+            Some(within) => {
+                // The keeper takes the right for itself.
+                drop(hold);
+                let command = keep::command(&self.run_dir.path, within);
+                let mut command = command.map_err(|error| UndoError::Keeper(error.to_string()))?;
+                let begun = Begun::start(&place, &mut command, &record)?;
+                Ok(Undo::Unconfirmed(begun))
+            }
+            None => {
+                record.keep(&place)?;
+                Ok(Undo::Asked(hold))
+            }
+        }
+    }
+
     /// Where nothing is in force the skeleton comes first: a large policy takes a while to load.
-    fn commit(&self, backend: &mut NftBackend, state: &State) -> Result<Vec<Commit>, Failure> {
+    fn commit(
+        &self,
+        backend: &mut NftBackend,
+        before: &Before,
+        state: &State,
+    ) -> Result<Vec<Commit>, Failure> {
         let (key, desired) = self.policy.table(state)?;
         let mut commits = Vec::new();
         let blame = |error: ReconcileError| {
             Failure::Refused(refusal::told(&error, state, &self.policy.host))
         };
-        if matches!(backend.observe(&key), Ok(None)) {
+        if matches!(before, Before::Known(None)) {
             let nothing = State {
                 settings: state.settings_of(&self.policy.host),
                 ..State::default()
@@ -91,16 +179,67 @@ impl Apply {
     }
 }
 
+fn irrevocable(why: &str, screen: &Screen) {
+    let word = screen.diagnostic.tinted(Tint::Warning, "warning");
+    screen.diagnostic(&format!("{word}: this apply cannot be undone: {why}\n"));
+}
+
+/// What is in force before an apply.
+enum Before {
+    /// A table of ours, or none.
+    Known(Option<Table>),
+    /// Something in our table that we never write.
+    Foreign(String),
+}
+
+impl Before {
+    fn of(backend: &mut NftBackend, key: &TableKey) -> Result<Self, Failure> {
+        match backend.observe(key) {
+            Ok(table) => Ok(Self::Known(table)),
+            Err(error @ ObserveError::Foreign { .. }) => Ok(Self::Foreign(error.to_string())),
+            Err(error @ ObserveError::Unreachable(_)) => Err(error.into()),
+        }
+    }
+
+    fn is(&self, desired: &Table, key: &TableKey) -> bool {
+        match self {
+            Self::Known(Some(held)) => between(Some(held), desired, key).is_empty(),
+            Self::Known(None) | Self::Foreign(_) => false,
+        }
+    }
+}
+
+/// How an apply is undone.
+enum Undo {
+    /// By whoever waits for a confirmation that does not come.
+    Unconfirmed(Begun),
+    /// By `margay rollback`. Nobody else applies before the commit is made.
+    Asked(#[expect(dead_code, reason = "a lock is held by being open")] Hold),
+    Never,
+}
+
+impl Undo {
+    /// The commit is made.
+    fn wait(self) -> Result<(), Failure> {
+        match self {
+            Self::Unconfirmed(begun) => Ok(begun.wait()?),
+            Self::Asked(_) | Self::Never => Ok(()),
+        }
+    }
+}
+
 /// What was done.
 struct Told {
     transactions: usize,
     operations: usize,
     elements: usize,
     milliseconds: f64,
+    /// In how many seconds it is rolled back, unless it is confirmed.
+    waits: Option<u32>,
 }
 
 impl Told {
-    fn of(commits: &[Commit], begin: Instant) -> Self {
+    fn of(commits: &[Commit], begin: Instant, waits: Option<u32>) -> Self {
         let steps = || commits.iter().flat_map(|commit| &commit.steps);
         let operations = || steps().flat_map(|step| &step.operations);
         Self {
@@ -108,6 +247,7 @@ impl Told {
             operations: operations().count(),
             elements: operations().map(|operation| operation.keys().count()).sum(),
             milliseconds: begin.elapsed().as_secs_f64() * 1000.0,
+            waits,
         }
     }
 
@@ -115,9 +255,16 @@ impl Told {
         if self.transactions == 0 {
             return "nothing to change\n".to_owned();
         }
+        let waits = self.waits.map(|seconds| {
+            format!("rolled back in {seconds} s, unless `margay confirm` comes before\n")
+        });
         format!(
-            "applied: {} transactions, {} operations, {} elements, {:.1} ms\n",
-            self.transactions, self.operations, self.elements, self.milliseconds
+            "applied: {} transactions, {} operations, {} elements, {:.1} ms\n{}",
+            self.transactions,
+            self.operations,
+            self.elements,
+            self.milliseconds,
+            waits.unwrap_or_default()
         )
     }
 
@@ -129,6 +276,7 @@ impl Told {
             "operations": self.operations,
             "elements": self.elements,
             "milliseconds": self.milliseconds,
+            "confirm_within_seconds": self.waits,
         });
         format!("{value:#}\n")
     }

@@ -8,10 +8,10 @@ use super::kernel::Kernel;
 use super::options::{Form, Output};
 use super::screen::Screen;
 use crate::backend::nft::Ownership;
+use crate::backend::reconcile::removal;
 use crate::backend::{Backend, ObserveError};
 use crate::compile::skeleton;
 use crate::ruleset::Table;
-use crate::ruleset::transaction::{Commit, Operation, Phase, Step, Wait};
 
 /// Remove what margay programmed, after listing it
 #[derive(Debug, Args)]
@@ -45,7 +45,7 @@ impl Cleanup {
             Form::Json => {}
         }
         if fate == Fate::Removed {
-            backend.commit(&removal())?;
+            backend.commit(&removal(&key))?;
         }
         match self.output.form {
             Form::Text if fate == Fate::Removed => {
@@ -132,17 +132,6 @@ fn document(found: Option<&Found>, fate: Fate) -> String {
         "removed": fate == Fate::Removed,
     });
     format!("{document:#}\n")
-}
-
-fn removal() -> Commit {
-    Commit {
-        table: skeleton::table_key(),
-        steps: vec![Step {
-            phase: Phase::Switch,
-            wait: Wait::None,
-            operations: vec![Operation::DeleteTable],
-        }],
-    }
 }
 
 fn counts(table: &Table) -> String {

@@ -11,6 +11,7 @@ use crate::compile::inquiry::InquiryError;
 use crate::compile::skeleton::SkeletonError;
 use crate::config::ConfigError;
 use crate::demo::DemoError;
+use crate::undo::UndoError;
 
 /// What the help says of exit codes.
 pub(super) const HELP: &str = "\
@@ -28,6 +29,8 @@ pub(super) enum Exit {
     Changes,
     /// No agent runs, or what policy says is not all in force.
     NotReady,
+    /// Refused: it would not be safe.
+    Refused,
     /// Somebody else changed the table.
     Drift,
     /// The command line cannot be understood.
@@ -53,6 +56,7 @@ impl From<Exit> for ExitCode {
             Exit::Failed => 1,
             Exit::Changes => 2,
             Exit::NotReady => 3,
+            Exit::Refused => 4,
             Exit::Drift => 5,
             Exit::Usage => 64,
             Exit::Restart => 129,
@@ -90,6 +94,12 @@ pub(super) enum Failure {
     /// The table is not what it should be; and whom that is about.
     #[error("{0}")]
     Refused(String),
+    /// It would not be safe.
+    #[error("{0}")]
+    Unsafe(String),
+    /// An apply cannot be undone or confirmed.
+    #[error(transparent)]
+    Undo(#[from] UndoError),
     /// Everything was said already.
     #[error("see above")]
     Said(Exit),
@@ -110,4 +120,36 @@ pub(super) enum Failure {
     /// The demo came to no result.
     #[error(transparent)]
     Demo(#[from] DemoError),
+}
+
+impl Failure {
+    /// How the command ends that came to this.
+    pub(super) fn exit(&self) -> Exit {
+        match self {
+            Self::Said(exit) => *exit,
+            Self::Unsafe(_) | Self::Undo(UndoError::Taken | UndoError::Moved) => Exit::Refused,
+            Self::Undo(
+                UndoError::Io { .. }
+                | UndoError::NothingWaits(_)
+                | UndoError::NothingToUndo
+                | UndoError::Malformed(_)
+                | UndoError::Observe(_)
+                | UndoError::Reconcile(_)
+                | UndoError::Keeper(_),
+            )
+            | Self::Unwritten(_)
+            | Self::Skeleton(_)
+            | Self::Inquiry(_)
+            | Self::NoNamespace(..)
+            | Self::Config(_)
+            | Self::NoKernel(_)
+            | Self::Unobserved(_)
+            | Self::Uncommitted(_)
+            | Self::Refused(_)
+            | Self::Unreadable { .. }
+            | Self::Agent(_)
+            | Self::Unanswered(_)
+            | Self::Demo(_) => Exit::Failed,
+        }
+    }
 }

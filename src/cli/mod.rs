@@ -6,16 +6,20 @@ mod check;
 mod cleanup;
 mod completions;
 mod config;
+mod confirm;
 mod demo;
 mod exit;
+mod keep;
 mod kernel;
 mod man;
 mod options;
+mod owner;
 mod plan;
 mod policy;
 mod problems;
 pub mod refusal;
 mod render;
+mod rollback;
 mod screen;
 mod status;
 mod trace;
@@ -43,10 +47,13 @@ enum Command {
     Cleanup(cleanup::Cleanup),
     Completions(completions::Completions),
     Config(config::Config),
+    Confirm(confirm::Confirm),
     Demo(demo::Demo),
+    KeepUntilConfirmed(keep::KeepUntilConfirmed),
     Man(man::Man),
     Plan(plan::Plan),
     Render(render::Render),
+    Rollback(rollback::Rollback),
     Status(status::Status),
     Trace(trace::Trace),
 }
@@ -65,10 +72,13 @@ pub fn run() -> ExitCode {
         Command::Check(check) => check.run(&screen),
         Command::Completions(completions) => completions.run(&screen),
         Command::Config(config) => config.run(&screen),
+        Command::Confirm(confirm) => confirm.run(&screen),
         Command::Demo(demo) => demo.run(&screen),
+        Command::KeepUntilConfirmed(keep) => keep.run(&screen),
         Command::Man(man) => man.run(&screen),
         Command::Plan(plan) => plan.run(&screen),
         Command::Render(render) => render.run(&screen),
+        Command::Rollback(rollback) => rollback.run(&screen),
         Command::Status(status) => status.run(&screen),
         Command::Trace(trace) => trace.run(&screen),
     };
@@ -92,5 +102,5 @@ fn report(failure: &Failure, screen: &Screen) -> Exit {
     }
     let error = screen.diagnostic.tinted(Tint::Error, "error");
     screen.diagnostic(&format!("{error}: {failure}\n"));
-    Exit::Failed
+    failure.exit()
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::agent::control::RUN_DIR;
 use crate::codec::{self, Loaded, Strictness};
 
 /// Where documents are read from.
@@ -26,6 +27,14 @@ impl Documents {
         };
         codec::read(&self.paths, strictness)
     }
+}
+
+/// Where the agent and `apply` leave what other commands need.
+#[derive(Debug, Args)]
+pub(super) struct RunDir {
+    /// Where the agent has its control socket, and apply keeps what was in force before
+    #[arg(long = "run-dir", value_name = "DIR", default_value = RUN_DIR)]
+    pub(super) path: PathBuf,
 }
 
 /// How a result is written.

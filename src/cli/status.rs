@@ -1,29 +1,26 @@
 //! `margay status`: how the agent is.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use serde_json::Value;
 
 use super::exit::{Exit, Failure};
-use super::options::{Form, Output};
+use super::options::{Form, Output, RunDir};
 use super::screen::{Paint, Screen, Tint};
+use crate::agent::control::Request;
 use crate::agent::control::client::{AskError, ask};
-use crate::agent::control::{RUN_DIR, Request};
 
 /// Show how the agent is. Exit 0 healthy, 1 failed, 3 not ready or not running, 5 drift found
 #[derive(Debug, Args)]
 pub(super) struct Status {
-    /// Where the agent has its control socket
-    #[arg(long, value_name = "DIR", default_value = RUN_DIR)]
-    run_dir: PathBuf,
+    #[command(flatten)]
+    run_dir: RunDir,
     #[command(flatten)]
     output: Output,
 }
 
 impl Status {
     pub(super) fn run(&self, screen: &Screen) -> Result<Exit, Failure> {
-        let reply = match ask(&self.run_dir, &Request::Status) {
+        let reply = match ask(&self.run_dir.path, &Request::Status) {
             Err(error @ AskError::NoAgent(_)) => {
                 let word = screen.diagnostic.tinted(Tint::Error, "error");
                 screen.diagnostic(&format!("{word}: {error}\n"));

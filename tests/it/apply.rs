@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::support::netns::{in_netns, nft};
 
-const WORLD: &str = "\
+pub(crate) const WORLD: &str = "\
 apiVersion: margay/v1
 kind: SecurityGroup
 name: web
@@ -32,31 +32,46 @@ rules:
 ";
 
 /// A folder with one document file.
-struct World(TempDir);
+pub(crate) struct World(TempDir);
 
 impl World {
-    fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         let world = Self(tempfile::tempdir().unwrap());
         world.write(text);
         world
     }
 
-    fn write(&self, text: &str) {
+    pub(crate) fn write(&self, text: &str) {
         fs::write(self.0.path().join("w.yaml"), text).unwrap();
+    }
+
+    /// Where the document is.
+    pub(crate) fn path(&self) -> &str {
+        self.0.path().to_str().unwrap()
+    }
+
+    /// The run directory of its applies, which the folder's reader leaves out.
+    pub(crate) fn run_dir(&self) -> String {
+        format!("{}/.run", self.path())
     }
 
     /// Runs a command over the folder for host `n1`, in the calling thread's namespace.
     #[track_caller]
-    fn run(&self, command: &str, more: &[&str], code: i32) -> (String, String) {
-        let path = self.0.path().to_str().unwrap();
+    pub(crate) fn run(&self, command: &str, more: &[&str], code: i32) -> (String, String) {
+        let path = self.path();
+        let run_dir = self.run_dir();
+        let own: &[&str] = match command {
+            "apply" => &["--run-dir", &run_dir],
+            _ => &[],
+        };
         exits(
-            margay(&[&[command, path, "--host", "n1"], more].concat()),
+            margay(&[&[command, path, "--host", "n1"], own, more].concat()),
             code,
         )
     }
 }
 
-fn margay(arguments: &[&str]) -> Output {
+pub(crate) fn margay(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_margay"))
         .args(arguments)
         .output()
@@ -64,14 +79,14 @@ fn margay(arguments: &[&str]) -> Output {
 }
 
 #[track_caller]
-fn exits(output: Output, code: i32) -> (String, String) {
+pub(crate) fn exits(output: Output, code: i32) -> (String, String) {
     let stdout = String::from_utf8(output.stdout).unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(code), "{stdout}\n{stderr}");
     (stdout, stderr)
 }
 
-fn listed() -> String {
+pub(crate) fn listed() -> String {
     nft(&["list", "ruleset"], "")
 }
 

@@ -77,6 +77,8 @@ mod refusals;
 mod agent;
 // Documents to the kernel and back: plan, apply, cleanup.
 mod apply;
+// The last apply, kept or undone.
+mod undo;
 // What a packet costs, counted: the same at any number of rules and endpoints.
 mod flat;
 

@@ -18,6 +18,9 @@ use crate::ruleset::{Name, TableKey};
 /// `NFTA_GEN_ID` (linux/netfilter/nf_tables.h).
 const NFTA_GEN_ID: u16 = 1;
 
+/// `NFTA_TABLE_OWNER` (linux/netfilter/nf_tables.h): the netlink port whose socket owns the table.
+const NFTA_TABLE_OWNER: u16 = 7;
+
 /// What a dump gave.
 #[derive(Debug)]
 pub(crate) enum Dump {
@@ -57,6 +60,21 @@ impl NftBackend {
         let answer = answers.first().map(Vec::as_slice).unwrap_or_default();
         let generation = Reader(answer).number(NFTA_GEN_ID);
         generation.ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
+    /// The netlink port of whoever owns a table; none where everybody may change it.
+    ///
+    /// # Errors
+    /// The kernel cannot be asked.
+    pub fn owner(&mut self, table: &TableKey) -> io::Result<Option<u32>> {
+        let Dump::Whole(tables) =
+            self.dump(MessageType::GetTable, table.family.number(), |_| {})?
+        else {
+            return Err(io::ErrorKind::ResourceBusy.into());
+        };
+        let mut tables = tables.iter().map(|held| Reader(held));
+        let ours = tables.find(|held| held.text(NFTA_TABLE) == Some(table.name.as_str()));
+        Ok(ours.and_then(|ours| ours.number(NFTA_TABLE_OWNER)))
     }
 
     /// The shapes of the sets of a table; none where there is no table.

@@ -29,10 +29,22 @@ mod userdata;
 
 mod engine;
 
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+
 pub use decode::decode;
 pub use encode::{Encoded, encode};
 pub use engine::{Moment, NftBackend};
 pub use shape::{Catalog, Shape};
+
+/// The number of the calling thread's network namespace, whose tables a backend opened here sees.
+///
+/// # Errors
+/// `/proc` is not there.
+pub fn namespace() -> io::Result<u64> {
+    Ok(fs::metadata("/proc/thread-self/ns/net")?.ino())
+}
 
 /// Who may change the table beside us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,6 +17,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("netlink", &[]),
     ("backend", &["ruleset", "netlink", "net"]),
     ("host", &["model", "netlink", "net"]),
+    ("undo", &["backend", "ruleset"]),
     (
         "demo",
         &[
@@ -32,7 +33,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "agent", "demo", "config", "backend", "scenario", "compile", "codec", "host",
+            "agent", "demo", "config", "undo", "backend", "scenario", "compile", "codec", "host",
             "ruleset", "model", "net",
         ],
     ),
