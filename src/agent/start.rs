@@ -14,6 +14,7 @@ use super::health::Reporter;
 use super::kept::Kept;
 use super::logging::Logging;
 use super::metrics::BuildError;
+use super::notify;
 use super::run::{self, Ended};
 use super::services::Services;
 use super::source::Source;
@@ -96,18 +97,20 @@ pub fn start(resolved: &Resolved, logging: Logging) -> Result<Ended, StartError>
     for event in source.keys().unsaid() {
         state.apply(event);
     }
-    let backend = NftBackend::new(Ownership::Owner);
-    let backend = backend.map_err(failed("open a netlink socket"))?;
+    let (backend, socket) = backend().map_err(failed("open a netlink socket"))?;
     let routes = Host::open(RouteProtocol(config.route_protocol.value))?;
     let links = LinkWatch::open().map_err(failed("listen to interfaces"))?;
     // Workloads are shut before anything is done that can fail or take long.
-    let dataplane = Dataplane::start(backend, host, Skeleton::builtin()?, state)?;
+    let mut dataplane = Dataplane::start(backend, host, Skeleton::builtin()?, state)?;
     let (kept, remembered) = Kept::open(&config.state_dir.value);
     let cuts = match config.cut_denied_flows.value {
         true => Cuts::Denied,
         false => Cuts::Never,
     };
     let voice = Voice::new(host, &source.to_string(), |part| timeout(config, part))?;
+    if socket == Opened::Now {
+        voice.keep(dataplane.backend().descriptor());
+    }
     let book = Book::new(source.keys(), remembered);
     let work = Work::new(voice, (book, kept), (dataplane, routes), cuts);
     let runtime = Runtime::new().map_err(failed("start threads"))?;
@@ -116,6 +119,26 @@ pub fn start(resolved: &Resolved, logging: Logging) -> Result<Ended, StartError>
     // A store that is being asked does not keep us.
     runtime.shutdown_background();
     ended
+}
+
+/// Where the socket that owns the table comes from.
+#[derive(Debug, PartialEq, Eq)]
+enum Opened {
+    /// systemd kept it.
+    Before,
+    Now,
+}
+
+/// The socket that the agent before us left with systemd: it owns the table all along. Else a new one.
+fn backend() -> io::Result<(NftBackend, Opened)> {
+    let mut kept = notify::inherited().into_iter();
+    let kept = kept.find(|kept| kept.name == notify::NETLINK);
+    match kept.map(|kept| NftBackend::inherit(kept.descriptor, Ownership::Owner)) {
+        Some(Ok(backend)) => return Ok((backend, Opened::Before)),
+        Some(Err(error)) => warn!(%error, "what systemd kept cannot be used"),
+        None => {}
+    }
+    Ok((NftBackend::new(Ownership::Owner)?, Opened::Now))
 }
 
 /// How long a part of the daemon may be silent before it counts as dead.

@@ -1,5 +1,6 @@
 //! What the daemon says of itself as it works: its status, its health, its metrics, and systemd.
 
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use tracing::warn;
 use super::health::{Health, Report, Reporter};
 use super::metrics::{BuildError, Metrics};
 use super::moment::Moment;
-use super::notify::Notifier;
+use super::notify::{NETLINK, Notifier};
 use super::status::{Status, Sync};
 
 /// What the daemon says of itself.
@@ -109,6 +110,14 @@ impl Voice {
         }
         let status = Arc::new(self.status.clone());
         self.said.send_replace(status);
+    }
+
+    /// Leaves a socket with systemd, in the place of any that it kept before.
+    pub fn keep(&self, socket: BorrowedFd<'_>) {
+        let told = self.notifier.let_go(NETLINK);
+        if let Err(error) = told.and_then(|()| self.notifier.keep(NETLINK, socket)) {
+            warn!(%error, "systemd cannot be told");
+        }
     }
 
     /// Says that the daemon is about to end.

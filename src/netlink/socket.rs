@@ -1,6 +1,6 @@
 //! The netlink socket: one for life, one `send` a transaction.
 
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::{fmt, io};
 
 use neli::consts::socket::{Msg, NlFamily};
@@ -74,6 +74,38 @@ impl Socket {
             sockopt::set_socket_recv_buffer_size(socket.fd(), RECEIVE_BYTES)?;
         }
         Ok(socket)
+    }
+
+    /// A socket that somebody kept open for us.
+    ///
+    /// # Errors
+    /// It is of another kind, or of another network namespace; or the kernel cannot say.
+    pub(crate) fn inherit(descriptor: OwnedFd, protocol: Protocol) -> io::Result<Self> {
+        // SAFETY: the descriptor is open, and nobody else owns it.
+        let inner = unsafe { NlSocket::from_raw_fd(descriptor.into_raw_fd()) };
+        let socket = Self { inner, room: 0 };
+        if socket.kind()? != Self::open(protocol)?.kind()? {
+            let why = "a kept descriptor is no netlink socket of this network namespace";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
+        // Answers that nobody read any more.
+        let mut buffer = Vec::new();
+        while socket.receive(&mut buffer, Blocking::Return)?.is_some() {}
+        Ok(socket)
+    }
+
+    /// By what number the kernel knows it.
+    pub(crate) fn port(&self) -> io::Result<u32> {
+        self.inner.pid()
+    }
+
+    /// The family, the protocol, and the network namespace by its cookie (Linux 5.14).
+    fn kind(&self) -> io::Result<[u64; 3]> {
+        Ok([
+            u64::from(self.option::<u32>(libc::SO_DOMAIN)?),
+            u64::from(self.option::<u32>(libc::SO_PROTOCOL)?),
+            self.option::<u64>(libc::SO_NETNS_COOKIE)?,
+        ])
     }
 
     /// Hears from now on what the kernel says to groups (`RTNLGRP_*`, linux/rtnetlink.h).
@@ -151,6 +183,27 @@ impl Socket {
             Ok(())
         } else {
             Err(io::Error::last_os_error())
+        }
+    }
+
+    /// A number that the kernel knows of the socket.
+    fn option<T: Default>(&self, name: libc::c_int) -> io::Result<T> {
+        let mut value = T::default();
+        let mut length = libc::socklen_t::try_from(size_of::<T>()).unwrap_or(0);
+        // SAFETY: the descriptor is open as long as `self.inner`, and the kernel writes at most
+        // `length` bytes to `value`, a number of which all bytes make sense.
+        let status = unsafe {
+            libc::getsockopt(
+                self.inner.as_raw_fd(),
+                libc::SOL_SOCKET,
+                name,
+                (&raw mut value).cast(),
+                &raw mut length,
+            )
+        };
+        match status {
+            0 => Ok(value),
+            _ => Err(io::Error::last_os_error()),
         }
     }
 

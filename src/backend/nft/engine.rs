@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::thread;
 use std::time::Duration;
 
@@ -73,14 +74,32 @@ impl NftBackend {
     /// # Errors
     /// The socket cannot be opened.
     pub fn new(ownership: Ownership) -> io::Result<Self> {
-        Ok(Self {
-            socket: Socket::open(Protocol::Netfilter)?,
+        Ok(Self::of(Socket::open(Protocol::Netfilter)?, ownership))
+    }
+
+    /// Goes on with a socket that somebody kept open for us: what it owns is still ours.
+    ///
+    /// # Errors
+    /// It is no socket of nf_tables in the current thread's network namespace.
+    pub fn inherit(descriptor: OwnedFd, ownership: Ownership) -> io::Result<Self> {
+        let socket = Socket::inherit(descriptor, Protocol::Netfilter)?;
+        Ok(Self::of(socket, ownership))
+    }
+
+    /// The socket, for whoever keeps it open across our end.
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.socket.fd()
+    }
+
+    fn of(socket: Socket, ownership: Ownership) -> Self {
+        Self {
+            socket,
             ownership,
             catalogs: BTreeMap::new(),
             sequence: 0,
             seen: None,
             hold: Hold::Shared,
-        })
+        }
     }
 
     /// As [`Backend::commit`], and tells when the kernel is at work: not while a step is encoded, nor
@@ -247,6 +266,10 @@ impl Backend for NftBackend {
     }
 
     fn adopt(&mut self, table: &TableKey) -> Result<(), CommitError> {
+        if self.owner(table)? == Some(self.socket.port()?) {
+            self.hold = Hold::Ours;
+            return Ok(());
+        }
         let step = Step {
             phase: Phase::Populate,
             wait: Wait::None,

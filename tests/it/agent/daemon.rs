@@ -1,5 +1,6 @@
 //! The daemon as a process, over its life: first start, packets, restart, others who interfere.
 
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use margay::ruleset::diff::normalised;
 use margay::scenario::place::HOST;
 use tempfile::TempDir;
 
+use super::notify::taken;
 use crate::gapless::script::Script;
 use crate::support::daemon::Process;
 use crate::support::netns::{in_netns, ip, nft, nft_result};
@@ -30,6 +32,11 @@ struct Host {
 
 impl Host {
     fn start(script: &Script) -> Self {
+        Self::start_by(script, Process::run)
+    }
+
+    /// The same, where the process is started in some way.
+    fn start_by(script: &Script, start: impl FnOnce(&mut Process)) -> Self {
         for n in [0, 1] {
             ip(&format!(
                 "link add tap{n} type veth peer name far{n}
@@ -41,10 +48,9 @@ link set far{n} up
         let folder = TempDir::new().unwrap();
         std::fs::write(folder.path().join("policy.yaml"), script.text()).unwrap();
         let path = folder.path().display().to_string();
-        let process = Process::start(
-            HOST,
-            &[("DATASTORETYPE", "folder"), ("DATASTOREFOLDER", &path)],
-        );
+        let settings = [("DATASTORETYPE", "folder"), ("DATASTOREFOLDER", &*path)];
+        let mut process = Process::new(HOST, &settings);
+        start(&mut process);
         let mut host = Self {
             folder,
             process,
@@ -150,6 +156,41 @@ fn a_restart_over_a_correct_table_sends_one_message() {
             assert_eq!(host.held(), desired(&script(100).state()));
         }
     });
+}
+
+#[test]
+fn what_systemd_keeps_owns_the_table_between_two_daemons() {
+    in_netns(
+        "what_systemd_keeps_owns_the_table_between_two_daemons",
+        || {
+            let home = TempDir::new().unwrap();
+            let path = home.path().join("notify");
+            let socket = UnixDatagram::bind(&path).unwrap();
+            let mut host = Host::start_by(&script(100), |process| {
+                process.run_in_systemd(&path, None);
+            });
+            let kept = loop {
+                if let (text, Some(kept)) = taken(&socket) {
+                    assert!(text.contains("FDNAME=margay-netlink"), "{text}");
+                    break kept;
+                }
+            };
+            host.wait(|host| host.status().0 == 0);
+            host.process.kill();
+            let refused = || nft_result(&["delete", "table", "inet", "margay"], "").is_err();
+            assert!(refused(), "nobody owns the table");
+            let before = host.generation();
+            host.process.run_in_systemd(&path, Some(kept));
+            host.wait(|host| host.status().0 == 0);
+            assert_eq!(host.generation(), before, "{}", host.process.log());
+            assert!(refused(), "nobody owns the table");
+            host.write(script(200).text());
+            host.wait_for(&script(200).state());
+            // The socket was the daemon's alone.
+            host.process.kill();
+            assert!(!refused());
+        },
+    );
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn a_descriptor_is_handed_over_to_be_kept() {
 }
 
 /// A datagram and the descriptor that came with it.
-fn taken(socket: &UnixDatagram) -> (String, Option<OwnedFd>) {
+pub(super) fn taken(socket: &UnixDatagram) -> (String, Option<OwnedFd>) {
     let mut text = [0; 4096];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);

@@ -2,7 +2,8 @@
 
 use std::fs::File;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,13 @@ pub(crate) struct Process {
 impl Process {
     /// One with settings in its environment, by their names without `FELIX_`.
     pub(crate) fn start(host: &str, settings: &[(&str, &str)]) -> Self {
+        let mut process = Self::new(host, settings);
+        process.run();
+        process
+    }
+
+    /// The same, not started yet.
+    pub(crate) fn new(host: &str, settings: &[(&str, &str)]) -> Self {
         let home = TempDir::new().unwrap();
         let own = |name: &str| home.path().join(name).display().to_string();
         let mut all = vec![
@@ -35,27 +43,45 @@ impl Process {
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
         );
-        let mut process = Self {
+        Self {
             home,
             settings: all,
             child: None,
-        };
-        process.run();
-        process
+        }
     }
 
     /// Starts it, also again.
     pub(crate) fn run(&mut self) {
+        self.spawn(Command::new(env!("CARGO_BIN_EXE_margay")), Stdio::null());
+    }
+
+    /// Starts it as systemd does: somebody listens at a socket, and a descriptor was kept.
+    pub(crate) fn run_in_systemd(&mut self, notify: &Path, kept: Option<OwnedFd>) {
+        // The descriptor comes as standard input, so that no other child of this process gets it.
+        const KEPT: &str = "LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=margay-netlink \
+                            exec \"$0\" \"$@\" 3<&0 0</dev/null";
+        let script = if kept.is_some() {
+            KEPT
+        } else {
+            "exec \"$0\" \"$@\""
+        };
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", script, env!("CARGO_BIN_EXE_margay")])
+            .env("NOTIFY_SOCKET", notify);
+        self.spawn(command, kept.map_or_else(Stdio::null, Stdio::from));
+    }
+
+    fn spawn(&mut self, mut command: Command, stdin: Stdio) {
         let log = File::options()
             .create(true)
             .append(true)
             .open(self.home.path().join("log"))
             .unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_margay"));
         command
             .args(["agent", "--config"])
             .arg(self.home.path().join("felix.cfg"))
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::null())
             .stderr(log);
         for (name, value) in &self.settings {
