@@ -5,11 +5,13 @@
 //! states are right, and for most packets these are the same.
 
 mod control;
+#[cfg(feature = "etcd")]
+pub(crate) mod daemon;
 mod instants;
 mod kill;
 mod kinds;
 mod labelled;
-mod load;
+pub(crate) mod load;
 #[path = "../../../benches/kernel/machine.rs"]
 mod machine;
 mod record;
