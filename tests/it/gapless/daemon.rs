@@ -171,9 +171,9 @@ impl Host {
         let moment = Duration::from_micros(u64::from(self.random.port()));
         loop {
             wanted = 1 - wanted;
-            self.put(&switch.key.clone(), &switch.values[wanted]);
+            self.put(&switch.key, &switch.values[wanted]);
             found.updates += 1;
-            let next = Duration::from_micros(self.random.below(8_000) as u64);
+            let next = Duration::from_micros(u64::from(self.random.port()) / 8);
             let left = moment.saturating_sub(begun.elapsed());
             pause(next.min(left));
             if left <= next {
