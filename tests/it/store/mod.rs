@@ -3,6 +3,8 @@
 mod book;
 mod classic;
 #[cfg(feature = "etcd")]
+mod cluster;
+#[cfg(feature = "etcd")]
 mod etcd;
 mod folder;
 mod heard;

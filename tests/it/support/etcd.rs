@@ -201,8 +201,8 @@ impl Drop for Etcd {
     }
 }
 
-/// Two ports on which nobody listens.
-pub(crate) fn free_ports() -> [u16; 2] {
-    let held = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+/// Ports on which nobody listens.
+pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
+    let held = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     held.map(|listener| listener.local_addr().unwrap().port())
 }

@@ -1,6 +1,8 @@
 //! What several tests share: network namespaces, devices, packets and what they prove.
 
 pub(crate) mod cases;
+#[cfg(feature = "etcd")]
+pub(crate) mod cluster;
 pub(crate) mod connection;
 pub(crate) mod daemon;
 pub(crate) mod engine;

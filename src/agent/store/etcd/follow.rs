@@ -1,8 +1,8 @@
 //! Changes as they come, and from time to time a look whether none was missed.
 //!
-//! etcd 3.4 can lose events of a watch, and a watch can be dead on a connection that lives: what the
-//! watch told must come to what a look showed in time. The watch is not asked how far it is: the proxy of
-//! etcd 3.4 (`proxy/grpcproxy/watch.go`) panics at such a request.
+//! etcd 3.4 can lose events of a watch. A look tells which keys changed and at which revisions: where the
+//! watch told the same, nothing was missed. A watch is not asked how far it is: etcd's proxy does not
+//! answer that, and etcd before 3.4.25 may answer before it has sent what it speaks of.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub(super) struct Follower<'a, 'v> {
     pub(super) known: &'a mut Known,
     pub(super) voice: &'a mut Voice<'v>,
     pub(super) compare_interval: Duration,
-    /// How long a watch may take to tell of what a look showed.
+    /// How long a watch may take to tell what a look showed.
     pub(super) patience: Duration,
 }
 
@@ -38,9 +38,6 @@ impl Follower<'_, '_> {
                 .as_ref()
                 .map_or(next_look, |look| look.asked + self.patience);
             tokio::select! {
-                // What was told already is heard before it is found to be missing.
-                biased;
-                () = self.voice.unheard() => return Err(Ended::Unheard),
                 message = watch.message() => {
                     let message = message.map_err(|error| match is_about_length(&error) {
                         true => Ended::Doubtful,
@@ -48,24 +45,34 @@ impl Follower<'_, '_> {
                     })?;
                     let message = message.ok_or_else(|| Ended::Lost("the watch ended".to_owned()))?;
                     let reached = self.heard(message, look.as_mut()).await?;
-                    let passed = look.as_ref().filter(|look| look.revision <= reached);
-                    if passed.is_some_and(|look| !look.agrees_with(self.known)) {
+                    let beyond = look.as_ref().is_some_and(|look| look.revision <= reached);
+                    if !self.agrees(&mut look, &mut next_look) && beyond {
                         return Err(Ended::Doubtful);
                     }
                 }
-                () = sleep_until(due) => match &look {
-                    Some(_) => return Err(Ended::Doubtful),
-                    None => look = Some(self.look().await?),
-                },
-            }
-            if let Some(seen) = look.take_if(|look| look.agrees_with(self.known)) {
-                self.known.verify(seen.revision);
-                next_look = Instant::now() + jittered(self.compare_interval);
+                () = sleep_until(due) => {
+                    // What the watch has not told by now it never will.
+                    if look.is_some() {
+                        return Err(Ended::Doubtful);
+                    }
+                    look = Some(self.look().await?);
+                    self.agrees(&mut look, &mut next_look);
+                }
+                () = self.voice.unheard() => return Err(Ended::Unheard),
             }
         }
     }
 
-    /// Takes in what a watch says, and says it; how far the watch is.
+    /// Whether there is no look, or what was said agrees with it: then the next one has time.
+    fn agrees(&mut self, look: &mut Option<Look>, next_look: &mut Instant) -> bool {
+        if let Some(seen) = look.take_if(|look| look.agrees_with(self.known)) {
+            self.known.verify(seen.revision);
+            *next_look = Instant::now() + jittered(self.compare_interval);
+        }
+        look.is_none()
+    }
+
+    /// Takes in what a watch says, and says it; the revision of the last change it told of, or 0.
     async fn heard(
         &mut self,
         message: WatchResponse,
@@ -79,10 +86,6 @@ impl Follower<'_, '_> {
             return Err(Ended::Lost(why));
         }
         self.voice.connected().await?;
-        if message.events().is_empty() {
-            let told = message.header().map_or(0, |header| header.revision());
-            return Ok(if message.created() { 0 } else { told });
-        }
         let (before, mut reached) = (self.known.revision(), 0);
         let mut changes = Vec::new();
         for event in message.events() {
@@ -105,6 +108,7 @@ impl Follower<'_, '_> {
             changes.extend(change(pair.key(), content));
         }
         self.known.reached(reached);
+        // With no changes nothing is said.
         self.voice.keys(changes).await?;
         Ok(reached)
     }

@@ -54,11 +54,11 @@ impl Look {
     /// Whether what the store held is what was said.
     pub(super) fn agrees_with(&self, known: &Known) -> bool {
         let mut changed = self.changed.iter();
-        let told = changed.all(|(key, revision)| {
-            self.later.contains(key) || known.revision_of(key) == Some(*revision)
-        });
         let count = i64::try_from(known.len()).unwrap_or(i64::MAX) - self.surplus;
-        told && count == self.count
+        count == self.count
+            && changed.all(|(key, revision)| {
+                self.later.contains(key) || known.revision_of(key) == Some(*revision)
+            })
     }
 }
 

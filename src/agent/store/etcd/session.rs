@@ -109,8 +109,7 @@ impl Session {
     pub(super) async fn watch(&mut self, revision: i64) -> Result<WatchStream, Ended> {
         let options = WatchOptions::new()
             .with_prefix()
-            .with_start_revision(revision + 1)
-            .with_progress_notify();
+            .with_start_revision(revision + 1);
         let opening = self.watch.watch(self.prefix.clone(), Some(options));
         Ok(answered(self.pace.request_timeout, opening).await??)
     }
