@@ -9,4 +9,8 @@ mod etcd;
 mod folder;
 mod heard;
 #[cfg(feature = "etcd")]
+mod proxied;
+#[cfg(feature = "etcd")]
+mod rights;
+#[cfg(feature = "etcd")]
 mod security;

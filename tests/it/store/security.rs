@@ -7,7 +7,8 @@ use std::str::FromStr;
 use margay::agent::store::etcd::{Endpoint, Tls};
 use margay::config::Secret;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair,
 };
 use tempfile::TempDir;
 
@@ -19,13 +20,13 @@ const PREFIX: &str = "/calico/resources/v3/projectcalico.org/";
 const PASSWORD: &str = "corr3ct-h0rse";
 
 /// An authority with files of its own.
-struct Authority {
+pub(super) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     home: PathBuf,
 }
 
 impl Authority {
-    fn new(home: &Path, name: &str) -> Self {
+    pub(super) fn new(home: &Path, name: &str) -> Self {
         let home = home.join(name);
         fs::create_dir(&home).unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
@@ -36,14 +37,28 @@ impl Authority {
         Self { issuer, home }
     }
 
-    fn file(&self) -> PathBuf {
+    pub(super) fn file(&self) -> PathBuf {
         self.home.join("ca.pem")
     }
 
     /// The files of a certificate and its key.
     fn issue(&self, name: &str, addresses: &[&str]) -> (PathBuf, PathBuf) {
+        self.issue_to(name, addresses, Some(name))
+    }
+
+    /// The same for a common name, or for none: etcd takes one for a user's.
+    pub(super) fn issue_to(
+        &self,
+        name: &str,
+        addresses: &[&str],
+        common: Option<&str>,
+    ) -> (PathBuf, PathBuf) {
         let names: Vec<_> = addresses.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).unwrap();
+        params.distinguished_name = DistinguishedName::new();
+        if let Some(common) = common {
+            params.distinguished_name.push(DnType::CommonName, common);
+        }
         params.extended_key_usages = vec![
             ExtendedKeyUsagePurpose::ServerAuth,
             ExtendedKeyUsagePurpose::ClientAuth,
@@ -57,7 +72,7 @@ impl Authority {
     }
 }
 
-fn text(path: &Path) -> &str {
+pub(super) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
