@@ -12,15 +12,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use super::journal::{Changed, Journal};
 use super::quarantine::{Quarantine, shut};
+use super::suspects::Suspects;
 use crate::backend::{Backend, CommitError, ObserveError};
 use crate::compile::Compiler;
 use crate::compile::skeleton::{Skeleton, table_key};
 use crate::compile::words::suspects;
 use crate::model::{Event, Object, State};
 use crate::ruleset::diff::{diff, rebuilt};
-use crate::ruleset::transaction::{Commit, Phase, Step};
-use crate::ruleset::{Table, Tracked};
+use crate::ruleset::transaction::{Commit, Step};
+use crate::ruleset::{Sizes, Table, Tracked};
 
 /// How often somebody else may come between, or an object be put aside, before it is given up.
 const ATTEMPTS_MAX: usize = 16;
@@ -36,6 +38,11 @@ pub struct Dataplane<B> {
     quarantine: Quarantine,
     /// What was known of objects when all was last in force, where that has changed since.
     before: BTreeMap<Object, Option<Event>>,
+    journal: Journal,
+    /// The connections that commits since may have denied, also those that failed on their way.
+    suspects: Suspects,
+    /// How often the table that is in force became another, or was looked at.
+    edition: u64,
 }
 
 /// What is known.
@@ -87,14 +94,6 @@ impl Done {
         self.steps().map(|step| step.operations.len()).sum()
     }
 
-    /// Whether packets can see any of it.
-    pub fn is_visible(&self) -> bool {
-        self.steps().any(|step| match step.phase {
-            Phase::Tighten | Phase::Switch | Phase::Move | Phase::Loosen => true,
-            Phase::Populate | Phase::Collect => false,
-        })
-    }
-
     fn steps(&self) -> impl Iterator<Item = &Step> {
         self.commits.iter().flat_map(|commit| &commit.steps)
     }
@@ -131,6 +130,9 @@ impl<B: Backend> Dataplane<B> {
             held: Held::Table(None),
             quarantine: Quarantine::default(),
             before: BTreeMap::new(),
+            journal: Journal::default(),
+            suspects: Suspects::default(),
+            edition: 0,
         };
         for _ in 0..ATTEMPTS_MAX {
             dataplane.look()?;
@@ -223,6 +225,7 @@ impl<B: Backend> Dataplane<B> {
     /// # Errors
     /// The kernel cannot be read.
     pub fn look(&mut self) -> Result<(), Failure> {
+        self.edition += 1;
         self.held = match self.backend.observe(&table_key()) {
             Ok(table) => Held::Table(table.map(|table| Box::new(Tracked::from(table)))),
             Err(ObserveError::Foreign { .. }) => Held::Foreign,
@@ -237,6 +240,26 @@ impl<B: Backend> Dataplane<B> {
             Known::Gathered(state) => state,
             Known::Compiled(compiler) => compiler.state(),
         }
+    }
+
+    /// What of that changed since this was last asked.
+    pub fn changed(&mut self) -> BTreeSet<Changed> {
+        self.journal.take()
+    }
+
+    /// The connections that commits may have denied since this was last asked.
+    pub fn suspects(&mut self) -> Suspects {
+        std::mem::take(&mut self.suspects)
+    }
+
+    /// What tells the table that is in force from one that was before.
+    pub fn edition(&self) -> u64 {
+        self.edition
+    }
+
+    /// How many hosts are known or have an endpoint.
+    pub fn hosts(&self) -> usize {
+        self.journal.hosts()
     }
 
     /// How many policies and security groups apply to endpoints of this host: none, until all is known.
@@ -257,6 +280,14 @@ impl<B: Backend> Dataplane<B> {
         match &self.held {
             Held::Table(held) => held.as_ref().map(|held| held.table()),
             Held::Foreign => None,
+        }
+    }
+
+    /// How much the table that is in force holds.
+    pub fn sizes(&self) -> Sizes {
+        match &self.held {
+            Held::Table(Some(held)) => held.sizes(),
+            Held::Table(None) | Held::Foreign => Sizes::default(),
         }
     }
 
@@ -296,6 +327,11 @@ impl<B: Backend> Dataplane<B> {
     }
 
     fn apply(&mut self, events: Vec<Event>) {
+        let state = match &self.known {
+            Known::Gathered(state) => state,
+            Known::Compiled(compiler) => compiler.state(),
+        };
+        self.journal.note(&self.host, state, &events);
         match &mut self.known {
             Known::Gathered(state) => events.into_iter().for_each(|event| state.apply(event)),
             Known::Compiled(compiler) => compiler.apply_all(events),
@@ -321,6 +357,13 @@ impl<B: Backend> Dataplane<B> {
             Held::Table(held) => diff(held.as_deref(), desired, &table_key()),
             Held::Foreign => rebuilt(desired, &table_key()),
         };
+        // One that fails may have come some way.
+        let before = match &self.held {
+            Held::Table(held) => held.as_ref().map(|held| held.table()),
+            Held::Foreign => None,
+        };
+        self.suspects.extend(Suspects::of(&commit, before));
+        self.edition += 1;
         self.backend.commit(&commit)?;
         let mut held = match std::mem::replace(&mut self.held, Held::Table(None)) {
             Held::Table(Some(held)) => held,

@@ -18,7 +18,7 @@ use super::store::Update;
 use super::work::Work;
 use crate::backend::Backend;
 use crate::config::Config;
-use crate::host::LinkWatch;
+use crate::host::{LinkEvent, LinkWatch};
 
 /// Most updates that are heard before what they say is programmed. While that goes on more gather, so
 /// that a store that changes all the time makes larger commits and not later ones.
@@ -26,6 +26,9 @@ const UPDATES_MAX: usize = 1_000;
 
 /// How often it is asked whether somebody else changed the ruleset, where nobody owns the table.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How many notices of interfaces wait at most to be heard.
+const NOTICES: usize = 64;
 
 /// How long a socket that fails is left alone.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -60,7 +63,7 @@ pub(super) async fn run<B: Backend>(
     let mut refresh = refreshing(services.config());
     loop {
         let wait = work
-            .next()
+            .due()
             .map(|next| next.saturating_duration_since(Instant::now()));
         tokio::select! {
             _ = term.recv() => return Ok(stopped(work, Ended::Stopped)),
@@ -75,7 +78,12 @@ pub(super) async fn run<B: Backend>(
                 let update = update.ok_or(StartError::Unread)?;
                 hear(work, update, updates, services.config().batch_delay.value).await;
             }
-            Some(()) = links.recv() => work.links_changed(),
+            Some(events) = links.recv() => {
+                work.links_changed(&events);
+                while let Ok(events) = links.try_recv() {
+                    work.links_changed(&events);
+                }
+            }
             _ = refresh.tick() => work.look_at_all(),
             _ = look.tick() => {
                 work.look_if_moved();
@@ -150,19 +158,21 @@ async fn hear<B: Backend>(
     }
 }
 
-/// Tells when something happened to interfaces; several things may be one notice.
-fn heard(mut links: LinkWatch) -> io::Result<Receiver<()>> {
-    let (say, heard) = mpsc::channel(1);
+/// Tells what happens to interfaces. While nobody listens, more gathers in the kernel than there is
+/// room for, which then says so.
+fn heard(mut links: LinkWatch) -> io::Result<Receiver<Vec<LinkEvent>>> {
+    let (say, heard) = mpsc::channel(NOTICES);
     let listen = move || {
         loop {
             // An interruption is as good as a notice: there is nothing to read then.
             let _ready = poll(&mut [PollFd::new(&links, PollFlags::IN)], None);
             match links.read() {
                 Ok(events) if events.is_empty() => {}
-                Ok(_) => match say.try_send(()) {
-                    Ok(()) | Err(mpsc::error::TrySendError::Full(())) => {}
-                    Err(mpsc::error::TrySendError::Closed(())) => return,
-                },
+                Ok(events) => {
+                    if say.blocking_send(events).is_err() {
+                        return;
+                    }
+                }
                 Err(error) => {
                     warn!(%error, "cannot read what happens to interfaces");
                     thread::sleep(PAUSE);

@@ -6,26 +6,27 @@
 //!                            table --Severance--> flows   (connections that policy denies now)
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use tracing::{error, info, warn};
 
 use super::book::Book;
 use super::dataplane::{Dataplane, Done, Failure, Moved};
+use super::ground::Ground;
+use super::journal::Changed;
 use super::kept::Kept;
 use super::metrics::counts::Counts;
 use super::moment::Moment;
-use super::severance::Judge;
-use super::status::{EndpointState, EndpointStatus, StoreLink, Sync, TableHold, TableStatus};
+use super::need::Need;
+use super::severance::{Cuts, Severance};
+use super::status::{StoreLink, Sync, TableHold, TableStatus};
 use super::store::Update;
 use super::voice::Voice;
 use crate::backend::Backend;
 use crate::codec::{Problem, Severity};
-use crate::compile::skeleton::table_key;
-use crate::host::{Host, HostPlan, Look};
-use crate::model::{EndpointName, Event, Object, Readiness, State};
-use crate::net::InterfaceName;
+use crate::host::{Host, LinkEvent};
+use crate::model::{Event, Object, Readiness, State};
 
 /// How soon a round that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -37,55 +38,16 @@ pub struct Work<B> {
     book: Book,
     kept: Kept,
     dataplane: Dataplane<B>,
-    host: Host,
-    cuts: Cuts,
-    pending: Pending,
-    /// What the next round looks at of interfaces.
-    host_look: Look,
+    ground: Ground,
+    severance: Severance,
+    /// When the table is to be brought to what is known.
+    table: Need,
     /// Whether what is known has to be counted again.
     count: Need,
     /// Whether the store may say something else of the daemon itself.
     configuration: Need,
     /// Why the next commit is made.
     cause: Cause,
-    /// The interfaces that the last plan waits for.
-    waiting: BTreeSet<InterfaceName>,
-}
-
-/// Whether connections end that policy no longer allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cuts {
-    /// They do.
-    Denied,
-    /// They go on, as in Felix.
-    Never,
-}
-
-/// What has to be done in the next round.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Pending {
-    table: Need,
-    host: Need,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Need {
-    #[default]
-    None,
-    /// As soon as may be.
-    Now,
-    /// Not before this: it failed.
-    Later(Instant),
-}
-
-impl Need {
-    fn is_due(self, now: Instant) -> bool {
-        match self {
-            Self::None => false,
-            Self::Now => true,
-            Self::Later(when) => when <= now,
-        }
-    }
 }
 
 /// Why a commit is made.
@@ -117,19 +79,20 @@ impl<B: Backend> Work<B> {
         (dataplane, host): (Dataplane<B>, Host),
         cuts: Cuts,
     ) -> Self {
+        let name = voice.last().host.clone();
+        let mut ground = Ground::new(host, &name);
+        ground.set(&dataplane.state().settings_of(&name));
         Self {
             voice,
             book,
             kept,
             dataplane,
-            host,
-            cuts,
-            pending: Pending::default(),
-            host_look: Look::Changed,
+            ground,
+            severance: Severance::new(cuts),
+            table: Need::None,
             count: Need::Now,
             configuration: Need::None,
             cause: Cause::Known,
-            waiting: BTreeSet::new(),
         }
     }
 
@@ -167,20 +130,15 @@ impl<B: Backend> Work<B> {
                     }
                     self.dataplane.take(events.clone());
                     self.voice.metrics().updated(&events, begun.elapsed());
-                    self.pending = Pending {
-                        table: Need::Now,
-                        host: Need::Now,
-                    };
+                    self.table = Need::Now;
+                    self.learn();
                 }
                 self.keep();
             }
             Update::InSync => {
                 if self.voice.status().sync != Sync::InSync {
                     info!("everything that the store holds is known");
-                    self.pending = Pending {
-                        table: Need::Now,
-                        host: Need::Now,
-                    };
+                    self.table = Need::Now;
                 }
                 self.voice.status().sync = Sync::InSync;
                 self.book.in_sync();
@@ -197,8 +155,8 @@ impl<B: Backend> Work<B> {
     }
 
     /// Interfaces came, went or changed.
-    pub fn links_changed(&mut self) {
-        self.pending.host = Need::Now;
+    pub fn links_changed(&mut self, events: &[LinkEvent]) {
+        self.ground.hear(events);
     }
 
     /// Where somebody changed the ruleset, looks at the table; what they did to it is put back in the
@@ -221,15 +179,14 @@ impl<B: Backend> Work<B> {
             Ok(()) => self.looked(),
             Err(failure) => self.look_failed(&failure),
         }
-        self.pending.host = Need::Now;
-        self.host_look = Look::Everything;
+        self.ground.refresh();
     }
 
-    /// Counts what is known, if it changed. It looks at every endpoint, so it is not done in each round.
+    /// Counts what is known, if it changed.
     pub fn count(&mut self) {
         if self.count == Need::Now {
-            let policies = self.dataplane.policies_in_use();
-            let counts = Counts::of(self.dataplane.state(), policies);
+            let counted = (self.dataplane.hosts(), self.dataplane.policies_in_use());
+            let counts = Counts::of(self.dataplane.state(), counted);
             self.voice.metrics().counted(&counts);
             self.count = Need::None;
         }
@@ -242,26 +199,32 @@ impl<B: Backend> Work<B> {
             return;
         }
         let retries = self.dataplane.quarantine().next();
-        if self.pending.table.is_due(now) || retries.is_some_and(|next| next <= now) {
+        if self.table.is_due(now) || retries.is_some_and(|next| next <= now) {
             self.program(now);
         }
-        if self.pending.host.is_due(now) {
-            self.program_host(now);
+        if self.ground.is_due(now) {
+            self.ground.program(now);
+        }
+        if self.severance.is_due(now) {
+            self.cut(now);
         }
     }
 
     /// When there is something to do although nothing is heard.
-    pub fn next(&self) -> Option<Instant> {
+    pub fn due(&mut self) -> Option<Instant> {
         if !self.may_program() {
             return None;
         }
-        let later = [self.pending.table, self.pending.host]
-            .into_iter()
-            .filter_map(|need| match need {
-                Need::Later(when) => Some(when),
-                Need::None | Need::Now => None,
-            });
-        later.chain(self.dataplane.quarantine().next()).min()
+        let now = Instant::now();
+        let all = [
+            self.table.next(),
+            self.ground.next(),
+            self.severance
+                .next(now)
+                .filter(|_| self.dataplane.held().is_some()),
+            self.dataplane.quarantine().next(),
+        ];
+        all.into_iter().flatten().min()
     }
 
     /// What it says of itself.
@@ -275,16 +238,15 @@ impl<B: Backend> Work<B> {
             true => TableHold::Owned,
             false => TableHold::Shared,
         };
-        let table = self.dataplane.held();
-        let table = table.map_or_else(TableStatus::default, |table| TableStatus::of(table, hold));
-        let endpoints = self.endpoints();
+        let table = TableStatus::of(self.dataplane.sizes(), hold);
         let aside = self.dataplane.quarantine().iter();
         let aside = aside.map(|(object, aside)| (object.to_string(), aside.why.clone()));
         let aside = aside.collect();
         let (errors, warnings) = self.problems();
         let status = self.voice.status();
         status.table = table;
-        status.endpoints = endpoints;
+        self.ground
+            .tell(self.dataplane.quarantine(), &mut status.endpoints);
         status.aside = aside;
         status.problems = errors;
         status.warnings = warnings;
@@ -322,22 +284,18 @@ impl<B: Backend> Work<B> {
         };
     }
 
-    /// The endpoints of this host, and whether packets pass them.
-    fn endpoints(&self) -> BTreeMap<EndpointName, EndpointStatus> {
-        let state = self.dataplane.state();
-        let host = &self.voice.last().host;
-        let local = state.endpoints.values().filter(|e| e.host == *host);
-        let status = local.map(|endpoint| {
-            let object = Object::Endpoint(endpoint.name.clone());
-            let state = match () {
-                () if self.dataplane.quarantine().holds(&object) => EndpointState::Error,
-                () if self.waiting.contains(&endpoint.interface) => EndpointState::Down,
-                () => EndpointState::Up,
-            };
-            let interface = endpoint.interface.clone();
-            (endpoint.name.clone(), EndpointStatus { interface, state })
-        });
-        status.collect()
+    /// Takes in what of what is known concerns this host's own side.
+    fn learn(&mut self) {
+        for changed in self.dataplane.changed() {
+            let state = self.dataplane.state();
+            match changed {
+                Changed::Endpoint(name) => self.ground.put(&name, state.endpoints.get(&name)),
+                Changed::Settings => {
+                    let settings = state.settings_of(&self.voice.last().host);
+                    self.ground.set(&settings);
+                }
+            }
+        }
     }
 
     /// Whether everything that is known may be put in force.
@@ -346,27 +304,32 @@ impl<B: Backend> Work<B> {
     }
 
     fn program(&mut self, now: Instant) {
-        match self.dataplane.program(now) {
+        let programmed = self.dataplane.program(now);
+        // Endpoints that were put aside, or tried again, are others now.
+        self.learn();
+        // Also after a failure, which may have come some way.
+        self.severance.suspect(self.dataplane.suspects(), now);
+        match programmed {
             Ok(done) => {
-                self.pending.table = Need::None;
+                self.table = Need::None;
                 self.voice.status().done(&done, Moment::now());
                 self.voice.metrics().committed(&done);
                 for (object, why) in &done.aside {
                     error!(%object, %why, "put aside: the kernel does not take it");
                 }
                 if !done.commits.is_empty() {
-                    self.committed(done);
+                    self.committed(&done);
                 }
                 self.cause = Cause::Known;
             }
             Err(failure) => {
                 self.failed(&failure);
-                self.pending.table = Need::Later(now + RETRY);
+                self.table = Need::Later(now + RETRY);
             }
         }
     }
 
-    fn committed(&mut self, done: Done) {
+    fn committed(&mut self, done: &Done) {
         if self.cause == Cause::Others {
             self.voice.status().repaired(Moment::now());
             self.voice.metrics().repaired();
@@ -378,53 +341,20 @@ impl<B: Backend> Work<B> {
             milliseconds = done.took.as_millis(),
             "committed"
         );
-        if self.cuts == Cuts::Denied && done.is_visible() {
-            self.cut();
-        }
     }
 
-    /// Ends the connections that policy no longer allows.
-    fn cut(&mut self) {
-        let (state, Some(table)) = (self.dataplane.state(), self.dataplane.held()) else {
+    /// Goes on looking at connections that policy may no longer allow.
+    fn cut(&mut self, now: Instant) {
+        let edition = self.dataplane.edition();
+        // Where nothing is in force that can be understood, nobody knows what is denied.
+        let Some(table) = self.dataplane.held() else {
             return;
         };
-        let own = self.host.addresses().map(|addresses| {
-            let addresses = addresses.into_iter().map(|found| found.address);
-            addresses.collect()
-        });
-        let own = own.unwrap_or_else(|error| {
-            warn!("{error}");
-            BTreeSet::new()
-        });
-        let judge = Judge::new(state, (&self.voice.last().host, own), (table_key(), table));
-        match self.host.conntrack().cut(&|flow| judge.judge(flow)) {
-            Ok(0) => {}
-            Ok(count) => {
-                self.voice.metrics().flows_cut(count);
-                info!(count, "cut connections that policy no longer allows");
-            }
-            Err(error) => warn!(%error, "cannot look at connections: denied ones go on"),
-        }
-    }
-
-    fn program_host(&mut self, now: Instant) {
-        let plan = HostPlan::of(self.dataplane.state(), &self.voice.last().host);
-        match self.host.reconcile(&plan, self.host_look) {
-            Ok(report) => {
-                for failure in &report.failures {
-                    warn!("{failure}");
-                }
-                self.pending.host = match report.failures.is_empty() {
-                    true => Need::None,
-                    false => Need::Later(now + RETRY),
-                };
-                self.waiting = report.waiting;
-                self.host_look = Look::Changed;
-            }
-            Err(error) => {
-                warn!("{error}");
-                self.pending.host = Need::Later(now + RETRY);
-            }
+        let (host, plan) = self.ground.parts();
+        let ended = self.severance.step(now, host, plan, (edition, table));
+        if let Some(count) = ended.filter(|count| *count > 0) {
+            self.voice.metrics().flows_cut(count);
+            info!(count, "cut connections that policy no longer allows");
         }
     }
 
@@ -436,14 +366,14 @@ impl<B: Backend> Work<B> {
     }
 
     fn looked(&mut self) {
-        self.pending.table = Need::Now;
+        self.table = Need::Now;
         self.cause = Cause::Others;
     }
 
     /// A failure holds until a round goes well, so there is to be one.
     fn look_failed(&mut self, failure: &Failure) {
         self.failed(failure);
-        self.pending.table = Need::Later(Instant::now() + RETRY);
+        self.table = Need::Later(Instant::now() + RETRY);
     }
 
     fn failed(&mut self, failure: &Failure) {

@@ -22,7 +22,7 @@ pub enum Finding {
     },
     /// The host forwards nothing of a family, so workloads reach nobody but the host.
     ForwardingOff(Family),
-    /// The kernel has no IPv6, or does not let any interface have it: routes of it fail.
+    /// The kernel has no IPv6, or does not let any interface have it: no routes of it are made.
     NoIpv6,
     /// There is no connection tracking to ask: replies are not recognised, nor connections forgotten.
     NoConnectionTracking,
@@ -141,7 +141,7 @@ impl fmt::Display for Finding {
                  to 1",
             ),
             Self::NoIpv6 => f.write_str(
-                "IPv6 is off: routes to IPv6 addresses of workloads fail; set \
+                "IPv6 is off: IPv6 addresses of workloads get no routes; set \
                  net.ipv6.conf.all.disable_ipv6 to 0 if they have any",
             ),
             Self::NoConnectionTracking => f.write_str(

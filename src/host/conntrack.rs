@@ -32,6 +32,8 @@ const GONE: i32 = libc::ENOENT;
 #[derive(Debug)]
 pub struct Conntrack {
     client: Client,
+    /// Who walks through all of them: that takes a socket of its own.
+    walker: Client,
 }
 
 /// Which connections to look at.
@@ -39,19 +41,8 @@ pub struct Conntrack {
 pub enum FlowFilter {
     /// All.
     All,
-    /// Those of a family.
-    Family(Family),
     /// Those with an address as one of the ends of either direction.
     Address(IpAddr),
-}
-
-/// What is to become of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Judgement {
-    /// It goes on.
-    Keep,
-    /// The kernel forgets it: its next packet is held against policy as that of a new one.
-    Cut,
 }
 
 impl Conntrack {
@@ -61,7 +52,8 @@ impl Conntrack {
     /// The kernel gives no socket.
     pub fn open() -> io::Result<Self> {
         let client = Client::open(Protocol::Netfilter)?;
-        Ok(Self { client })
+        let walker = Client::open(Protocol::Netfilter)?;
+        Ok(Self { client, walker })
     }
 
     /// The connections that a filter lets through.
@@ -80,13 +72,24 @@ impl Conntrack {
         self.delete_all(std::slice::from_ref(flow))
     }
 
-    /// Removes the connections that are judged so, and says how many.
+    /// Begins a walk through all connections. A walk that was not ended is given up.
     ///
     /// # Errors
-    /// The kernel refuses; what it had removed by then stays so.
-    pub fn cut(&mut self, judge: &dyn Fn(&Flow) -> Judgement) -> io::Result<usize> {
-        let cut = self.matching(FlowFilter::All, &|flow| judge(flow) == Judgement::Cut)?;
-        self.delete_all(&cut)
+    /// The kernel has no connection tracking, or refuses to tell.
+    pub fn begin(&mut self) -> io::Result<()> {
+        FlowFilter::All
+            .questions()
+            .iter()
+            .try_for_each(|all| self.walker.begin(all))
+    }
+
+    /// The next connections of the walk, some hundred of them; nothing, at its end. In between they
+    /// may be removed, and everything else asked.
+    ///
+    /// # Errors
+    /// The kernel refuses to tell.
+    pub fn more(&mut self) -> io::Result<Option<Vec<Flow>>> {
+        self.walker.part(Flow::read)
     }
 
     /// Removes every connection that has one of some addresses as an end, of packets as they are
@@ -113,7 +116,6 @@ impl Conntrack {
         // Linux before 5.8 lists all where less is asked for.
         let asked = |flow: &Flow| match filter {
             FlowFilter::All => true,
-            FlowFilter::Family(family) => flow.family == family,
             FlowFilter::Address(address) => flow.has(|end| end == address),
         };
         let mut found: Vec<Flow> = Vec::new();
@@ -128,7 +130,11 @@ impl Conntrack {
         Ok(found)
     }
 
-    fn delete_all(&mut self, flows: &[Flow]) -> io::Result<usize> {
+    /// Removes connections, and says how many of them were still there.
+    ///
+    /// # Errors
+    /// The kernel refuses; what it had removed by then stays so.
+    pub fn delete_all(&mut self, flows: &[Flow]) -> io::Result<usize> {
         let orders: Vec<_> = flows.iter().map(deletion).collect();
         let mut deleted = 0;
         for answer in self.client.perform(&orders)? {
@@ -151,7 +157,6 @@ impl FlowFilter {
         };
         match self {
             Self::All => vec![all(AF_UNSPEC, &|_| {})],
-            Self::Family(family) => vec![all(family_number(family), &|_| {})],
             Self::Address(address) => {
                 let family = family_number(Family::of(address));
                 let tuples = [CTA_TUPLE_ORIG, CTA_TUPLE_REPLY];

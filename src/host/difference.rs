@@ -11,15 +11,17 @@ use super::route::{Existing, Route, RouteProtocol};
 use crate::net::InterfaceName;
 use crate::netlink::client::Request;
 
-/// What is in the kernel.
+/// What is in the kernel, as far as we looked and changed it.
 #[derive(Debug)]
 pub(super) struct Present {
-    /// The interfaces of workloads, by index.
-    pub(super) links: BTreeMap<u32, Link>,
-    pub(super) routes: BTreeSet<Route>,
-    pub(super) neighbours: BTreeMap<Neighbour, Entry>,
+    /// The interfaces, by index.
+    links: BTreeMap<u32, Link>,
+    /// Their indices, by name.
+    indices: BTreeMap<InterfaceName, u32>,
+    routes: BTreeSet<Route>,
+    neighbours: BTreeMap<Neighbour, Entry>,
     /// What the host answers neighbour discovery for.
-    pub(super) proxies: BTreeMap<Neighbour, RouteProtocol>,
+    proxies: BTreeMap<Neighbour, RouteProtocol>,
 }
 
 /// What to tell the kernel about one thing.
@@ -27,50 +29,102 @@ pub(super) struct Present {
 pub(super) struct Order {
     pub(super) subject: Subject,
     pub(super) request: Request,
-    /// What to try where another route to the address is there.
-    pub(super) route: Option<Route>,
+    pub(super) effect: Effect,
+}
+
+/// What is different when the kernel did as it was told.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Effect {
+    Route(Route),
+    RouteGone(Route),
+    Neighbour(Neighbour, Entry),
+    NeighbourGone(Neighbour),
+    Proxy(Neighbour, RouteProtocol),
+    ProxyGone(Neighbour),
 }
 
 impl Present {
-    /// Routes and entries of ours that nobody plans. What somebody else made is theirs.
+    pub(super) fn new(
+        links: Vec<Link>,
+        routes: BTreeSet<Route>,
+        neighbours: BTreeMap<Neighbour, Entry>,
+        proxies: BTreeMap<Neighbour, RouteProtocol>,
+    ) -> Self {
+        let indices = links.iter().map(|link| (link.name.clone(), link.index));
+        Self {
+            indices: indices.collect(),
+            links: links.into_iter().map(|link| (link.index, link)).collect(),
+            routes,
+            neighbours,
+            proxies,
+        }
+    }
+
+    /// The interfaces.
+    pub(super) fn links(&self) -> impl Iterator<Item = &Link> {
+        self.links.values()
+    }
+
+    /// The interface of a name.
+    pub(super) fn link(&self, name: &InterfaceName) -> Option<&Link> {
+        self.links.get(self.indices.get(name)?)
+    }
+
+    /// The kernel did as it was told.
+    pub(super) fn apply(&mut self, effect: Effect) {
+        match effect {
+            Effect::Route(route) => drop(self.routes.insert(route)),
+            Effect::RouteGone(route) => drop(self.routes.remove(&route)),
+            Effect::Neighbour(at, entry) => drop(self.neighbours.insert(at, entry)),
+            Effect::NeighbourGone(at) => drop(self.neighbours.remove(&at)),
+            Effect::Proxy(at, maker) => drop(self.proxies.insert(at, maker)),
+            Effect::ProxyGone(at) => drop(self.proxies.remove(&at)),
+        }
+    }
+
+    /// Routes and entries of ours at an interface that nobody plans. What somebody else made is theirs.
     pub(super) fn stale(
         &self,
-        plans: &BTreeMap<InterfaceName, InterfacePlan>,
+        link: &Link,
+        plan: Option<&InterfacePlan>,
         protocol: RouteProtocol,
     ) -> Vec<Order> {
-        let planned = |name: &InterfaceName, address: &IpAddr| {
-            let plan = plans.get(name);
-            plan.is_some_and(|plan| plan.addresses.contains(address))
+        let (first, last) = (IpAddr::from([0; 4]), IpAddr::from([u8::MAX; 16]));
+        let neighbour = |address| Neighbour {
+            index: link.index,
+            address,
         };
-        let answered = |name: &InterfaceName, address: &IpAddr| {
-            plans.get(name).is_some_and(|plan| plan.mac.is_some()) && planned(name, address)
+        let route = |address| Route {
+            index: link.index,
+            address,
         };
-        let routes = self.routes.iter().filter_map(|route| {
-            let name = &self.links.get(&route.index)?.name;
-            (!planned(name, &route.address)).then(|| Order {
-                subject: Subject::Route(name.clone(), route.address),
-                request: route.remove(protocol),
-                route: None,
-            })
+        let planned = |address: &IpAddr| plan.is_some_and(|plan| plan.addresses.contains(address));
+        let answered =
+            |address: &IpAddr| planned(address) && plan.is_some_and(|plan| plan.mac.is_some());
+        let gateway = plan.and_then(|plan| plan.ipv6_gateway).map(IpAddr::V6);
+        let routes = self.routes.range(route(first)..=route(last));
+        let routes = routes.filter(|route| !planned(&route.address));
+        let routes = routes.map(|route| Order {
+            subject: Subject::Route(link.name.clone(), route.address),
+            request: route.remove(protocol),
+            effect: Effect::RouteGone(*route),
         });
-        let neighbours = self.neighbours.iter().filter_map(|(neighbour, entry)| {
-            let name = &self.links.get(&neighbour.index)?.name;
-            let ours = entry.protocol == protocol;
-            (ours && !answered(name, &neighbour.address)).then(|| Order {
-                subject: Subject::Neighbour(name.clone(), neighbour.address),
-                request: neighbour.remove(),
-                route: None,
-            })
+        let here = neighbour(first)..=neighbour(last);
+        let neighbours = self.neighbours.range(here.clone());
+        let neighbours =
+            neighbours.filter(|(at, entry)| entry.protocol == protocol && !answered(&at.address));
+        let neighbours = neighbours.map(|(at, _)| Order {
+            subject: Subject::Neighbour(link.name.clone(), at.address),
+            request: at.remove(),
+            effect: Effect::NeighbourGone(*at),
         });
-        let proxies = self.proxies.iter().filter_map(|(proxy, maker)| {
-            let name = &self.links.get(&proxy.index)?.name;
-            let planned = plans.get(name).and_then(|plan| plan.ipv6_gateway);
-            let stale = *maker == protocol && planned.map(IpAddr::V6) != Some(proxy.address);
-            stale.then(|| Order {
-                subject: Subject::Proxy(name.clone(), proxy.address),
-                request: proxy.leave(),
-                route: None,
-            })
+        let proxies = self.proxies.range(here);
+        let proxies =
+            proxies.filter(|(at, maker)| **maker == protocol && gateway != Some(at.address));
+        let proxies = proxies.map(|(at, _)| Order {
+            subject: Subject::Proxy(link.name.clone(), at.address),
+            request: at.leave(),
+            effect: Effect::ProxyGone(*at),
         });
         routes.chain(neighbours).chain(proxies).collect()
     }
@@ -84,15 +138,13 @@ impl Present {
     ) -> Vec<Order> {
         let neighbours = plan.addresses.iter().filter_map(|&address| {
             let mac = plan.mac?;
-            let neighbour = Neighbour {
-                index: link.index,
-                address,
-            };
+            let (index, entry) = (link.index, Entry { mac, protocol });
+            let neighbour = Neighbour { index, address };
             let there = self.neighbours.get(&neighbour);
             there.is_none_or(|entry| entry.mac != mac).then(|| Order {
                 subject: Subject::Neighbour(link.name.clone(), address),
-                request: neighbour.set(Entry { mac, protocol }),
-                route: None,
+                request: neighbour.set(entry),
+                effect: Effect::Neighbour(neighbour, entry),
             })
         });
         let routes = plan.addresses.iter().filter_map(|&address| {
@@ -103,7 +155,7 @@ impl Present {
             (!self.routes.contains(&route)).then(|| Order {
                 subject: Subject::Route(link.name.clone(), address),
                 request: route.add(protocol, Existing::Keep),
-                route: Some(route),
+                effect: Effect::Route(route),
             })
         });
         let gateway = plan.ipv6_gateway.map(|gateway| Neighbour {
@@ -114,7 +166,7 @@ impl Present {
         let gateway = gateway.map(|gateway| Order {
             subject: Subject::Proxy(link.name.clone(), gateway.address),
             request: gateway.answer(protocol),
-            route: None,
+            effect: Effect::Proxy(gateway, protocol),
         });
         neighbours.chain(routes).chain(gateway).collect()
     }

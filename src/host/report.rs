@@ -6,7 +6,7 @@ use std::io;
 use std::net::IpAddr;
 
 use super::sysctl::Setting;
-use crate::net::InterfaceName;
+use crate::net::{Family, InterfaceName};
 
 /// What became of a plan.
 #[derive(Debug, Default)]
@@ -19,6 +19,20 @@ pub struct Report {
     pub waiting: BTreeSet<InterfaceName>,
     /// What did not work, while everything else did.
     pub failures: Vec<Failure>,
+    /// The interfaces that lack their IPv6 addresses because IPv6 is off there. That is as somebody
+    /// wanted it, so it is no failure.
+    pub without_ipv6: BTreeSet<InterfaceName>,
+    /// The interfaces that were looked at: of others nothing is said.
+    pub interfaces: BTreeSet<InterfaceName>,
+    /// How often an interface was not as it had been listed.
+    pub(super) surprises: usize,
+}
+
+impl Report {
+    /// Whether the kernel was as it was thought to be.
+    pub(super) fn is_expected(&self) -> bool {
+        self.surprises == 0
+    }
 }
 
 /// Something that did not work.
@@ -55,6 +69,16 @@ impl Subject {
             | Self::Neighbour(interface, _)
             | Self::Proxy(interface, _) => Some(interface),
             Self::Connections(_) => None,
+        }
+    }
+
+    /// The family of the address that it is about, if it is one.
+    pub(super) fn family(&self) -> Option<Family> {
+        match self {
+            Self::Route(_, address) | Self::Neighbour(_, address) | Self::Proxy(_, address) => {
+                Some(Family::of(*address))
+            }
+            Self::Setting(..) | Self::Connections(_) => None,
         }
     }
 }

@@ -95,6 +95,21 @@ impl Sysctls {
         Ok(Self { trees })
     }
 
+    /// Whether an interface can have no IPv6: `disable_ipv6` says so, or there is no such file.
+    pub(super) fn is_ipv6_off(&self, interface: &InterfaceName) -> bool {
+        let read = |tree: &OwnedFd| {
+            let path = format!("{interface}/disable_ipv6");
+            let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+            let mut text = String::new();
+            let file = openat(tree, path.as_str(), flags, Mode::empty()).ok()?;
+            File::from(file).read_to_string(&mut text).ok()?;
+            Some(text)
+        };
+        let tree = self.trees[Tree::Ipv6 as usize].as_ref();
+        tree.and_then(read)
+            .is_none_or(|text| text.trim_end() != "0")
+    }
+
     /// Makes an interface's file say something, if it does not yet.
     pub(super) fn set(&self, interface: &InterfaceName, setting: Setting) -> io::Result<Outcome> {
         // These folders are not of one interface but of all.

@@ -87,11 +87,6 @@ impl LinkWatch {
         Ok(watch)
     }
 
-    /// The interfaces as of the last [`read`](Self::read).
-    pub fn links(&self) -> impl Iterator<Item = &Link> {
-        self.known.values()
-    }
-
     /// What happened since the last time, in order; nothing, if nothing did. Does not wait.
     ///
     /// # Errors

@@ -25,6 +25,14 @@ pub(crate) struct Client {
     socket: Socket,
     sequence: u32,
     buffer: Vec<u8>,
+    listing: Listing,
+}
+
+/// Whether there is more of a list that is read in parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Listing {
+    Open,
+    Ended,
 }
 
 /// One message to the kernel.
@@ -68,6 +76,7 @@ impl Client {
             socket: Socket::open(protocol)?,
             sequence: 0,
             buffer: Vec::new(),
+            listing: Listing::Ended,
         })
     }
 
@@ -86,6 +95,47 @@ impl Client {
             }
         }
         Err(io::ErrorKind::ResourceBusy.into())
+    }
+
+    /// Asks for a list that is read in parts. What is left of one that was asked for before is thrown
+    /// away.
+    ///
+    /// # Errors
+    /// The kernel cannot be reached.
+    pub(crate) fn begin(&mut self, question: &Request) -> io::Result<()> {
+        self.send(std::slice::from_ref(question), NLM_F_DUMP)?;
+        self.listing = Listing::Open;
+        Ok(())
+    }
+
+    /// The next part of the list that was asked for; nothing, when it was the last. The kernel goes on
+    /// with the list when a part is read.
+    ///
+    /// # Errors
+    /// The kernel's refusal, or `Interrupted` if the list changed meanwhile so that it is not whole.
+    pub(crate) fn part<T>(
+        &mut self,
+        read: impl Fn(&[u8]) -> Option<T>,
+    ) -> io::Result<Option<Vec<T>>> {
+        if self.listing == Listing::Ended {
+            return Ok(None);
+        }
+        self.receive()?;
+        let mut part = Vec::new();
+        for message in messages(&self.buffer).filter(|m| m.sequence == self.sequence) {
+            if message.flags & NLM_F_DUMP_INTR != 0 {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            match message.kind {
+                NLMSG_DONE => self.listing = Listing::Ended,
+                NLMSG_ERROR => {
+                    let errno = Answer::read(&message).map_or(libc::EIO, |answer| answer.errno);
+                    return Err(io::Error::from_raw_os_error(errno));
+                }
+                _ => part.extend(read(message.body)),
+            }
+        }
+        Ok(Some(part))
     }
 
     /// The answer to a question that has one.

@@ -43,7 +43,7 @@ pub use statement::{
     CtState, DynamicOperation, Limit, LimitUnit, MarkSource, Match, Operand, Operator, RejectKind,
     Statement, Verdict, VmapSource,
 };
-pub use tracked::Tracked;
+pub use tracked::{Sizes, Tracked};
 
 /// The tables of interest, by family and name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

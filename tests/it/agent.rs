@@ -2,8 +2,10 @@
 
 mod configured;
 mod control;
+mod cutting;
 mod daemon;
 mod dataplane;
+mod judging;
 mod metrics;
 mod notify;
 mod pages;

@@ -63,9 +63,9 @@ fn open() -> Host {
 
 /// A plan carried out with nothing failing; the same again changes nothing.
 fn settle(host: &mut Host, plan: &HostPlan) -> Report {
-    let report = host.reconcile(plan, Look::Everything).unwrap();
+    let report = host.reconcile(plan, &Look::Everything).unwrap();
     assert!(report.failures.is_empty(), "{:?}", report.failures);
-    let again = host.reconcile(plan, Look::Everything).unwrap();
+    let again = host.reconcile(plan, &Look::Everything).unwrap();
     assert_eq!(again.writes, 0, "a second time something was written");
     assert!(again.failures.is_empty(), "{:?}", again.failures);
     report

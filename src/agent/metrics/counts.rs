@@ -1,7 +1,5 @@
 //! How much there is of everything, counted.
 
-use std::collections::BTreeSet;
-
 use crate::model::{Event, State};
 
 /// How much there is of everything that policy speaks of.
@@ -22,12 +20,10 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Counts what is known. It looks at every endpoint: not something to do for every change.
-    pub fn of(state: &State, local_policies: usize) -> Self {
-        let hosts = state.endpoints.values().map(|endpoint| &endpoint.host);
-        let hosts: BTreeSet<&String> = hosts.chain(state.nodes.keys()).collect();
+    /// Counts what is known, but for hosts and what applies here, which others count.
+    pub fn of(state: &State, (hosts, local_policies): (usize, usize)) -> Self {
         Self {
-            hosts: hosts.len(),
+            hosts,
             endpoints: state.endpoints.len(),
             tiers: state.tiers.len(),
             policies: state.policies.len() + state.groups.len(),

@@ -18,9 +18,9 @@ pub struct EndpointStatus {
 pub enum EndpointState {
     /// Its interface is up and its policy in force.
     Up,
-    /// Its interface is not there or not up.
+    /// Its interface is not there or not up, or nothing was programmed for it yet.
     Down,
-    /// The kernel does not take what it needs.
+    /// The kernel does not take what it needs, or another endpoint has its interface or an address.
     Error,
 }
 

@@ -1,6 +1,7 @@
 //! What the agent says of itself: a snapshot, which the loop publishes and others read.
 
 mod endpoint;
+mod endpoints;
 mod json;
 mod round;
 mod screen;
@@ -13,9 +14,9 @@ use std::time::Duration;
 
 use super::dataplane::Done;
 use super::moment::Moment;
-use crate::model::EndpointName;
 
 pub use endpoint::{EndpointState, EndpointStatus};
+pub use endpoints::Endpoints;
 pub use round::{Commits, LastRound, Repeated, RoundFailure};
 pub use store::{Store, StoreLink, Sync};
 pub use table::{TableHold, TableStatus};
@@ -55,7 +56,7 @@ pub struct Status {
     /// Why what the store says of the agent itself is not acted by, if it is not.
     pub configuration: Option<String>,
     /// The endpoints of this host.
-    pub endpoints: BTreeMap<EndpointName, EndpointStatus>,
+    pub endpoints: Endpoints,
 }
 
 /// How the agent is, the worst first.
@@ -92,7 +93,7 @@ impl Status {
             problems: BTreeMap::new(),
             warnings: BTreeMap::new(),
             configuration: None,
-            endpoints: BTreeMap::new(),
+            endpoints: Endpoints::default(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the kernel holds of the table.
 
-use crate::ruleset::Table;
+use crate::ruleset::Sizes;
 
 /// What the kernel holds of the table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,13 +29,18 @@ pub enum TableHold {
 
 impl TableStatus {
     /// What a table holds.
-    pub fn of(table: &Table, hold: TableHold) -> Self {
-        let maps = table.sets.values().filter(|set| set.data.is_some()).count();
+    pub fn of(sizes: Sizes, hold: TableHold) -> Self {
+        let Sizes {
+            chains,
+            rules,
+            sets,
+            maps,
+        } = sizes;
         Self {
             hold,
-            chains: table.chains.len(),
-            rules: table.chains.values().map(|chain| chain.rules.len()).sum(),
-            sets: table.sets.len() - maps,
+            chains,
+            rules,
+            sets,
             maps,
         }
     }

@@ -1,6 +1,7 @@
 //! A packet walked through a ruleset as nf_tables does it: verdict, path and cost.
 
 mod read;
+mod shortcuts;
 mod view;
 mod walk;
 
@@ -11,6 +12,7 @@ use super::render::KeyText;
 use super::{ChainPolicy, Datatype, Key, Name, RejectKind, Ruleset, Table, TableKey, Verdict};
 
 pub(super) use read::{implied_family, implied_protocol};
+pub use shortcuts::Shortcuts;
 pub(super) use view::covers;
 pub use view::{Instant, Intervals};
 pub(super) use walk::sees;
@@ -177,12 +179,22 @@ pub fn trace_through(key: &TableKey, table: &Table, packet: &Packet) -> Trace {
     undisturbed(&view::Tables::one(key, table), packet)
 }
 
+/// What becomes of a packet in one table that is alone, and not how. The shortcuts are those of the
+/// table as it is.
+pub fn fate_in(key: &TableKey, table: &Table, packet: &Packet, shortcuts: &Shortcuts) -> Fate {
+    let tables = view::Tables::one(key, table);
+    let view = view::View::new(tables.clone(), tables, AFTER);
+    walk::Walk::short(view.with(shortcuts), packet).run().fate
+}
+
+/// The instant after a transaction.
+const AFTER: Instant = Instant {
+    cut: 0,
+    intervals: Intervals::Prompt,
+};
+
 fn undisturbed(tables: &view::Tables<'_>, packet: &Packet) -> Trace {
-    let instant = Instant {
-        cut: 0,
-        intervals: Intervals::Prompt,
-    };
-    let view = view::View::new(tables.clone(), tables.clone(), instant);
+    let view = view::View::new(tables.clone(), tables.clone(), AFTER);
     walk::Walk::new(view, packet).run()
 }
 

@@ -1,5 +1,6 @@
 //! What a packet sees of the ruleset at each of its reads, also while a transaction commits.
 
+use super::shortcuts::Shortcuts;
 use crate::ruleset::{
     Bytes, Chain, Datatype, Element, Key, Name, Ruleset, Set, SetFlags, Table, TableKey,
 };
@@ -61,6 +62,7 @@ pub(super) struct View<'a> {
     new: Tables<'a>,
     instant: Instant,
     reads: usize,
+    shortcuts: Option<&'a Shortcuts>,
 }
 
 impl<'a> View<'a> {
@@ -70,7 +72,21 @@ impl<'a> View<'a> {
             new,
             instant,
             reads: 0,
+            shortcuts: None,
         }
+    }
+
+    /// The same, where one table is walked through many times.
+    pub(super) fn with(self, shortcuts: &'a Shortcuts) -> Self {
+        Self {
+            shortcuts: Some(shortcuts),
+            ..self
+        }
+    }
+
+    /// What was worked out before.
+    pub(super) fn shortcuts(&self) -> Option<&'a Shortcuts> {
+        self.shortcuts
     }
 
     /// How many reads there were.
@@ -133,7 +149,14 @@ impl<'a> View<'a> {
                 None => old.filter(|set| set.data.is_none()),
             },
         };
-        find(seen?, value)
+        let seen = seen?;
+        match self
+            .shortcuts
+            .map(|shortcuts| shortcuts.find(name, seen, value))
+        {
+            Some(Ok(found)) => found,
+            Some(Err(_)) | None => find(seen, value),
+        }
     }
 
     /// Whether the anonymous objects of a chain's rules are still empty for this packet: intervals and

@@ -21,6 +21,14 @@ pub(super) struct Walk<'a> {
     steps: Vec<TraceStep>,
     cost: Cost,
     lookups: Vec<Lookup>,
+    record: Record,
+}
+
+/// What is written down on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Record {
+    Steps,
+    Nothing,
 }
 
 /// Where the walk is.
@@ -62,6 +70,15 @@ impl<'a> Walk<'a> {
             steps: Vec::new(),
             cost: Cost::default(),
             lookups: Vec::new(),
+            record: Record::Steps,
+        }
+    }
+
+    /// A walk of which only the fate is asked.
+    pub(super) fn short(view: View<'a>, packet: &'a Packet) -> Self {
+        Self {
+            record: Record::Nothing,
+            ..Self::new(view, packet)
         }
     }
 
@@ -91,6 +108,15 @@ impl<'a> Walk<'a> {
     /// The base chains of a hook, in the order of their priority.
     fn base_chains(&self, point: HookPoint) -> Vec<(&'a TableKey, &'a Name)> {
         let family = self.passing.packet.family();
+        if let Some(shortcuts) = self.view.shortcuts() {
+            let [_, tables] = self.view.rulesets();
+            let seen = tables.iter().filter(|(key, _)| sees(key.family, family));
+            let named = seen.flat_map(|(key, table)| {
+                let bases = shortcuts.bases(table, point).iter();
+                bases.filter_map(move |name| Some((key, table.chains.get_key_value(name)?.0)))
+            });
+            return named.collect();
+        }
         let mut found = BTreeMap::new();
         for tables in self.view.rulesets() {
             for (key, table) in tables.iter().filter(|(k, _)| sees(k.family, family)) {
@@ -333,6 +359,9 @@ impl<'a> Walk<'a> {
         found: Option<&Key>,
     ) {
         self.cost.lookups += 1;
+        if self.record == Record::Nothing {
+            return;
+        }
         self.lookups.push(Lookup {
             set: set.cloned(),
             key: Key {
@@ -345,6 +374,9 @@ impl<'a> Walk<'a> {
     }
 
     fn step(&mut self, place: Place<'a>, rule: Option<usize>, outcome: Outcome) {
+        if self.record == Record::Nothing {
+            return;
+        }
         self.steps.push(TraceStep {
             table: place.table.clone(),
             chain: place.chain.clone(),

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 
 use super::index::{Index, Turn};
+use super::sizes::Sizes;
 use super::touched::Touched;
 use crate::ruleset::digest::Digest;
 use crate::ruleset::{Chain, Data, Datatype, Element, Key, Kind, Name, Rule, Set, Table};
@@ -19,6 +20,8 @@ pub(super) struct Ledger {
     index: OnceCell<Index>,
     /// The same.
     digest: OnceCell<Digest>,
+    /// The same.
+    sizes: OnceCell<Sizes>,
 }
 
 impl Ledger {
@@ -30,11 +33,16 @@ impl Ledger {
         *self.digest.get_or_init(|| Digest::of(table))
     }
 
+    pub(super) fn sizes(&self, table: &Table) -> Sizes {
+        *self.sizes.get_or_init(|| Sizes::of(table))
+    }
+
     /// A set comes or goes with its elements.
     pub(super) fn set(&mut self, name: &Name, set: &Set, turn: Turn) {
         self.touched.object(Kind::Set, name);
         self.index_with(|index| index.set(name, set, turn));
         self.digest_with(turn, || Digest::of_set(name, set));
+        self.sizes_with(|sizes| sizes.set(set, turn));
     }
 
     /// An element of a set comes or goes.
@@ -55,6 +63,7 @@ impl Ledger {
         self.touched.object(Kind::Chain, name);
         self.index_with(|index| index.chain(name, chain, turn));
         self.digest_with(turn, || Digest::of_chain(name, chain));
+        self.sizes_with(|sizes| sizes.chain(chain, turn));
     }
 
     /// The rule of a chain at this place comes or goes.
@@ -62,6 +71,7 @@ impl Ledger {
         self.touched.object(Kind::Chain, chain);
         self.index_with(|index| index.rule(chain, rule, turn));
         self.digest_with(turn, || Digest::of_rule(chain, place, rule));
+        self.sizes_with(|sizes| sizes.rule(turn));
     }
 
     /// A named counter or limit, which names nothing, comes or goes.
@@ -79,6 +89,12 @@ impl Ledger {
     fn index_with(&mut self, change: impl FnOnce(&mut Index)) {
         if let Some(index) = self.index.get_mut() {
             change(index);
+        }
+    }
+
+    fn sizes_with(&mut self, change: impl FnOnce(&mut Sizes)) {
+        if let Some(sizes) = self.sizes.get_mut() {
+            change(sizes);
         }
     }
 

@@ -6,11 +6,13 @@
 
 mod index;
 mod ledger;
+mod sizes;
 mod touched;
 
 use std::collections::btree_map::Entry;
 
 pub(super) use self::index::{Index, Use};
+pub use self::sizes::Sizes;
 pub(super) use self::touched::{Extent, Touched};
 
 use self::index::Turn;
@@ -58,6 +60,11 @@ impl Tracked {
         self.ledger.digest(&self.table)
     }
 
+    /// How much the table holds.
+    pub fn sizes(&self) -> Sizes {
+        self.ledger.sizes(&self.table)
+    }
+
     /// Writes the digest into the chain that is there for it, if the table has one.
     pub fn sign(&mut self) {
         let rules = vec![self.digest().rule()];
@@ -76,7 +83,9 @@ impl Tracked {
 
     /// Whether what is known of the table is what a walk through it tells.
     pub fn is_up_to_date(&self) -> bool {
-        *self.index() == Index::of(&self.table) && self.digest() == Digest::of(&self.table)
+        *self.index() == Index::of(&self.table)
+            && self.digest() == Digest::of(&self.table)
+            && self.sizes() == Sizes::of(&self.table)
     }
 
     /// What may differ since the table was settled.

@@ -24,19 +24,28 @@ use crate::support::netns::{in_netns, ip, nft, nft_result};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A daemon that reads a folder with one file, in the calling thread's namespace.
-struct Host {
+pub(super) struct Host {
     folder: TempDir,
-    process: Process,
+    pub(super) process: Process,
     witness: NftBackend,
 }
 
 impl Host {
     fn start(script: &Script) -> Self {
-        Self::start_by(script, Process::run)
+        Self::start_with(script, &[])
+    }
+
+    /// One with more settings.
+    pub(super) fn start_with(script: &Script, settings: &[(&str, &str)]) -> Self {
+        Self::start_by(script, settings, Process::run)
     }
 
     /// The same, where the process is started in some way.
-    fn start_by(script: &Script, start: impl FnOnce(&mut Process)) -> Self {
+    fn start_by(
+        script: &Script,
+        settings: &[(&str, &str)],
+        start: impl FnOnce(&mut Process),
+    ) -> Self {
         for n in [0, 1] {
             ip(&format!(
                 "link add tap{n} type veth peer name far{n}
@@ -48,8 +57,9 @@ link set far{n} up
         let folder = TempDir::new().unwrap();
         std::fs::write(folder.path().join("policy.yaml"), script.text()).unwrap();
         let path = folder.path().display().to_string();
-        let settings = [("DATASTORETYPE", "folder"), ("DATASTOREFOLDER", &*path)];
-        let mut process = Process::new(HOST, &settings);
+        let mut all = vec![("DATASTORETYPE", "folder"), ("DATASTOREFOLDER", &*path)];
+        all.extend(settings);
+        let mut process = Process::new(HOST, &all);
         start(&mut process);
         let mut host = Self {
             folder,
@@ -61,7 +71,7 @@ link set far{n} up
     }
 
     /// Puts another text in the place of the file, as editors do.
-    fn write(&self, text: &str) {
+    pub(super) fn write(&self, text: &str) {
         let new = self.folder.path().join(".policy.yaml.new");
         std::fs::write(&new, text).unwrap();
         std::fs::rename(&new, self.folder.path().join("policy.yaml")).unwrap();
@@ -73,7 +83,7 @@ link set far{n} up
     }
 
     /// Waits until the kernel holds what a state becomes.
-    fn wait_for(&mut self, state: &State) {
+    pub(super) fn wait_for(&mut self, state: &State) {
         let desired = desired(state);
         self.wait(|host| host.held() == desired);
     }
@@ -140,6 +150,44 @@ fn a_folder_is_all_it_takes() {
 }
 
 #[test]
+fn endpoints_that_do_not_work_are_in_error_and_said_once() {
+    let test = "endpoints_that_do_not_work_are_in_error_and_said_once";
+    in_netns(test, || {
+        ip("route add blackhole 10.0.1.2\n");
+        let more = script(100)
+            .endpoint("shares", 0, 5, "client")
+            .endpoint("absent", 3, 3, "client");
+        let mut host = Host::start(&more);
+        let states = |host: &mut Host, wanted: [&str; 4]| {
+            let names = ["a", "b", "shares", "absent"];
+            let (_, status) = host.status();
+            let states = names.map(|name| status["endpoints"][name]["state"].clone());
+            states == wanted
+        };
+        host.wait(|host| states(host, ["up", "error", "error", "down"]));
+        // It is tried again, less and less often, and said once.
+        std::thread::sleep(Duration::from_secs(4));
+        let log = host.process.log();
+        assert_eq!(
+            log.matches("route to 10.0.1.2: File exists").count(),
+            1,
+            "{log}"
+        );
+        let both = "endpoints a and shares both name interface tap0";
+        assert_eq!(log.matches(both).count(), 1, "{log}");
+        ip("route del blackhole 10.0.1.2\n");
+        host.write(script(100).endpoint("absent", 3, 3, "client").text());
+        host.wait(|host| {
+            let (_, status) = host.status();
+            let gone = status["endpoints"]["shares"].is_null();
+            gone && status["endpoints"]["b"]["state"] == "up"
+        });
+        ip("link add tap3 type veth peer name far3\nlink set tap3 up\nlink set far3 up\n");
+        host.wait(|host| host.status().1["endpoints"]["absent"]["state"] == "up");
+    });
+}
+
+#[test]
 fn a_restart_over_a_correct_table_sends_one_message() {
     in_netns("a_restart_over_a_correct_table_sends_one_message", || {
         let mut host = Host::start(&script(100));
@@ -166,7 +214,7 @@ fn what_systemd_keeps_owns_the_table_between_two_daemons() {
             let home = TempDir::new().unwrap();
             let path = home.path().join("notify");
             let socket = UnixDatagram::bind(&path).unwrap();
-            let mut host = Host::start_by(&script(100), |process| {
+            let mut host = Host::start_by(&script(100), &[], |process| {
                 process.run_in_systemd(&path, None);
             });
             let kept = loop {

@@ -87,7 +87,7 @@ fn busy() -> Metrics {
     let mut status = in_force();
     status.table.chains = 20;
     metrics.published(&status);
-    metrics.counted(&Counts::of(&State::default(), 3));
+    metrics.counted(&Counts::of(&State::default(), (0, 3)));
     metrics.resync_started();
     let event = Event::Readiness(Readiness::Ready);
     metrics.updated(&[event.clone(), event], Duration::from_millis(2));

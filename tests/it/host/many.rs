@@ -44,7 +44,7 @@ fn a_thousand_interfaces_are_programmed_once() {
         let mut host = open();
         let mut timed = |look| {
             let start = Instant::now();
-            let report = host.reconcile(&plan, look).unwrap();
+            let report = host.reconcile(&plan, &look).unwrap();
             assert!(
                 report.failures.is_empty() && report.waiting.is_empty(),
                 "{report:?}"

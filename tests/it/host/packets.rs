@@ -2,60 +2,11 @@
 
 use std::io::ErrorKind;
 use std::net::UdpSocket;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use super::{open, plan, routed, settle, veth};
 use crate::support::netns::{in_netns, ip, ip_json};
-use crate::support::tun::enter_new_network;
-
-type Task = Box<dyn FnOnce() + Send>;
-
-/// A workload: a thread in a network namespace of its own.
-struct Pod {
-    tasks: Sender<Task>,
-    thread: u32,
-}
-
-impl Pod {
-    fn new() -> Self {
-        let (tasks, inbox): (Sender<Task>, Receiver<Task>) = channel();
-        let (tell, told) = channel();
-        std::thread::spawn(move || {
-            enter_new_network().unwrap();
-            tell.send(
-                rustix::thread::gettid()
-                    .as_raw_nonzero()
-                    .get()
-                    .unsigned_abs(),
-            )
-            .unwrap();
-            inbox.iter().for_each(|task| task());
-        });
-        let thread = told.recv().unwrap();
-        Self { tasks, thread }
-    }
-
-    /// Does something in the workload's namespace.
-    fn run<T: Send + 'static>(&self, task: impl FnOnce() -> T + Send + 'static) -> T {
-        let (tell, told) = channel();
-        self.tasks
-            .send(Box::new(move || tell.send(task()).unwrap()))
-            .unwrap();
-        told.recv().unwrap()
-    }
-
-    /// Gives it the far end of an interface, and addresses of a prefix that it takes for its link.
-    fn wire(&self, peer: &str, addresses: &[&str]) {
-        ip(&format!("link set {peer} netns {}\n", self.thread));
-        let own: String = addresses
-            .iter()
-            .map(|a| format!("addr add {a}/24 dev {peer}\n"))
-            .collect();
-        let up = format!("link set {peer} up\n{own}");
-        self.run(move || ip(&up));
-    }
-}
+use crate::support::pod::Pod;
 
 fn socket(address: &str) -> UdpSocket {
     let socket = UdpSocket::bind((address, 0)).unwrap();

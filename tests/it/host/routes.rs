@@ -1,10 +1,10 @@
 //! Routes and neighbours: made, taken away, made again, and nobody else's touched.
 
-use margay::host::{Look, Subject};
+use margay::host::{HostPlan, Look, Subject};
 
 use std::collections::BTreeSet;
 
-use super::{open, plan, routed, routes, set, settle, veth};
+use super::{open, plan, routed, routes, set, settle, state, veth};
 use crate::support::netns::{in_another_netns, in_netns, ip, ip_json};
 
 const MAC: &str = "02:00:00:00:00:01";
@@ -209,7 +209,7 @@ fn what_fails_for_one_interface_keeps_nothing_else_back() {
                 ("b", "tap2", "-", "10.65.0.4"),
             ]);
             let mut host = open();
-            let report = host.reconcile(&all, Look::Everything).unwrap();
+            let report = host.reconcile(&all, &Look::Everything).unwrap();
             let failed: Vec<_> = report.failures.iter().map(|f| f.subject.clone()).collect();
             let route = |to: &str| Subject::Route("tap1".parse().unwrap(), to.parse().unwrap());
             assert_eq!(failed, [route("10.65.0.2"), route("fd00::2")]);
@@ -222,6 +222,115 @@ fn what_fails_for_one_interface_keeps_nothing_else_back() {
             assert_eq!(routes("tap1"), set(["10.65.0.2", "10.65.0.3", "fd00::2"]));
         },
     );
+}
+
+#[test]
+fn a_route_that_leads_nowhere_fails_for_its_address_alone() {
+    let test = "a_route_that_leads_nowhere_fails_for_its_address_alone";
+    in_netns(test, || {
+        veth("tap1");
+        ip("route add blackhole 10.65.0.2\nroute add unreachable fd00::2 metric 1024\n");
+        let all = plan(&[
+            ("a", "tap1", "-", "10.65.0.2, fd00::2, 10.65.0.3"),
+            ("b", "tap2", "-", "10.65.0.4"),
+        ]);
+        let mut host = open();
+        let report = host.reconcile(&all, &Look::Everything).unwrap();
+        let failed = report.failures.iter().map(|f| f.subject.clone());
+        let route = |to: &str| Subject::Route("tap1".parse().unwrap(), to.parse().unwrap());
+        assert_eq!(
+            failed.collect::<Vec<_>>(),
+            [route("10.65.0.2"), route("fd00::2")]
+        );
+        assert_eq!(report.waiting, ["tap2".parse().unwrap()].into());
+        assert_eq!(routes("tap1"), set(["10.65.0.3"]));
+    });
+}
+
+#[test]
+fn where_ipv6_is_off_its_addresses_are_left_out() {
+    in_netns("where_ipv6_is_off_its_addresses_are_left_out", || {
+        veth("tap1");
+        let off = |value: &str| {
+            std::fs::write("/proc/sys/net/ipv6/conf/tap1/disable_ipv6", value).unwrap();
+        };
+        off("1");
+        let mut all = routed(&[("tap1", "fd00::2", "fd00::1")]);
+        let other = state(&[("b", "tap1", MAC, "10.65.0.2, fd00::2")]);
+        let both = HostPlan::of(&other, "node1");
+        let mut host = open();
+        for plan in [&both, &all] {
+            let report = settle(&mut host, plan);
+            assert_eq!(report.without_ipv6, ["tap1".parse().unwrap()].into());
+        }
+        settle(&mut host, &both);
+        assert_eq!(routes("tap1"), set(["10.65.0.2"]));
+        assert_eq!(permanent("tap1"), set(["10.65.0.2"]));
+        off("0");
+        let report = settle(&mut host, &both);
+        assert!(report.without_ipv6.is_empty());
+        assert_eq!(routes("tap1"), set(["10.65.0.2", "fd00::2"]));
+        all = HostPlan::new("node1");
+        settle(&mut host, &all);
+        assert_eq!(routes("tap1"), set([]));
+    });
+}
+
+#[test]
+fn a_changed_plan_is_carried_out_without_looking_at_others() {
+    let test = "a_changed_plan_is_carried_out_without_looking_at_others";
+    in_netns(test, || {
+        for name in ["tap1", "tap2", "tap3"] {
+            veth(name);
+        }
+        let mut host = open();
+        let before = state(&[
+            ("a", "tap1", MAC, "10.65.0.2, fd00::2"),
+            ("b", "tap2", "-", "10.65.0.3"),
+            ("c", "tap3", "-", "10.65.0.4"),
+        ]);
+        let mut plan = HostPlan::of(&before, "node1");
+        settle(&mut host, &plan);
+        // Nobody says that this happened, so it is seen only where all is listed.
+        ip("route del 10.65.0.4 dev tap3\n");
+        let after = state(&[
+            ("a", "tap2", "-", "10.65.0.9"),
+            ("d", "tap1", MAC, "10.65.0.2"),
+        ]);
+        let mut touched = BTreeSet::new();
+        for name in ["a", "b", "d"].map(|name| name.parse().unwrap()) {
+            touched.extend(plan.put(&name, after.endpoints.get(&name)));
+        }
+        assert_eq!(
+            touched,
+            ["tap1", "tap2"].map(|name| name.parse().unwrap()).into()
+        );
+        let report = host
+            .reconcile(&plan, &Look::Planned(touched.clone()))
+            .unwrap();
+        assert!(report.failures.is_empty(), "{:?}", report.failures);
+        assert_eq!(report.interfaces, touched);
+        assert_eq!(routes("tap1"), set(["10.65.0.2"]));
+        assert_eq!(permanent("tap1"), set(["10.65.0.2"]));
+        assert_eq!(routes("tap2"), set(["10.65.0.9"]));
+        assert_eq!(routes("tap3"), set([]));
+        let again = host.reconcile(&plan, &Look::Planned(touched)).unwrap();
+        assert_eq!(again.writes, 0);
+        settle(&mut host, &plan);
+        assert_eq!(routes("tap3"), set(["10.65.0.4"]));
+        // An interface that is not what it was is found out, and everything is listed then.
+        ip("link del tap1\n");
+        veth("tap1");
+        let gone = plan.put(&"d".parse().unwrap(), None);
+        host.reconcile(&plan, &Look::Planned(gone)).unwrap();
+        let one = plan.put(
+            &"d".parse().unwrap(),
+            after.endpoints.get(&"d".parse().unwrap()),
+        );
+        host.reconcile(&plan, &Look::Planned(one.clone())).unwrap();
+        host.reconcile(&plan, &Look::Planned(one)).unwrap();
+        assert_eq!(routes("tap1"), set(["10.65.0.2"]));
+    });
 }
 
 #[test]
@@ -277,7 +386,7 @@ fn a_host_stays_in_the_namespace_it_was_opened_in() {
         let plan = plan(&[("a", "tap1", MAC, "10.65.0.2, fd00::2")]);
         in_another_netns(|| {
             veth("tap1");
-            let report = host.reconcile(&plan, Look::Everything).unwrap();
+            let report = host.reconcile(&plan, &Look::Everything).unwrap();
             assert!(report.failures.is_empty(), "{:?}", report.failures);
             assert_eq!(routes("tap1"), set([]));
             assert_eq!(setting("ipv4/conf/tap1/proxy_arp"), "0");
@@ -315,7 +424,7 @@ fn settings_are_made_and_made_again() {
                 assert_eq!(found, value, "{round}: {path}");
             }
             std::fs::write("/proc/sys/net/ipv4/conf/tap1/rp_filter", "0").unwrap();
-            let report = host.reconcile(&plan, Look::Changed).unwrap();
+            let report = host.reconcile(&plan, &Look::Changed).unwrap();
             assert_eq!(report.writes, 0, "what was set is trusted");
             ip("link set tap1 down\nlink set tap1 up\n");
         }

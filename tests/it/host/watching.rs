@@ -6,7 +6,7 @@ use margay::host::{LinkEvent, LinkWatch};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::veth;
-use crate::support::netns::{in_netns, ip, ip_json};
+use crate::support::netns::{in_netns, ip};
 
 /// What happened, in words, once there is something.
 fn heard(watch: &mut LinkWatch) -> Vec<String> {
@@ -125,13 +125,6 @@ fn too_much_at_once_is_told_as_such() {
         ip(&many);
         ip("link set tap1 down\nlink set tap1 name tap2\n");
         assert_eq!(heard(&mut watch), ["resync"]);
-        let known: BTreeSet<_> = watch.links().map(|link| link.name.to_string()).collect();
-        let shown = ip_json("link show");
-        let shown = shown.as_array().unwrap().iter();
-        let shown = shown
-            .map(|link| link["ifname"].as_str().unwrap().to_owned())
-            .collect();
-        assert_eq!(known, shown);
         ip("link set tap2 name tap3\n");
         assert_eq!(heard(&mut watch), ["tap2 is tap3"]);
     });

@@ -90,6 +90,12 @@ impl Process {
         self.child = Some(command.spawn().unwrap());
     }
 
+    /// Has a setting say something else from the next start on.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.settings.retain(|(known, _)| known != name);
+        self.settings.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Where its control socket is.
     pub(crate) fn run_dir(&self) -> PathBuf {
         self.home.path().join("run")

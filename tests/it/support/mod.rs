@@ -10,6 +10,7 @@ pub(crate) mod engine;
 pub(crate) mod etcd;
 pub(crate) mod netns;
 pub(crate) mod packet;
+pub(crate) mod pod;
 pub(crate) mod probe;
 pub(crate) mod prober;
 #[cfg(feature = "etcd")]
