@@ -20,7 +20,7 @@ use crate::compile::Compiler;
 use crate::compile::skeleton::{Skeleton, table_key};
 use crate::compile::words::suspects;
 use crate::model::{Event, Object, State};
-use crate::ruleset::diff::{diff, rebuilt};
+use crate::ruleset::diff::{diff, rebuilt, without_leftovers};
 use crate::ruleset::transaction::{Commit, Step};
 use crate::ruleset::{Sizes, Table, Tracked};
 
@@ -35,7 +35,10 @@ pub struct Dataplane<B> {
     skeleton: Skeleton,
     known: Known,
     held: Held,
+    aftermath: Aftermath,
     quarantine: Quarantine,
+    /// How often the table was read back, since somebody last asked.
+    looks: usize,
     /// What was known of objects when all was last in force, where that has changed since.
     before: BTreeMap<Object, Option<Event>>,
     journal: Journal,
@@ -61,6 +64,15 @@ enum Held {
     Table(Option<Box<Tracked>>),
     /// Something in our table that we never write.
     Foreign,
+}
+
+/// What the last look or round left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Aftermath {
+    /// A table that is known, and nothing in it that no packet can reach.
+    Clean,
+    /// It failed: the table may not be what is known, and each try may leave more behind.
+    Unsettled,
 }
 
 /// Whether the ruleset was changed by somebody else.
@@ -128,6 +140,8 @@ impl<B: Backend> Dataplane<B> {
             skeleton,
             known: Known::Gathered(Box::new(state)),
             held: Held::Table(None),
+            aftermath: Aftermath::Clean,
+            looks: 0,
             quarantine: Quarantine::default(),
             before: BTreeMap::new(),
             journal: Journal::default(),
@@ -161,6 +175,14 @@ impl<B: Backend> Dataplane<B> {
     /// # Errors
     /// The kernel cannot be read, or refuses what no single object is to blame for.
     pub fn program(&mut self, now: Instant) -> Result<Done, Failure> {
+        let done = self.clear_up().and_then(|()| self.bring(now));
+        if done.is_err() {
+            self.aftermath = Aftermath::Unsettled;
+        }
+        done
+    }
+
+    fn bring(&mut self, now: Instant) -> Result<Done, Failure> {
         let begin = Instant::now();
         self.compile();
         let again = self.quarantine.due(now);
@@ -226,12 +248,21 @@ impl<B: Backend> Dataplane<B> {
     /// The kernel cannot be read.
     pub fn look(&mut self) -> Result<(), Failure> {
         self.edition += 1;
+        self.looks += 1;
         self.held = match self.backend.observe(&table_key()) {
             Ok(table) => Held::Table(table.map(|table| Box::new(Tracked::from(table)))),
             Err(ObserveError::Foreign { .. }) => Held::Foreign,
-            Err(error @ ObserveError::Unreachable(_)) => return Err(error.into()),
+            Err(error @ ObserveError::Unreachable(_)) => {
+                self.aftermath = Aftermath::Unsettled;
+                return Err(error.into());
+            }
         };
         Ok(())
+    }
+
+    /// How often the table was read back, or it was tried, since this was last asked.
+    pub fn take_looks(&mut self) -> usize {
+        std::mem::take(&mut self.looks)
     }
 
     /// What is known.
@@ -313,6 +344,21 @@ impl<B: Backend> Dataplane<B> {
         let mut held = Tracked::default();
         held.apply(&commit);
         self.held = Held::Table(Some(Box::new(held)));
+        Ok(())
+    }
+
+    /// After a failure, looks at the table, and takes away what it left that no packet can reach.
+    fn clear_up(&mut self) -> Result<(), Failure> {
+        match self.aftermath {
+            Aftermath::Clean => return Ok(()),
+            Aftermath::Unsettled => self.look()?,
+        }
+        if let Held::Table(Some(held)) = &mut self.held {
+            let commit = without_leftovers(held, &table_key());
+            self.backend.commit(&commit)?;
+            held.apply(&commit);
+        }
+        self.aftermath = Aftermath::Clean;
         Ok(())
     }
 

@@ -34,7 +34,7 @@ const IDENTIFIER: &str = "margay";
 #[derive(Debug, Default)]
 pub struct Logging {
     guards: Vec<WorkerGuard>,
-    counters: Vec<ErrorCounter>,
+    dropped: Dropped,
     faults: Vec<String>,
     main: Option<Threshold>,
     file: Option<Threshold>,
@@ -42,6 +42,18 @@ pub struct Logging {
 
 /// The least level that a sink takes, to be changed while it is in use.
 type Threshold = reload::Handle<LevelFilter, Registry>;
+
+/// Counts the lines that a log dropped.
+#[derive(Debug, Clone, Default)]
+pub struct Dropped(Vec<ErrorCounter>);
+
+impl Dropped {
+    /// How many so far.
+    pub fn count(&self) -> u64 {
+        let lines = self.0.iter().map(ErrorCounter::dropped_lines);
+        lines.map(|lines| lines as u64).sum()
+    }
+}
 
 type Sink = Box<dyn Layer<Registry> + Send + Sync>;
 
@@ -78,10 +90,9 @@ impl Logging {
         }
     }
 
-    /// How many lines were dropped, because they came faster than they could be written.
-    pub fn dropped(&self) -> u64 {
-        let lines = self.counters.iter().map(ErrorCounter::dropped_lines);
-        lines.map(|lines| lines as u64).sum()
+    /// Who counts the lines that are dropped, because they come faster than they can be written.
+    pub fn dropped(&self) -> Dropped {
+        self.dropped.clone()
     }
 
     /// What could not be had.
@@ -135,7 +146,7 @@ impl Logging {
     fn writer(&mut self, to: impl io::Write + Send + 'static) -> NonBlocking {
         let (writer, guard) = tracing_appender::non_blocking(to);
         self.guards.push(guard);
-        self.counters.push(writer.error_counter());
+        self.dropped.0.push(writer.error_counter());
         writer
     }
 }
@@ -300,7 +311,7 @@ mod tests {
         let (dispatch, logging) = Logging::prepare(&config);
         dispatcher::with_default(&dispatch, events);
         assert_eq!(logging.faults(), [""; 0]);
-        assert_eq!(logging.dropped(), 0);
+        assert_eq!(logging.dropped().count(), 0);
         drop(logging);
         fs::read_to_string(path).unwrap()
     }

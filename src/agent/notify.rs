@@ -117,12 +117,12 @@ impl Notifier {
         if watchdog.next.is_some_and(|next| now < next) {
             return Ok(());
         }
-        self.send("WATCHDOG=1")?;
+        // Also where this fails: whoever waits for the next time must not turn in circles.
         self.watchdog = Some(Watchdog {
             next: Some(now + watchdog.every),
             ..watchdog
         });
-        Ok(())
+        self.send("WATCHDOG=1")
     }
 
     /// When the watchdog is to be told next; `None` where there is none.

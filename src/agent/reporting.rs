@@ -9,19 +9,14 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::moment::Moment;
 use super::status::Status;
+use crate::config::Region;
 use crate::model::workload::WorkloadName;
-use crate::net::InvalidValue;
-
-/// The longest name of a region: a namespace `openstack-region-<name>` is a label of DNS.
-const REGION_BYTES_MAX: usize = 63 - "openstack-region-".len();
 
 /// What is reported of a host, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,13 +36,9 @@ pub struct Reporting {
 pub enum Layout {
     /// Of networking-calico up to 3.4.
     V1,
-    /// Of networking-calico from 3.6 on.
-    V2(Region),
+    /// Of networking-calico from 3.6 on, by the region if it has a name.
+    V2(Option<Region>),
 }
-
-/// An OpenStack region, if it has a name.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Region(Option<Box<str>>);
 
 /// Whether endpoints are reported.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -98,47 +89,6 @@ pub enum Heartbeat {
     First,
     /// It was.
     Later,
-}
-
-impl Region {
-    /// A region of a name.
-    ///
-    /// # Errors
-    /// The name is no label of DNS, or longer than 46 bytes.
-    pub fn of_name(name: &str) -> Result<Self, InvalidValue> {
-        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        let whole = !name.is_empty() && name.chars().all(inner);
-        let ends = name.starts_with('-') || name.ends_with('-');
-        match whole && !ends && name.len() <= REGION_BYTES_MAX {
-            true => Ok(Self(Some(name.into()))),
-            false => Err(InvalidValue::new(
-                "OpenStack region",
-                name,
-                "1-46 of a-z, 0-9 and -, without - at an end",
-            )),
-        }
-    }
-}
-
-impl FromStr for Region {
-    type Err = InvalidValue;
-
-    /// The name, or nothing.
-    fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        match text {
-            "" => Ok(Self::default()),
-            name => Self::of_name(name),
-        }
-    }
-}
-
-impl fmt::Display for Region {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            None => f.write_str("no-region"),
-            Some(name) => write!(f, "region-{name}"),
-        }
-    }
 }
 
 impl Reporting {
@@ -211,7 +161,10 @@ impl Reporting {
     fn base(&self) -> String {
         match &self.layout {
             Layout::V1 => format!("/calico/felix/v1/host/{}", self.host),
-            Layout::V2(region) => format!("/calico/felix/v2/{region}/host/{}", self.host),
+            Layout::V2(None) => format!("/calico/felix/v2/no-region/host/{}", self.host),
+            Layout::V2(Some(region)) => {
+                format!("/calico/felix/v2/region-{region}/host/{}", self.host)
+            }
         }
     }
 }
@@ -240,6 +193,7 @@ fn escaped(part: &str) -> String {
 mod tests {
     use super::*;
     use crate::agent::status::{EndpointState, EndpointStatus};
+    use crate::config::Config;
 
     const NAME: &str = "openstack/felix--host--1-openstack-instance--1-DEADBEEF--1234--5678";
     const PORT_V2: &str = "/calico/felix/v2/no-region/host/felix-host-1/workload/openstack/\
@@ -255,7 +209,7 @@ mod tests {
     }
 
     fn v2() -> Reporting {
-        reporting(Layout::V2(Region::default()))
+        reporting(Layout::V2(None))
     }
 
     /// A workload endpoint in a state, and an endpoint that is none of Calico's.
@@ -351,13 +305,12 @@ mod tests {
             }
         };
         let of_base = |base: &str| PORT_V2.replace("/calico/felix/v2/no-region", base);
-        let region = "north".parse().expect("a region");
+        let given = [("FELIX_OPENSTACKREGION".to_owned(), "north".to_owned())];
+        let resolved = Config::resolve(given, None, "host").expect("a configuration");
+        let region = resolved.config.openstack_region.value;
         assert_eq!(key(Layout::V1), of_base("/calico/felix/v1"));
         let north = of_base("/calico/felix/v2/region-north");
         assert_eq!(key(Layout::V2(region)), north);
-        for bad in ["North", "-a", "a-", "a/b", &"a".repeat(47)] {
-            assert!(bad.parse::<Region>().is_err(), "{bad} was accepted");
-        }
         assert_eq!(escaped("a%/b"), "a%25%2fb");
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 #[cfg(feature = "etcd")]
-use super::reporting::{EndpointReporting, Layout, Region, Reporting};
+use super::reporting::{EndpointReporting, Layout, Reporting};
 use super::start::StartError;
 use super::status::Status;
 use super::store::Update;
@@ -120,15 +120,14 @@ impl Reports {
 
     #[cfg(feature = "etcd")]
     fn reporter(self, config: &Config) -> Reporter {
-        let region = config.openstack_region.value.as_ref();
-        let region = region.and_then(|name| Region::of_name(name.as_str()).ok());
+        let region = config.openstack_region.value.clone();
         let interval = config.reporting_interval.value;
         Reporter {
             etcd: self.etcd,
             reporting: Reporting {
                 layout: match self.keys {
                     Keys::Classic => Layout::V1,
-                    Keys::Files | Keys::Resources => Layout::V2(region.unwrap_or_default()),
+                    Keys::Files | Keys::Resources => Layout::V2(region),
                 },
                 host: config.felix_hostname.value.as_str().to_owned(),
                 ttl: config.reporting_ttl.value,
@@ -167,16 +166,12 @@ fn of_etcd(said: &config::Etcd) -> Source {
         .endpoints
         .iter()
         .any(|endpoint| endpoint.scheme() == Scheme::Https);
-    let endpoints = said.endpoints.iter();
     let etcd = Etcd {
-        endpoints: endpoints
-            .filter_map(|endpoint| endpoint.to_string().parse().ok())
-            .collect(),
+        endpoints: said.endpoints.clone(),
         prefix: keys.prefixes().concat(),
         tls: is_secure.then(|| Tls {
             authority: said.tls.authorities.clone(),
             identity: said.tls.identity.clone(),
-            server_name: None,
         }),
         user: said
             .user

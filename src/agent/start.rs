@@ -77,7 +77,8 @@ pub fn give_up_rights() -> Result<(), StartError> {
     keep_network_capabilities().map_err(failed("give up capabilities"))
 }
 
-/// Runs the daemon in the network namespace of the calling thread, until a signal ends it.
+/// Runs the daemon in the network namespace of the calling thread, until a signal ends it. `dropped` is of
+/// its log.
 ///
 /// # Errors
 /// Something that it needs cannot be had.
@@ -108,7 +109,12 @@ pub fn start(resolved: &Resolved, logging: Logging) -> Result<Ended, StartError>
         true => Cuts::Denied,
         false => Cuts::Never,
     };
-    let voice = Voice::new(host, &source.to_string(), |part| timeout(config, part))?;
+    let voice = Voice::new(
+        host,
+        &source.to_string(),
+        |part| timeout(config, part),
+        logging.dropped(),
+    )?;
     if socket == Opened::Now {
         voice.keep(dataplane.backend().descriptor());
     }

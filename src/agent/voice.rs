@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use super::health::{Health, Report, Reporter};
+use super::logging::Dropped;
 use super::metrics::{BuildError, Metrics};
 use super::moment::Moment;
 use super::notify::{NETLINK, Notifier};
@@ -21,10 +22,13 @@ pub struct Voice {
     health: Health,
     metrics: Metrics,
     notifier: Notifier,
+    /// Of the log.
+    dropped: Dropped,
 }
 
 impl Voice {
-    /// One that has nothing to say yet; `timeout` is how long each part may be silent.
+    /// One that has nothing to say yet; `timeout` is how long each part may be silent, and
+    /// `dropped` counts what the log loses.
     ///
     /// # Errors
     /// The exporter of metrics refuses its settings, which are constant.
@@ -32,6 +36,7 @@ impl Voice {
         host: &str,
         store: &str,
         timeout: impl Fn(Reporter) -> Option<Duration>,
+        dropped: Dropped,
     ) -> Result<Self, BuildError> {
         let status = Status::new(host, store, Moment::now());
         let health = Health::new(Arc::new(Instant::now));
@@ -48,6 +53,7 @@ impl Voice {
             health,
             metrics: Metrics::new(host)?,
             notifier,
+            dropped,
         })
     }
 
@@ -101,6 +107,7 @@ impl Voice {
         self.health
             .report(Reporter::InternalDataplaneMainLoop, loop_report);
         self.metrics.published(&self.status);
+        self.metrics.logs_dropped(self.dropped.count());
         if let Err(error) = self
             .notifier
             .tell(&self.status)
@@ -118,6 +125,11 @@ impl Voice {
         if let Err(error) = told.and_then(|()| self.notifier.keep(NETLINK, socket)) {
             warn!(%error, "systemd cannot be told");
         }
+    }
+
+    /// When it is to say something although nothing happened: systemd waits for it.
+    pub fn next(&self) -> Option<Instant> {
+        self.notifier.next(Instant::now())
     }
 
     /// Says that the daemon is about to end.

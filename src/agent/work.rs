@@ -7,7 +7,7 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tracing::{error, info, warn};
 
@@ -18,7 +18,7 @@ use super::journal::Changed;
 use super::kept::Kept;
 use super::metrics::counts::Counts;
 use super::moment::Moment;
-use super::need::Need;
+use super::need::{Need, Patience};
 use super::severance::{Cuts, Severance};
 use super::status::{StoreLink, Sync, TableHold, TableStatus};
 use super::store::Update;
@@ -27,9 +27,6 @@ use crate::backend::Backend;
 use crate::codec::{Problem, Severity};
 use crate::host::{Host, LinkEvent};
 use crate::model::{Event, Object, Readiness, State};
-
-/// How soon a round that failed is tried again.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// Everything that the daemon keeps.
 #[derive(Debug)]
@@ -48,6 +45,8 @@ pub struct Work<B> {
     configuration: Need,
     /// Why the next commit is made.
     cause: Cause,
+    /// How soon a round that failed is tried again.
+    patience: Patience,
 }
 
 /// Why a commit is made.
@@ -93,6 +92,7 @@ impl<B: Backend> Work<B> {
             count: Need::Now,
             configuration: Need::None,
             cause: Cause::Known,
+            patience: Patience::default(),
         }
     }
 
@@ -117,10 +117,6 @@ impl<B: Backend> Work<B> {
                 let book = &mut self.book;
                 let events = changes.into_iter().flat_map(|change| book.take(change));
                 let events: Vec<_> = events.collect();
-                if self.voice.status().sync == Sync::Waiting {
-                    self.voice.status().sync = Sync::Listing;
-                    self.voice.metrics().resync_started();
-                }
                 if !events.is_empty() {
                     self.cause = Cause::Known;
                     self.count = Need::Now;
@@ -134,6 +130,12 @@ impl<B: Backend> Work<B> {
                     self.learn();
                 }
                 self.keep();
+            }
+            Update::Listing => {
+                self.voice.metrics().resync_started();
+                if self.voice.status().sync == Sync::Waiting {
+                    self.voice.status().sync = Sync::Listing;
+                }
             }
             Update::InSync => {
                 if self.voice.status().sync != Sync::InSync {
@@ -212,11 +214,13 @@ impl<B: Backend> Work<B> {
 
     /// When there is something to do although nothing is heard.
     pub fn due(&mut self) -> Option<Instant> {
+        let alive = self.voice.next();
         if !self.may_program() {
-            return None;
+            return alive;
         }
         let now = Instant::now();
         let all = [
+            alive,
             self.table.next(),
             self.ground.next(),
             self.severance
@@ -243,6 +247,7 @@ impl<B: Backend> Work<B> {
         let aside = aside.map(|(object, aside)| (object.to_string(), aside.why.clone()));
         let aside = aside.collect();
         let (errors, warnings) = self.problems();
+        self.voice.metrics().looked(self.dataplane.take_looks());
         let status = self.voice.status();
         status.table = table;
         self.ground
@@ -311,6 +316,7 @@ impl<B: Backend> Work<B> {
         self.severance.suspect(self.dataplane.suspects(), now);
         match programmed {
             Ok(done) => {
+                self.patience.reset();
                 self.table = Need::None;
                 self.voice.status().done(&done, Moment::now());
                 self.voice.metrics().committed(&done);
@@ -324,7 +330,7 @@ impl<B: Backend> Work<B> {
             }
             Err(failure) => {
                 self.failed(&failure);
-                self.table = Need::Later(now + RETRY);
+                self.table = self.patience.failed(now);
             }
         }
     }
@@ -373,7 +379,9 @@ impl<B: Backend> Work<B> {
     /// A failure holds until a round goes well, so there is to be one.
     fn look_failed(&mut self, failure: &Failure) {
         self.failed(failure);
-        self.table = Need::Later(Instant::now() + RETRY);
+        if self.table == Need::None {
+            self.table = self.patience.failed(Instant::now());
+        }
     }
 
     fn failed(&mut self, failure: &Failure) {

@@ -29,11 +29,6 @@ impl Config {
         }
     }
 
-    /// The settings of policy, with what the host itself says in their place.
-    pub fn over(&self, settings: &Settings) -> Settings {
-        self.forced().applied_to(settings)
-    }
-
     /// With what the datastore says of a host in the place of defaults. It changes nothing that the
     /// environment or the file say.
     ///

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use super::kind::{Kind, NONE};
+use crate::net::InvalidValue;
 
 /// What kind of store there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,6 +84,21 @@ impl EtcdEndpoint {
     }
 }
 
+impl FromStr for EtcdEndpoint {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let parts = text.split_once("://").and_then(|(scheme, place)| {
+            let place = place.strip_suffix('/').unwrap_or(place);
+            Some((Scheme::read(scheme)?, Authority::read(place)?))
+        });
+        let allowed = "http://host:port or https://host:port";
+        let invalid = || InvalidValue::new("endpoint of an etcd", text, allowed);
+        let (scheme, authority) = parts.ok_or_else(invalid)?;
+        Ok(Self { scheme, authority })
+    }
+}
+
 impl fmt::Display for EtcdEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.scheme.text(), self.authority.0)
@@ -136,15 +153,7 @@ impl Kind for Vec<EtcdEndpoint> {
             .split(',')
             .map(str::trim)
             .filter(|item| !item.is_empty());
-        let endpoints = items.map(|item| {
-            let (scheme, place) = item.split_once("://")?;
-            let place = place.strip_suffix('/').unwrap_or(place);
-            Some(EtcdEndpoint::new(
-                Scheme::read(scheme)?,
-                Authority::read(place)?,
-            ))
-        });
-        let endpoints: Self = endpoints.collect::<Option<_>>()?;
+        let endpoints: Self = items.map(|item| item.parse().ok()).collect::<Option<_>>()?;
         let first = endpoints.first().map(EtcdEndpoint::scheme);
         let alike = endpoints
             .iter()

@@ -257,7 +257,10 @@ fn what_the_host_says_of_policy_counts_before_the_datastore() {
     assert_eq!(metadata.port, 8080);
     assert_eq!(settings.endpoint_to_host, HostAction::Return);
     assert_eq!(
-        config.over(&Settings::default()).endpoint_to_host,
+        config
+            .forced()
+            .applied_to(&Settings::default())
+            .endpoint_to_host,
         HostAction::Return
     );
     let whole = config.with_datastore(&state, "node-a").unwrap().config;
@@ -277,7 +280,7 @@ fn what_the_host_says_of_policy_counts_before_the_datastore() {
     }
     // What is shown is what is compiled.
     let again = Config { ..whole };
-    let shown = again.over(&state.settings);
+    let shown = again.forced().applied_to(&state.settings);
     assert_eq!(shown.deny_action, settings.deny_action);
     assert_eq!(shown.policy_counters, settings.policy_counters);
     assert_eq!(shown.log.rate, settings.log.rate);

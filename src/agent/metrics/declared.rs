@@ -89,6 +89,8 @@ declare! {
         "Named sets of the table; one table serves IPv4 and IPv6, so that ip_version is inet."
     NFT_MAPS Gauge "felix_nft_maps" ["ip_version"]
         "Named maps of the table; one table serves IPv4 and IPv6, so that ip_version is inet."
+    LOGS_DROPPED Counter "felix_logs_dropped" []
+        "Lines of the log that were dropped, because they came faster than they could be written."
 
     COMMITS Counter "margay_commits" []
         "Changes of the table that went through, each in safe transactions."

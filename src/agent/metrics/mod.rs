@@ -140,9 +140,14 @@ impl Metrics {
         }
     }
 
-    /// The table was read back, or it was tried.
-    pub fn looked(&self) {
-        self.add(declared::NFT_LIST_CALLS, &[], 1);
+    /// The table was read back, or it was tried, so often.
+    pub fn looked(&self, count: usize) {
+        self.add(declared::NFT_LIST_CALLS, &[], count);
+    }
+
+    /// The log dropped so many lines since the start.
+    pub fn logs_dropped(&self, count: u64) {
+        self.counter(declared::LOGS_DROPPED, &[]).absolute(count);
     }
 
     /// What somebody else changed in the table was put back.

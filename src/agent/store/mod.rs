@@ -14,6 +14,8 @@ pub enum Update {
     /// Keys, in the order of their changes. After the first `InSync` this is one step: what stands
     /// between its changes need never have been.
     Keys(Vec<KeyChange>),
+    /// All that the store holds is being read, at first or anew.
+    Listing,
     /// Everything that the store holds has been said.
     InSync,
     /// The store can be read, at first or again.

@@ -27,6 +27,7 @@ mod cost;
 mod elements;
 mod entangled;
 mod generations;
+mod leftovers;
 mod members;
 mod names;
 mod normal;
@@ -38,6 +39,7 @@ mod steps;
 
 pub use apply::applied_after;
 pub use cost::SIZED_FROM;
+pub use leftovers::without_leftovers;
 pub use normal::normalised;
 
 use self::generations::Changes;

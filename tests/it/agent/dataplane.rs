@@ -10,7 +10,7 @@ use margay::compile::compile;
 use margay::compile::skeleton::{Skeleton, table_key};
 use margay::model::{Event, Object, State};
 use margay::ruleset::diff::normalised;
-use margay::ruleset::transaction::{Commit, Operation};
+use margay::ruleset::transaction::{Commit, Operation, Phase};
 use margay::ruleset::{Ruleset, Table, TableKey};
 
 /// Tables in memory, behind a kernel that does not take everything.
@@ -20,6 +20,16 @@ struct Kernel {
     refuses: Refuses,
     /// How often somebody else still comes between.
     contends: usize,
+    health: Health,
+}
+
+/// Whether what packets can see may change at all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Health {
+    #[default]
+    Well,
+    /// It may not, whoever is to blame.
+    Sick,
 }
 
 impl Kernel {
@@ -69,6 +79,10 @@ impl Backend for Kernel {
     fn commit(&mut self, commit: &Commit) -> Result<(), CommitError> {
         self.uncontended()?;
         for step in &commit.steps {
+            let is_seen = ![Phase::Populate, Phase::Collect].contains(&step.phase);
+            if is_seen && self.health == Health::Sick {
+                return Err(std::io::Error::from_raw_os_error(12).into());
+            }
             let mut operations = step.operations.iter();
             if let Some(operation) = operations.find(|operation| self.refuses.refuses(operation)) {
                 return Err(CommitError::Refused {
@@ -321,4 +335,39 @@ fn what_is_refused_whatever_is_made_of_it_leaves_all_as_it_was() {
     let later = Instant::now() + Duration::from_secs(3600);
     dataplane.program(later).unwrap();
     assert_in_force(&mut dataplane, &policy("Allow"));
+}
+
+#[test]
+fn tries_that_fail_for_nobody_in_particular_leave_no_more_and_more_behind() {
+    let mut dataplane = started(Kernel::default());
+    dataplane.take(events(&state(&two())));
+    dataplane.program(Instant::now()).unwrap();
+    dataplane.backend().health = Health::Sick;
+    let mut sizes = Vec::new();
+    for port in 6_000..6_005 {
+        let changed = two().replace(
+            "tcp 5432 from 0.0.0.0/0",
+            &format!("tcp {port} from 10.0.0.0/8"),
+        );
+        dataplane.take(events(&state(
+            &(changed + &group(&format!("g{port}"), port)),
+        )));
+        assert!(dataplane.program(Instant::now()).is_err());
+        let held = in_force(&mut dataplane);
+        sizes.push(held.sets.len() + held.chains.len());
+    }
+    let without = desired(&state(&two()));
+    assert!(
+        sizes[0] > without.sets.len() + without.chains.len(),
+        "{sizes:?}"
+    );
+    assert!(sizes.iter().all(|size| *size == sizes[0]), "{sizes:?}");
+    dataplane.backend().health = Health::Well;
+    dataplane.take(events(&state(&two())));
+    dataplane.program(Instant::now()).unwrap();
+    let extra = (6_000..6_005).map(|port| group(&format!("g{port}"), port));
+    assert_in_force(
+        &mut dataplane,
+        &state(&(two() + &extra.collect::<String>())),
+    );
 }

@@ -95,7 +95,8 @@ fn busy() -> Metrics {
     metrics.failed(&CommitError::Contended.into());
     let unreachable = ObserveError::Unreachable(io::ErrorKind::Other.into());
     metrics.failed(&Failure::from(unreachable));
-    metrics.looked();
+    metrics.looked(1);
+    metrics.logs_dropped(5);
     metrics.repaired();
     metrics.flows_cut(4);
     metrics
@@ -179,6 +180,7 @@ fn what_happened_is_counted_without_a_suffix() {
         ("felix_nft_errors", 1.0),
         ("felix_nft_list_calls", 1.0),
         ("felix_nft_list_errors", 1.0),
+        ("felix_logs_dropped", 5.0),
         ("felix_nft_chains{ip_version=\"inet\"}", 20.0),
         ("felix_int_dataplane_msg_batch_size_count", 1.0),
         ("felix_int_dataplane_msg_batch_size_sum", 2.0),

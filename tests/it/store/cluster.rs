@@ -144,7 +144,7 @@ fn judge(heard: &Heard, put: &Put, last: &BTreeMap<String, String>) {
             }
             Update::InSync => listings += 1,
             Update::Lost { .. } => lost += 1,
-            Update::Connected => {}
+            Update::Connected | Update::Listing => {}
         }
     }
     let told: BTreeSet<usize> = values.iter().map(|(_, value)| *value).collect();

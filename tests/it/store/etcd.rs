@@ -1,5 +1,7 @@
 //! An etcd as a store: how keys come, and what becomes of them when it fails.
 
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use etcd_client::{Client, Txn, TxnOp};
@@ -102,7 +104,7 @@ async fn an_etcd_without_our_keys_is_in_sync() {
 fn steps(log: &[Update]) -> Vec<usize> {
     let steps = log.iter().filter_map(|update| match update {
         Update::Keys(changes) => Some(changes.len()),
-        Update::InSync | Update::Connected | Update::Lost { .. } => None,
+        Update::Listing | Update::InSync | Update::Connected | Update::Lost { .. } => None,
     });
     steps.collect()
 }
@@ -162,6 +164,11 @@ async fn what_happened_behind_a_compaction_is_found_by_a_listing() {
     heard.until_in_sync().await;
     let steps = steps(&heard.log[before..]);
     assert_eq!(steps, [4], "what may differ, in one step");
+    let listings = heard
+        .log
+        .iter()
+        .filter(|update| **update == Update::Listing);
+    assert_eq!(listings.count(), 2, "each listing is told of");
     assert!(heard.was_gone("goes"));
     assert_eq!(heard.value("changes"), Some("new"));
     assert_eq!(heard.value("comes"), Some("new"));
@@ -415,4 +422,47 @@ async fn pages_that_are_too_long_become_shorter() {
             .values()
             .all(|content| matches!(content, Content::Value(_)))
     );
+}
+
+/// etcd's own proxy, ended with the test.
+struct GrpcProxy(Child);
+
+impl Drop for GrpcProxy {
+    fn drop(&mut self) {
+        let _ended = self.0.kill();
+        let _status = self.0.wait();
+    }
+}
+
+#[tokio::test]
+async fn looks_through_the_proxy_of_etcd_are_borne_by_it() {
+    let etcd = etcd::Etcd::start();
+    etcd.put(&key("a"), "1");
+    let [port, _] = free_ports();
+    let address = format!("127.0.0.1:{port}");
+    let home = tempfile::tempdir().unwrap();
+    let proxy = Command::new("etcd")
+        .args(["grpc-proxy", "start", "--endpoints"])
+        .arg(format!("127.0.0.1:{}", etcd.port()))
+        .args(["--listen-addr", &address])
+        .current_dir(home.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut proxy = GrpcProxy(proxy);
+    while TcpStream::connect(&address).is_err() {
+        assert!(proxy.0.try_wait().unwrap().is_none(), "it does not start");
+        sleep(Duration::from_millis(50)).await;
+    }
+    let mut store = store(&[format!("http://{address}")]);
+    store.pace.keepalive_interval = Duration::from_secs(10);
+    let mut heard = followed(store);
+    heard.until_in_sync().await;
+    sleep(Duration::from_secs(4)).await;
+    etcd.put(&key("b"), "2");
+    says(&mut heard, "b", "2").await;
+    assert!(proxy.0.try_wait().unwrap().is_none(), "it died of us");
+    let is_lost = |update: &Update| matches!(update, Update::Lost { .. });
+    assert!(!heard.log.iter().any(is_lost), "{:#?}", heard.log);
 }

@@ -90,7 +90,7 @@ impl Heard {
             Update::Keys(changes) => changes
                 .iter()
                 .any(|change| change.content == Content::Gone && change.key.ends_with(ending)),
-            Update::InSync | Update::Connected | Update::Lost { .. } => false,
+            Update::Listing | Update::InSync | Update::Connected | Update::Lost { .. } => false,
         })
     }
 

@@ -11,6 +11,8 @@ mod heard;
 #[cfg(feature = "etcd")]
 mod proxied;
 #[cfg(feature = "etcd")]
+mod reporter;
+#[cfg(feature = "etcd")]
 mod rights;
 #[cfg(feature = "etcd")]
 mod security;

@@ -88,7 +88,7 @@ async fn looks_through_a_proxy_find_nothing_wrong() {
     heard.until(|heard| heard.value("end").is_some()).await;
     let lost = heard.log.iter().filter(|update| match update {
         Update::Lost { .. } => true,
-        Update::Keys(_) | Update::InSync | Update::Connected => false,
+        Update::Keys(_) | Update::InSync | Update::Connected | Update::Listing => false,
     });
     assert_eq!(lost.count(), 0, "{:#?}", heard.log);
     let listings = heard.log.iter().filter(|update| **update == Update::InSync);

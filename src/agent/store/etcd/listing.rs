@@ -19,6 +19,7 @@ pub(super) async fn list(
     head: Head,
     page_keys: i64,
 ) -> Result<(), Ended> {
+    voice.say(Update::Listing).await?;
     let is_first = known.completeness() == Completeness::Partial;
     let mut listed = BTreeMap::new();
     let mut differences = Vec::new();

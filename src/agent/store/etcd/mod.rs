@@ -19,17 +19,14 @@ mod reporter;
 mod session;
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use tokio::sync::mpsc::Sender;
 use tokio::time::{Instant, sleep};
 
 use super::{KeyChange, Update};
-use crate::config::Secret;
-use crate::net::InvalidValue;
+use crate::config::{EtcdEndpoint, Secret};
 use backoff::Backoff;
 use ended::Ended;
 use follow::{Follower, jittered};
@@ -42,7 +39,7 @@ pub use reporter::Reporter;
 #[derive(Debug, Clone)]
 pub struct Etcd {
     /// Its members. One is used at a time; when it fails, the next.
-    pub endpoints: Vec<Endpoint>,
+    pub endpoints: Vec<EtcdEndpoint>,
     /// Where the keys begin.
     pub prefix: String,
     /// How `https` endpoints are known, and we to them.
@@ -53,45 +50,6 @@ pub struct Etcd {
     pub pace: Pace,
 }
 
-/// `http://host:port` or `https://host:port`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoint(Box<str>);
-
-impl Endpoint {
-    /// Whether it is to be reached by TLS.
-    pub fn is_secure(&self) -> bool {
-        self.0.starts_with("https:")
-    }
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl FromStr for Endpoint {
-    type Err = InvalidValue;
-
-    fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        let schemes = ["http://", "https://"];
-        let place = schemes.iter().find_map(|scheme| text.strip_prefix(scheme));
-        let place = place.map(|place| place.trim_end_matches('/'));
-        let legal = |place: &str| {
-            let plain = |b: u8| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b);
-            let port = place.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
-            matches!(port, Some(Ok(1..))) && place.bytes().all(plain)
-        };
-        match place.is_some_and(legal) {
-            true => Ok(Self(text.into())),
-            false => {
-                let allowed = "http://host:port or https://host:port";
-                Err(InvalidValue::new("endpoint", text, allowed))
-            }
-        }
-    }
-}
-
 /// How the two sides know each other. The files are read anew at each attempt.
 #[derive(Debug, Clone, Default)]
 pub struct Tls {
@@ -99,8 +57,6 @@ pub struct Tls {
     pub authority: Option<PathBuf>,
     /// Our certificate and its key (PEM).
     pub identity: Option<(PathBuf, PathBuf)>,
-    /// The name in the members' certificates, where it is not that of the endpoint.
-    pub server_name: Option<String>,
 }
 
 /// How long things take.
@@ -162,7 +118,7 @@ impl Etcd {
                 Ended::Unheard => return,
                 Ended::Doubtful => known.doubt(),
                 Ended::Lost(why) => {
-                    let at = endpoint.map_or("no endpoint", |endpoint| &endpoint.0);
+                    let at = endpoint.map_or_else(|| "no endpoint".to_owned(), ToString::to_string);
                     if voice.lost(format!("{at}: {why}")).await.is_err() {
                         return;
                     }
@@ -179,7 +135,7 @@ impl Etcd {
     /// One connection, for as long as it lasts.
     async fn session(
         &self,
-        endpoint: Option<&Endpoint>,
+        endpoint: Option<&EtcdEndpoint>,
         known: &mut Known,
         voice: &mut Voice<'_>,
     ) -> Ended {
@@ -194,11 +150,11 @@ impl Etcd {
 
     async fn followed(
         &self,
-        endpoint: &Endpoint,
+        endpoint: &EtcdEndpoint,
         known: &mut Known,
         voice: &mut Voice<'_>,
     ) -> Result<(), Ended> {
-        let mut session = Session::open(self, &endpoint.0).await?;
+        let mut session = Session::open(self, endpoint).await?;
         let head = session.head().await?;
         known.meet(head);
         if let Some(witness) = known.witness()

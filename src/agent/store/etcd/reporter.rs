@@ -14,6 +14,7 @@ use super::{Etcd, session};
 use crate::agent::moment::Moment;
 use crate::agent::reporting::{Heartbeat, Lease, Reporting, Write, Written};
 use crate::agent::status::Status;
+use crate::config::EtcdEndpoint;
 
 /// Most changes in one transaction: what an etcd takes as it comes (`--max-txn-ops`).
 const CHANGES_MAX: usize = 128;
@@ -46,7 +47,7 @@ impl Reporter {
                 return;
             };
             let begun = Instant::now();
-            match self.session(&endpoint.0, &mut said, &mut heartbeat).await {
+            match self.session(endpoint, &mut said, &mut heartbeat).await {
                 Ok(()) => return,
                 Err(Ended::Lost(why)) => warn!(%endpoint, %why, "cannot report to the etcd"),
                 Err(Ended::Doubtful | Ended::Unheard) => {}
@@ -63,12 +64,12 @@ impl Reporter {
     /// lives is said first, and never waits for what is said of endpoints.
     async fn session(
         &self,
-        endpoint: &str,
+        endpoint: &EtcdEndpoint,
         said: &mut Receiver<Arc<Status>>,
         heartbeat: &mut Heartbeat,
     ) -> Result<(), Ended> {
         let options = session::options(&self.etcd)?;
-        let connecting = Client::connect([endpoint], Some(options));
+        let connecting = Client::connect([endpoint.to_string()], Some(options));
         let mut client = self.answered(connecting).await?;
         let Some(interval) = self.interval else {
             return self.endpoints(client, said).await;

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::ended::{Ended, is_about_compaction, is_about_length};
 use super::known::{Head, Lineage, Witness};
 use super::{Etcd, Pace, Tls};
+use crate::config::EtcdEndpoint;
 
 /// Longest answer, in bytes: many times what an etcd takes in one request as it comes.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
@@ -27,9 +28,9 @@ pub(super) struct Session {
 
 impl Session {
     /// Connects, and says who we are.
-    pub(super) async fn open(etcd: &Etcd, endpoint: &str) -> Result<Self, Ended> {
+    pub(super) async fn open(etcd: &Etcd, endpoint: &EtcdEndpoint) -> Result<Self, Ended> {
         let options = options(etcd)?;
-        let connecting = Client::connect([endpoint], Some(options));
+        let connecting = Client::connect([endpoint.to_string()], Some(options));
         let client = answered(etcd.pace.request_timeout, connecting).await??;
         Ok(Self {
             kv: client
@@ -190,9 +191,6 @@ fn tls_options(tls: &Tls) -> Result<TlsOptions, Ended> {
     if let Some((certificate, key)) = &tls.identity {
         let identity = Identity::from_pem(read(certificate)?, read(key)?);
         options = options.identity(identity);
-    }
-    if let Some(name) = &tls.server_name {
-        options = options.domain_name(name.as_str());
     }
     Ok(options)
 }

@@ -112,7 +112,9 @@ impl Said {
             Standing::Lost(why) if self.standing != standing => {
                 all.push(Update::Lost { why: why.clone() });
             }
-            Standing::InSync if self.standing != standing => all.push(Update::Connected),
+            Standing::InSync if self.standing != standing => {
+                all.extend([Update::Connected, Update::Listing]);
+            }
             Standing::Lost(_) | Standing::InSync | Standing::Unknown => {}
         }
         if !told.is_empty() {
