@@ -93,7 +93,7 @@ settings! {
         CutDeniedFlows cut_denied_flows: bool = true, LOCAL, Default, InPlace:
             "Whether connections that policy no longer allows are cut";
         DataplaneWatchdogTimeout watchdog_timeout: Duration = seconds(90), ANYWHERE, Default, Restart:
-            "How long the main loop may be silent before the agent is not live";
+            "How long the main loop may be silent before the agent is not live; 0 is for ever";
         DeviceRouteProtocol route_protocol: u8 = 3, LOCAL, Default, Restart:
             "What rtm_protocol (linux/rtnetlink.h) our routes carry; 3 is boot";
     }
@@ -113,7 +113,7 @@ settings! {
         HealthPort health_port: u16 = 9099, ANYWHERE, Default, Restart:
             "The port";
         HealthTimeoutOverrides health_timeouts: BTreeMap<Box<str>, Duration> = BTreeMap::new(), LOCAL, Default, Restart:
-            "How long parts of the agent may be silent, by the names that /liveness shows";
+            "How long parts of the agent may be silent, by the names that /liveness shows; 0 is for ever";
         PrometheusMetricsEnabled metrics_enabled: bool = false, ANYWHERE, Default, Restart:
             "Whether /metrics is served";
         PrometheusMetricsHost metrics_host: Option<HostAddress> = None, ANYWHERE, Default, Restart:
