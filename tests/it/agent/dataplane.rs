@@ -30,6 +30,8 @@ enum Health {
     Well,
     /// It may not, whoever is to blame.
     Sick,
+    /// It may, and nothing can be read.
+    Blind,
 }
 
 impl Kernel {
@@ -118,7 +120,10 @@ impl Backend for Kernel {
     }
 
     fn observe(&mut self, table: &TableKey) -> Result<Option<Table>, ObserveError> {
-        self.inner.observe(table)
+        match self.health {
+            Health::Blind => Err(std::io::Error::from_raw_os_error(12).into()),
+            Health::Well | Health::Sick => self.inner.observe(table),
+        }
     }
 
     fn has_moved(&mut self) -> Result<bool, ObserveError> {
@@ -335,6 +340,23 @@ fn what_is_refused_whatever_is_made_of_it_leaves_all_as_it_was() {
     let later = Instant::now() + Duration::from_secs(3600);
     dataplane.program(later).unwrap();
     assert_in_force(&mut dataplane, &policy("Allow"));
+}
+
+#[test]
+fn a_table_that_could_not_be_read_is_read_in_the_next_round() {
+    let mut dataplane = started(Kernel::default());
+    dataplane.take(events(&state(&two())));
+    dataplane.program(Instant::now()).unwrap();
+    assert_eq!([dataplane.take_looks(), dataplane.take_looks()], [1, 0]);
+    dataplane.backend().health = Health::Blind;
+    assert!(dataplane.look().is_err());
+    assert!(dataplane.program(Instant::now()).is_err());
+    // Somebody took the table away meanwhile.
+    *dataplane.backend() = Kernel::default();
+    dataplane.program(Instant::now()).unwrap();
+    assert_in_force(&mut dataplane, &state(&two()));
+    dataplane.program(Instant::now()).unwrap();
+    assert_eq!(dataplane.take_looks(), 3);
 }
 
 #[test]
