@@ -14,8 +14,15 @@ impl Compiler {
     /// Makes again what is dirty.
     pub(super) fn settle(&mut self) {
         self.settle_settings();
-        for name in std::mem::take(&mut self.dirty.endpoints) {
-            self.place(&name);
+        let dirty = std::mem::take(&mut self.dirty.endpoints).into_iter();
+        let dirty: Vec<_> = dirty.map(|name| (self.desired(&name), name)).collect();
+        // All of what goes before anything comes: an interface may pass from one of them to another, and
+        // with it the elements that are named after it.
+        for (new, name) in &dirty {
+            self.withdraw(name, new.as_ref());
+        }
+        for (new, name) in dirty {
+            self.place(&name, new);
         }
         loop {
             let flipped = self.roster.take_flipped();
@@ -51,28 +58,26 @@ impl Compiler {
         self.dirty.endpoints.extend(self.placed.keys().cloned());
     }
 
+    /// Takes away what an endpoint has in the table and will not have.
+    fn withdraw(&mut self, name: &EndpointName, new: Option<&Placed>) {
+        let old = self.placed.get(name).into_iter();
+        for element in old.flat_map(|placed| placed.elements.keys()) {
+            if !new.is_some_and(|new| new.elements.contains_key(element)) {
+                self.table.remove_element(&element.0, &element.1);
+            }
+        }
+    }
+
     /// Puts an endpoint where it belongs now, or nowhere.
-    fn place(&mut self, name: &EndpointName) {
-        let new = self.desired(name);
+    fn place(&mut self, name: &EndpointName, new: Option<Placed>) {
         let old = self.placed.remove(name);
         if let Some(new) = &new {
             for stack in &new.stacks {
                 self.acquire(stack);
             }
         }
-        let (new_elements, old_elements) = (
-            new.as_ref().map(|placed| &placed.elements),
-            old.as_ref().map(|placed| &placed.elements),
-        );
-        for (set, key) in old_elements
-            .into_iter()
-            .flat_map(|elements| elements.keys())
-        {
-            if !new_elements.is_some_and(|new| new.contains_key(&(set.clone(), key.clone()))) {
-                self.table.remove_element(set, key);
-            }
-        }
-        for ((set, key), element) in new_elements.into_iter().flatten() {
+        let elements = new.iter().flat_map(|placed| &placed.elements);
+        for ((set, key), element) in elements {
             self.table.insert_element(set, key.clone(), element.clone());
         }
         for stack in old.iter().flat_map(|placed| &placed.stacks) {

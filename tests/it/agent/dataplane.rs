@@ -207,6 +207,27 @@ fn nothing_passes_before_anything_is_known() {
 }
 
 #[test]
+fn interfaces_that_change_hands_are_with_who_has_them_then() {
+    let mut dataplane = started(Kernel::default());
+    dataplane.take(events(&state(&two())));
+    dataplane.program(Instant::now()).unwrap();
+    let swapped = [
+        group("web", 80),
+        group("db", 5432),
+        endpoint("a", 2, "web"),
+        endpoint("b", 1, "db"),
+    ]
+    .concat();
+    // A name before the other's claims the same interface and address.
+    let claimed = swapped.clone() + &endpoint("ab", 1, "web");
+    for text in [swapped, claimed] {
+        dataplane.take(events(&state(&text)));
+        dataplane.program(Instant::now()).unwrap();
+        assert_in_force(&mut dataplane, &state(&text));
+    }
+}
+
+#[test]
 fn a_restart_over_a_correct_table_changes_nothing() {
     let mut dataplane = started(Kernel::default());
     dataplane.take(events(&state(&two())));
