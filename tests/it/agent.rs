@@ -8,6 +8,8 @@ mod dataplane;
 mod judging;
 mod metrics;
 mod notify;
+#[cfg(feature = "etcd")]
+mod outage;
 mod pages;
 
 use margay::agent::moment::Moment;

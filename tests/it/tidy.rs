@@ -187,19 +187,19 @@ fn promises_name_tests_that_exist() {
         .iter()
         .flat_map(|f| Source::below(root(), f))
         .collect();
-    let promises = read("SECURITY.md");
-    let named = promises.split('`').skip(1).step_by(2).filter(|word| {
-        word.contains('_') && word.chars().all(|c| c.is_ascii_lowercase() || c == '_')
-    });
-    let missing = named.filter(|test| {
-        let declared = format!("fn {test}(");
-        !sources.iter().any(|source| source.code.contains(&declared))
-    });
-    assert_none(
-        missing
-            .map(|test| format!("SECURITY.md: there is no test {test}"))
-            .collect(),
-    );
+    let mut missing = Vec::new();
+    for page in ["SECURITY.md", "docs/etcd.md", "docs/faults.md"] {
+        let promises = read(page);
+        let named = promises.split('`').skip(1).step_by(2).filter(|word| {
+            word.contains('_') && word.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+        });
+        let absent = named.filter(|test| {
+            let declared = format!("fn {test}(");
+            !sources.iter().any(|source| source.code.contains(&declared))
+        });
+        missing.extend(absent.map(|test| format!("{page}: there is no test {test}")));
+    }
+    assert_none(missing);
 }
 
 #[test]

@@ -9,6 +9,8 @@ mod etcd;
 mod folder;
 mod heard;
 #[cfg(feature = "etcd")]
+mod missed;
+#[cfg(feature = "etcd")]
 mod proxied;
 #[cfg(feature = "etcd")]
 mod reporter;

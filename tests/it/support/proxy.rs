@@ -1,9 +1,9 @@
-//! A TCP proxy that can stop passing anything on, with every connection left open.
+//! A TCP proxy that can stop passing anything on, with every connection left open, or lose an answer.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -24,6 +24,15 @@ struct State {
     accepted: AtomicUsize,
     /// How many bytes it passes on before it stalls by itself; below zero it does not.
     budget: AtomicI64,
+    /// What the next frame of HTTP/2 to be lost has in it.
+    marker: Mutex<Option<Vec<u8>>>,
+}
+
+/// Which way bytes go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    ToServer,
+    ToClient,
 }
 
 impl Proxy {
@@ -45,8 +54,8 @@ impl Proxy {
                 let (Ok(near), Ok(far)) = (near, TcpStream::connect(("127.0.0.1", target))) else {
                     continue;
                 };
-                pass(&near, &far, &shared);
-                pass(&far, &near, &shared);
+                pass(Way::ToServer, &near, &far, &shared);
+                pass(Way::ToClient, &far, &near, &shared);
             }
         });
         Self { port, state }
@@ -71,6 +80,16 @@ impl Proxy {
     pub(crate) fn stall_after(&self, bytes: i64) {
         self.state.budget.store(bytes, Ordering::Relaxed);
         self.stall(false);
+    }
+
+    /// Loses the next frame of HTTP/2 from the server that has this in it.
+    pub(crate) fn lose(&self, marker: &str) {
+        *self.state.marker.lock().unwrap() = Some(marker.as_bytes().to_vec());
+    }
+
+    /// Whether what was to be lost was.
+    pub(crate) fn has_lost(&self) -> bool {
+        self.state.marker.lock().unwrap().is_none()
     }
 
     /// How many connections there were.
@@ -98,13 +117,38 @@ impl State {
     }
 }
 
+/// The bytes of the head of a frame: its length in three, its type, flags, and the stream.
+const FRAME_HEAD: usize = 9;
+
+/// Takes the whole frames from the front of what came, without the one that is to be lost.
+fn whole_frames(came: &mut Vec<u8>, state: &State) -> Vec<u8> {
+    let mut passed = Vec::new();
+    while let Some(&[high, middle, low, kind]) = came.first_chunk() {
+        let length =
+            FRAME_HEAD + usize::try_from(u32::from_be_bytes([0, high, middle, low])).unwrap();
+        if came.len() < length {
+            break;
+        }
+        let frame: Vec<u8> = came.drain(..length).collect();
+        let mut marker = state.marker.lock().unwrap();
+        let has = |marker: &Vec<u8>| frame.windows(marker.len()).any(|part| part == marker);
+        // 0 is DATA; in a frame of its own here is one whole message.
+        if kind == 0 && marker.take_if(|marker| has(marker)).is_some() {
+            continue;
+        }
+        passed.extend(frame);
+    }
+    passed
+}
+
 /// Passes on what comes from one side, until that ends.
-fn pass(from: &TcpStream, to: &TcpStream, state: &Arc<State>) {
+fn pass(way: Way, from: &TcpStream, to: &TcpStream, state: &Arc<State>) {
     let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
     let state = state.clone();
     from.set_read_timeout(Some(TICK)).unwrap();
     thread::spawn(move || {
         let mut bytes = vec![0; 64 << 10];
+        let mut came = Vec::new();
         while !state.ended.load(Ordering::Relaxed) {
             if state.stalled.load(Ordering::Relaxed) {
                 thread::sleep(TICK);
@@ -112,10 +156,20 @@ fn pass(from: &TcpStream, to: &TcpStream, state: &Arc<State>) {
             }
             match from.read(&mut bytes) {
                 Ok(0) => break,
-                Ok(read) if to.write_all(&bytes[..read]).is_ok() => state.spend(read),
+                Ok(read) => {
+                    came.extend_from_slice(&bytes[..read]);
+                    let passed = match way {
+                        Way::ToServer => std::mem::take(&mut came),
+                        Way::ToClient => whole_frames(&mut came, &state),
+                    };
+                    if to.write_all(&passed).is_err() {
+                        break;
+                    }
+                    state.spend(read);
+                }
                 Err(error)
                     if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
-                Ok(_) | Err(_) => break,
+                Err(_) => break,
             }
         }
         let _closed = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
