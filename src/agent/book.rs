@@ -67,6 +67,12 @@ impl Book {
         }
     }
 
+    /// What the store says of an object.
+    pub fn says(&self, object: &Object) -> Option<Event> {
+        let document = self.declared.get(object)?.first()?;
+        self.said(document).remove(object)
+    }
+
     /// Everything that the store holds was said: good values of before serve no more.
     pub fn in_sync(&mut self) {
         self.remembered.clear();

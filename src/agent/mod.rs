@@ -6,6 +6,7 @@
 //! ```
 
 pub mod acting;
+mod asked;
 pub mod book;
 pub mod control;
 pub mod dataplane;
@@ -20,6 +21,7 @@ pub mod metrics;
 pub mod moment;
 mod need;
 pub mod notify;
+pub mod overlay;
 pub mod quarantine;
 pub mod reporting;
 pub mod run;

@@ -69,11 +69,10 @@ pub(super) async fn run<B: Backend>(
             _ = term.recv() => return Ok(stopped(work, Ended::Stopped)),
             _ = interrupt.recv() => return Ok(stopped(work, Ended::Stopped)),
             _ = hangup.recv() => return Ok(stopped(work, Ended::Restart)),
-            Some((Request::Status, answer)) = calls.recv() => {
-                // Whoever asked may be gone.
-                let _heard = answer.send(Reply::Status(work.voice().last()));
-                continue;
-            }
+            Some(call) = calls.recv() => match answer(work, call) {
+                Answered::AsItWas => continue,
+                Answered::Changed => {}
+            },
             update = updates.recv() => {
                 let update = update.ok_or(StartError::Unread)?;
                 hear(work, update, updates, services.config().batch_delay.value).await;
@@ -91,12 +90,14 @@ pub(super) async fn run<B: Backend>(
             }
             () = time::sleep(wait.unwrap_or(Duration::MAX)), if wait.is_some() => {}
         }
+        let now = Instant::now();
+        work.undo_if_due(now);
         match configure(work, services) {
             Configured::Same => {}
             Configured::Anew => refresh = refreshing(services.config()),
             Configured::Restart => return Ok(stopped(work, Ended::Restart)),
         }
-        work.round(Instant::now());
+        work.round(now);
         work.publish();
     }
 }
@@ -139,6 +140,31 @@ fn refreshing(config: &Config) -> Interval {
     let mut refresh = time::interval_at(time::Instant::now() + every, every);
     refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
     refresh
+}
+
+/// What an answer means for the loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answered {
+    /// Nothing.
+    AsItWas,
+    /// What is in force may have changed.
+    Changed,
+}
+
+fn answer<B: Backend>(work: &mut Work<B>, (request, answer): Call) -> Answered {
+    let (reply, answered) = match request {
+        Request::Status => (Reply::Status(work.voice().last()), Answered::AsItWas),
+        Request::Apply(apply) => (work.apply(&apply), Answered::Changed),
+        Request::Confirm => (work.confirm(), Answered::Changed),
+        Request::Rollback => (work.roll_back(), Answered::Changed),
+    };
+    if answered == Answered::Changed {
+        // Whoever asks for the status next finds what was done.
+        work.publish();
+    }
+    // Whoever asked may be gone.
+    let _heard = answer.send(reply);
+    answered
 }
 
 /// Takes in what waits.

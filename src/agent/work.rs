@@ -19,6 +19,7 @@ use super::kept::Kept;
 use super::metrics::counts::Counts;
 use super::moment::Moment;
 use super::need::{Need, Patience};
+use super::overlay::Overlay;
 use super::severance::{Cuts, Severance};
 use super::status::{StoreLink, Sync, TableHold, TableStatus};
 use super::store::Update;
@@ -33,6 +34,7 @@ use crate::model::{Event, Object, Readiness, State};
 pub struct Work<B> {
     voice: Voice,
     book: Book,
+    overlay: Overlay,
     kept: Kept,
     dataplane: Dataplane<B>,
     ground: Ground,
@@ -84,6 +86,7 @@ impl<B: Backend> Work<B> {
         Self {
             voice,
             book,
+            overlay: Overlay::default(),
             kept,
             dataplane,
             ground,
@@ -117,18 +120,7 @@ impl<B: Backend> Work<B> {
                 let book = &mut self.book;
                 let events = changes.into_iter().flat_map(|change| book.take(change));
                 let events: Vec<_> = events.collect();
-                if !events.is_empty() {
-                    self.cause = Cause::Known;
-                    self.count = Need::Now;
-                    let begun = Instant::now();
-                    if events.iter().any(configures) {
-                        self.configuration = Need::Now;
-                    }
-                    self.dataplane.take(events.clone());
-                    self.voice.metrics().updated(&events, begun.elapsed());
-                    self.table = Need::Now;
-                    self.learn();
-                }
+                self.changed(self.overlay.pass(events));
                 self.keep();
             }
             Update::Listing => {
@@ -154,6 +146,42 @@ impl<B: Backend> Work<B> {
                 self.voice.status().store.link = StoreLink::Lost { why, since };
             }
         }
+    }
+
+    /// Takes in what is known now. Nothing is programmed before the next round.
+    pub(super) fn changed(&mut self, events: Vec<Event>) {
+        if events.is_empty() {
+            return;
+        }
+        self.cause = Cause::Known;
+        self.count = Need::Now;
+        if events.iter().any(configures) {
+            self.configuration = Need::Now;
+        }
+        let begun = Instant::now();
+        self.dataplane.take(events.clone());
+        self.voice.metrics().updated(&events, begun.elapsed());
+        self.table = Need::Now;
+        self.learn();
+    }
+
+    /// What counts of an object: what covers the store, what the store says, or that what was said of
+    /// it is undone.
+    pub(super) fn counts(&self, object: &Object, said: Event) -> Event {
+        let covered = self.overlay.says(object).cloned();
+        let counts = covered.or_else(|| self.book.says(object));
+        counts.unwrap_or_else(|| said.undone())
+    }
+
+    /// What stands in the place of what the store says.
+    pub(super) fn overlay(&mut self) -> &mut Overlay {
+        &mut self.overlay
+    }
+
+    /// The objects that the kernel does not take, and what it said.
+    pub(super) fn aside(&self) -> impl Iterator<Item = (Object, String)> {
+        let aside = self.dataplane.quarantine().iter();
+        aside.map(|(object, aside)| (object.clone(), aside.why.clone()))
     }
 
     /// Interfaces came, went or changed.
@@ -227,6 +255,7 @@ impl<B: Backend> Work<B> {
                 .next(now)
                 .filter(|_| self.dataplane.held().is_some()),
             self.dataplane.quarantine().next(),
+            self.overlay.until(),
         ];
         all.into_iter().flatten().min()
     }
@@ -243,12 +272,13 @@ impl<B: Backend> Work<B> {
             false => TableHold::Shared,
         };
         let table = TableStatus::of(self.dataplane.sizes(), hold);
-        let aside = self.dataplane.quarantine().iter();
-        let aside = aside.map(|(object, aside)| (object.to_string(), aside.why.clone()));
+        let aside = self.aside().map(|(object, why)| (object.to_string(), why));
         let aside = aside.collect();
         let (errors, warnings) = self.problems();
+        let overlay = self.overlay.status();
         self.voice.metrics().looked(self.dataplane.take_looks());
         let status = self.voice.status();
+        status.overlay = overlay;
         status.table = table;
         self.ground
             .tell(self.dataplane.quarantine(), &mut status.endpoints);
@@ -304,7 +334,7 @@ impl<B: Backend> Work<B> {
     }
 
     /// Whether everything that is known may be put in force.
-    fn may_program(&self) -> bool {
+    pub(super) fn may_program(&self) -> bool {
         self.voice.sync() == Sync::InSync
     }
 

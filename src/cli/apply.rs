@@ -1,16 +1,18 @@
 //! `margay apply`: bring the kernel to what the documents say, once.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum, value_parser};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::exit::{Exit, Failure};
 use super::kernel::Kernel;
 use super::options::{Form, Output, RunDir};
 use super::policy::Policy;
 use super::screen::{Screen, Tint};
-use super::{keep, owner, refusal};
+use super::{keep, owner, refusal, through};
+use crate::agent::control::client::AskError;
+use crate::agent::control::{self, Request};
 use crate::backend::nft::{NftBackend, Ownership};
 use crate::backend::reconcile::{ReconcileError, reconcile};
 use crate::backend::{Backend, ObserveError};
@@ -65,6 +67,30 @@ enum Keep {
 impl Apply {
     pub(super) fn run(&self, screen: &Screen) -> Result<Exit, Failure> {
         let state = self.policy.state(screen)?;
+        self.kernel.enter()?;
+        let told = match through::agent(&self.run_dir.path, &self.request()?)? {
+            Some(reply) => Told::of_reply(&reply)?,
+            None => self.at_once(&state, screen)?,
+        };
+        screen.result(&match self.output.form {
+            Form::Text => told.text(),
+            Form::Json => told.json(),
+        })?;
+        Ok(Exit::Done)
+    }
+
+    /// What an agent is asked.
+    fn request(&self) -> Result<Request, Failure> {
+        let within = self.confirm_within;
+        Ok(Request::Apply(Box::new(control::Apply {
+            host: self.policy.host.clone(),
+            documents: self.policy.texts()?,
+            confirm_within: within.map(|seconds| Duration::from_secs(seconds.into())),
+        })))
+    }
+
+    /// Where no agent works: what the documents say, and nothing else, comes into force.
+    fn at_once(&self, state: &State, screen: &Screen) -> Result<Told, Failure> {
         let begin = Instant::now();
         let mut backend = match self.backend {
             Kind::Auto | Kind::Nft => self.kernel.open(match self.ownership {
@@ -72,7 +98,7 @@ impl Apply {
                 Keep::Persist => Ownership::Persist,
             })?,
         };
-        let (key, desired) = self.policy.table(&state)?;
+        let (key, desired) = self.policy.table(state)?;
         owner::nobody(&mut backend, &key, &self.run_dir.path)?;
         let held = self.held(screen)?;
         let before = Before::of(&mut backend, &key)?;
@@ -80,18 +106,13 @@ impl Apply {
             true => Vec::new(),
             false => {
                 let undo = self.undo(&before, desired.table(), held, screen)?;
-                let commits = self.commit(&mut backend, &before, &state)?;
+                let commits = self.commit(&mut backend, &before, state)?;
                 undo.wait()?;
                 commits
             }
         };
         let waits = self.confirm_within.filter(|_| !commits.is_empty());
-        let told = Told::of(&commits, begin, waits);
-        screen.result(&match self.output.form {
-            Form::Text => told.text(),
-            Form::Json => told.json(),
-        })?;
-        Ok(Exit::Done)
+        Ok(Told::of(&commits, begin, waits))
     }
 
     /// The right to apply. Where it cannot be had for another reason than that somebody else has it, a
@@ -230,9 +251,9 @@ impl Undo {
 
 /// What was done.
 struct Told {
-    transactions: usize,
-    operations: usize,
-    elements: usize,
+    transactions: u64,
+    operations: u64,
+    elements: u64,
     milliseconds: f64,
     /// In how many seconds it is rolled back, unless it is confirmed.
     waits: Option<u32>,
@@ -242,13 +263,31 @@ impl Told {
     fn of(commits: &[Commit], begin: Instant, waits: Option<u32>) -> Self {
         let steps = || commits.iter().flat_map(|commit| &commit.steps);
         let operations = || steps().flat_map(|step| &step.operations);
+        let elements = operations().map(|operation| operation.keys().count());
+        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         Self {
-            transactions: steps().count(),
-            operations: operations().count(),
-            elements: operations().map(|operation| operation.keys().count()).sum(),
+            transactions: number(steps().count()),
+            operations: number(operations().count()),
+            elements: number(elements.sum()),
             milliseconds: begin.elapsed().as_secs_f64() * 1000.0,
             waits,
         }
+    }
+
+    /// What an agent says that it did.
+    fn of_reply(reply: &Value) -> Result<Self, Failure> {
+        let malformed = || AskError::Malformed("there is no whole /applied".to_owned());
+        let applied = reply.get("applied").ok_or_else(malformed)?;
+        let number = |name: &str| applied.get(name).and_then(Value::as_u64);
+        let took = applied.get("milliseconds").and_then(Value::as_f64);
+        let waits = number("confirm_within_seconds");
+        Ok(Self {
+            transactions: number("transactions").ok_or_else(malformed)?,
+            operations: number("operations").ok_or_else(malformed)?,
+            elements: number("elements").ok_or_else(malformed)?,
+            milliseconds: took.ok_or_else(malformed)?,
+            waits: waits.and_then(|seconds| u32::try_from(seconds).ok()),
+        })
     }
 
     fn text(&self) -> String {

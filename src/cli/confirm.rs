@@ -6,6 +6,8 @@ use super::exit::{Exit, Failure};
 use super::kernel::Kernel;
 use super::options::RunDir;
 use super::screen::Screen;
+use super::through;
+use crate::agent::control::Request;
 use crate::undo::Place;
 use crate::undo::keeper::{Wish, ask};
 
@@ -21,7 +23,10 @@ pub(super) struct Confirm {
 impl Confirm {
     pub(super) fn run(&self, screen: &Screen) -> Result<Exit, Failure> {
         self.kernel.enter()?;
-        let told = ask(&Place::of(&self.run_dir.path)?, Wish::Confirm)?;
+        let told = match through::told(&self.run_dir.path, &Request::Confirm)? {
+            Some(told) => told,
+            None => ask(&Place::of(&self.run_dir.path)?, Wish::Confirm)?,
+        };
         screen.result(&format!("{told}\n"))?;
         Ok(Exit::Done)
     }

@@ -127,7 +127,9 @@ impl Failure {
     pub(super) fn exit(&self) -> Exit {
         match self {
             Self::Said(exit) => *exit,
-            Self::Unsafe(_) | Self::Undo(UndoError::Taken | UndoError::Moved) => Exit::Refused,
+            Self::Unsafe(_)
+            | Self::Undo(UndoError::Taken | UndoError::Moved)
+            | Self::Unanswered(AskError::Unsafe(_)) => Exit::Refused,
             Self::Undo(
                 UndoError::Io { .. }
                 | UndoError::NothingWaits(_)
@@ -148,7 +150,13 @@ impl Failure {
             | Self::Refused(_)
             | Self::Unreadable { .. }
             | Self::Agent(_)
-            | Self::Unanswered(_)
+            | Self::Unanswered(
+                AskError::NoAgent(_)
+                | AskError::Io { .. }
+                | AskError::Malformed(_)
+                | AskError::Refused(_)
+                | AskError::Elsewhere,
+            )
             | Self::Demo(_) => Exit::Failed,
         }
     }

@@ -22,6 +22,7 @@ mod render;
 mod rollback;
 mod screen;
 mod status;
+mod through;
 mod trace;
 
 use std::process::ExitCode;

@@ -1,11 +1,13 @@
 //! Options that several commands have.
 
+use std::fs;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::exit::Failure;
 use crate::agent::control::RUN_DIR;
-use crate::codec::{self, Loaded, Strictness};
+use crate::codec::{self, Loaded, Strictness, files};
 
 /// Where documents are read from.
 #[derive(Debug, Args)]
@@ -19,6 +21,26 @@ pub(super) struct Documents {
 }
 
 impl Documents {
+    /// The files and their texts.
+    pub(super) fn texts(&self) -> Result<Vec<(String, String)>, Failure> {
+        let mut texts = Vec::new();
+        for path in &self.paths {
+            let unreadable = |source| Failure::Unreadable {
+                path: path.clone(),
+                source,
+            };
+            let files = match path.is_dir() {
+                true => files::folder(path).map_err(unreadable)?,
+                false => vec![path.clone()],
+            };
+            for file in files {
+                let text = fs::read_to_string(&file).map_err(unreadable)?;
+                texts.push((file.display().to_string(), text));
+            }
+        }
+        Ok(texts)
+    }
+
     /// What the documents say.
     pub(super) fn read(&self) -> Loaded {
         let strictness = match self.strict {

@@ -34,6 +34,11 @@ impl Policy {
         Ok(loaded.state)
     }
 
+    /// The documents as they are.
+    pub(super) fn texts(&self) -> Result<Vec<(String, String)>, Failure> {
+        self.documents.texts()
+    }
+
     /// What is made of everything.
     pub(super) fn compiler(&self, state: State) -> Result<Compiler, Failure> {
         Ok(Compiler::of(state, &self.host, &Skeleton::builtin()?))

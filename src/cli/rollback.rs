@@ -5,8 +5,9 @@ use clap::Args;
 use super::exit::{Exit, Failure};
 use super::kernel::Kernel;
 use super::options::RunDir;
-use super::owner;
 use super::screen::Screen;
+use super::{owner, through};
+use crate::agent::control::Request;
 use crate::backend::nft::Ownership;
 use crate::compile::skeleton;
 use crate::undo::{Place, roll_back};
@@ -24,8 +25,13 @@ impl Rollback {
     pub(super) fn run(&self, screen: &Screen) -> Result<Exit, Failure> {
         let mut backend = self.kernel.open(Ownership::Persist)?;
         let key = skeleton::table_key();
-        owner::nobody(&mut backend, &key, &self.run_dir.path)?;
-        let told = roll_back(&Place::of(&self.run_dir.path)?, &key, &mut backend)?;
+        let told = match through::told(&self.run_dir.path, &Request::Rollback)? {
+            Some(told) => told,
+            None => {
+                owner::nobody(&mut backend, &key, &self.run_dir.path)?;
+                roll_back(&Place::of(&self.run_dir.path)?, &key, &mut backend)?
+            }
+        };
         screen.result(&format!("{told}\n"))?;
         Ok(Exit::Done)
     }

@@ -10,6 +10,7 @@ mod metrics;
 mod notify;
 #[cfg(feature = "etcd")]
 mod outage;
+mod overlay;
 mod pages;
 
 use margay::agent::moment::Moment;

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{PATIENCE, Request, socket};
+use super::{Request, socket};
+use crate::backend::nft::namespace;
 
 /// The longest reply that is read, in bytes: a status with a million endpoints fits.
 const REPLY_BYTES_MAX: u64 = 256 << 20;
 /// Longer than the agent's own patience, so that it can say why there is no answer.
-const TIMEOUT: Duration = PATIENCE.saturating_add(Duration::from_secs(5));
+const BEYOND: Duration = Duration::from_secs(5);
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +35,12 @@ pub enum AskError {
     /// It refuses.
     #[error("the agent refuses: {0}")]
     Refused(String),
+    /// It refuses what would not be safe.
+    #[error("the agent refuses: {0}")]
+    Unsafe(String),
+    /// It works in another network namespace than the one of the calling thread.
+    #[error("the agent works in another network namespace")]
+    Elsewhere,
 }
 
 /// Asks the agent whose run directory is given.
@@ -45,9 +52,12 @@ pub fn ask(run_dir: &Path, request: &Request) -> Result<Value, AskError> {
     let line = exchange(&path, request).map_err(|source| unanswered(&path, source))?;
     let reply: Value =
         serde_json::from_str(&line).map_err(|error| AskError::Malformed(error.to_string()))?;
-    match reply.get("error").and_then(Value::as_str) {
-        Some(why) => Err(AskError::Refused(why.to_owned())),
-        None => Ok(reply),
+    let said = |field| reply.get(field).and_then(Value::as_str);
+    match (said("error"), said("kind")) {
+        (None, _) => Ok(reply),
+        (Some(_), Some("elsewhere")) => Err(AskError::Elsewhere),
+        (Some(why), Some("unsafe")) => Err(AskError::Unsafe(why.to_owned())),
+        (Some(why), _) => Err(AskError::Refused(why.to_owned())),
     }
 }
 
@@ -62,9 +72,14 @@ fn unanswered(path: &Path, source: io::Error) -> AskError {
 
 fn exchange(path: &Path, request: &Request) -> io::Result<String> {
     let mut stream = UnixStream::connect(path)?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
-    stream.set_write_timeout(Some(TIMEOUT))?;
-    writeln!(stream, "{}", request.json())?;
+    let timeout = request.patience().saturating_add(BEYOND);
+    stream.set_read_timeout(Some(timeout))?;
+    stream.set_write_timeout(Some(timeout))?;
+    let mut line = request.json();
+    if request.changes() {
+        line["namespace"] = namespace()?.into();
+    }
+    writeln!(stream, "{line}")?;
     let mut line = String::new();
     BufReader::new(stream.take(REPLY_BYTES_MAX)).read_line(&mut line)?;
     Ok(line)

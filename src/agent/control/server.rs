@@ -16,8 +16,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::{PATIENCE, REQUEST_BYTES_MAX, Reply, Request, socket};
+use super::{REQUEST_BYTES_MAX, Refusal, Reply, Request, socket};
 use crate::agent::moment::Moment;
+use crate::backend::nft::namespace;
 
 /// How long a connection may say nothing, or not take what it asked for.
 const IDLE: Duration = Duration::from_secs(30);
@@ -86,6 +87,7 @@ impl Control {
                 () = calls.closed() => return,
                 Some(_) = connections.join_next() => {}
                 accepted = self.listener.accept(), if room => match accepted {
+                    Ok((stream, _)) if !may_ask(&stream) => {}
                     Ok((stream, _)) => drop(connections.spawn(hear(stream, calls.clone()))),
                     Err(_) => sleep(ACCEPT_AGAIN).await,
                 },
@@ -177,19 +179,39 @@ async fn answer(line: &[u8], calls: &mpsc::Sender<Call>) -> Value {
         Ok(request) => request,
         Err(error) => return refusal(&error.to_string()),
     };
+    if request.changes() && !is_meant_for_us(line) {
+        return Reply::Refused(Refusal::Elsewhere).json(Moment::now());
+    }
+    let patience = request.patience();
     let (sender, receiver) = oneshot::channel();
     let asked = async {
         calls.send((request, sender)).await.ok()?;
         receiver.await.ok()
     };
-    match timeout(PATIENCE, asked).await {
+    match timeout(patience, asked).await {
         Ok(Some(reply)) => reply.json(Moment::now()),
         Ok(None) => refusal("it is going down"),
         Err(_) => {
-            let seconds = PATIENCE.as_secs();
+            let seconds = patience.as_secs();
             refusal(&format!("it is busy: no answer within {seconds} s"))
         }
     }
+}
+
+/// Whether the other side is root or our own user, whatever the mode of the socket became.
+fn may_ask(stream: &UnixStream) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    let peer = stream.peer_cred().map(|peer| peer.uid());
+    peer.is_ok_and(|peer| [0, own].contains(&peer))
+}
+
+/// Whether a request that changes something names the network namespace of this thread, which is that of
+/// the thread that bound the socket.
+fn is_meant_for_us(line: &[u8]) -> bool {
+    let asked: Option<u64> = serde_json::from_slice(line)
+        .ok()
+        .and_then(|value: Value| value.get("namespace")?.as_u64());
+    asked.is_some_and(|asked| namespace().is_ok_and(|own| own == asked))
 }
 
 fn refusal(why: &str) -> Value {

@@ -31,6 +31,7 @@ impl Status {
                 "last": self.commits.last.as_ref().map(last),
             },
             "failure": self.failure.as_ref().map(failure),
+            "overlay": self.overlay.as_ref().map(|overlay| overlay.json(now)),
             "aside": self.aside,
             "problems": self.problems,
             "warnings": self.warnings,

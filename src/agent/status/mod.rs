@@ -3,6 +3,7 @@
 mod endpoint;
 mod endpoints;
 mod json;
+mod overlay;
 mod round;
 mod screen;
 mod store;
@@ -17,6 +18,7 @@ use super::moment::Moment;
 
 pub use endpoint::{EndpointState, EndpointStatus};
 pub use endpoints::Endpoints;
+pub use overlay::OverlayStatus;
 pub use round::{Commits, LastRound, Repeated, RoundFailure};
 pub use store::{Store, StoreLink, Sync};
 pub use table::{TableHold, TableStatus};
@@ -47,6 +49,8 @@ pub struct Status {
     pub commits: Commits,
     /// Why the last round came to nothing, if it did.
     pub failure: Option<RoundFailure>,
+    /// What `margay apply` put in the place of what the store says.
+    pub overlay: Option<OverlayStatus>,
     /// The objects that the kernel does not take, and what it said.
     pub aside: BTreeMap<String, String>,
     /// What is wrong with values of the store that are not used, by key.
@@ -89,6 +93,7 @@ impl Status {
             drift: Repeated::default(),
             commits: Commits::default(),
             failure: None,
+            overlay: None,
             aside: BTreeMap::new(),
             problems: BTreeMap::new(),
             warnings: BTreeMap::new(),

@@ -33,6 +33,9 @@ impl Status {
             // Writing to a String cannot fail.
             let _ok = writeln!(text, "{name:<10} {}", cut(&line));
         }
+        if let Some(overlay) = &self.overlay {
+            let _ok = writeln!(text, "{:<10} {}", "overlay", cut(&overlay.line(now)));
+        }
         let aside = self
             .aside
             .iter()

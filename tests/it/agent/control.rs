@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use margay::agent::control::client::{AskError, ask};
 use margay::agent::control::server::{Call, Control, ControlError};
-use margay::agent::control::{REQUEST_BYTES_MAX, Reply, Request};
+use margay::agent::control::{REQUEST_BYTES_MAX, Refusal, Reply, Request};
 use margay::agent::moment::Moment;
 use margay::agent::status::{Status, Sync};
 use serde_json::Value;
@@ -25,8 +25,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Serves a run directory by a loop that answers, while something is done with it.
 fn served(run_dir: &Path, body: impl FnOnce() + Send) {
-    with_loop(run_dir, body, |(request, reply)| match request {
-        Request::Status => drop(reply.send(Reply::Status(Arc::new(in_force())))),
+    with_loop(run_dir, body, |(request, reply)| {
+        let answer = match request {
+            Request::Status => Reply::Status(Arc::new(in_force())),
+            Request::Apply(_) => Reply::Refused(Refusal::Unsafe("not now".to_owned())),
+            Request::Confirm | Request::Rollback => Reply::Told("done".to_owned()),
+        };
+        drop(reply.send(answer));
     });
 }
 
@@ -205,6 +210,22 @@ fn what_is_no_request_is_refused_and_the_next_is_heard() {
 }
 
 #[test]
+fn what_changes_anything_names_its_network_namespace() {
+    let folder = tempfile::tempdir().unwrap();
+    served(folder.path(), || {
+        ask(folder.path(), &Request::Confirm).unwrap();
+        let mut stream = UnixStream::connect(folder.path().join("ctl")).unwrap();
+        for namespace in ["", ",\"namespace\":7"] {
+            for request in ["confirm", "rollback"] {
+                let line = format!("{{\"request\":\"{request}\"{namespace}}}\n");
+                stream.write_all(line.as_bytes()).unwrap();
+                assert_eq!(said(&stream)["kind"], "elsewhere", "{line}");
+            }
+        }
+    });
+}
+
+#[test]
 fn a_line_without_end_is_not_gathered() {
     let folder = tempfile::tempdir().unwrap();
     served(folder.path(), || {
@@ -214,7 +235,7 @@ fn a_line_without_end_is_not_gathered() {
         let mut reader = BufReader::new(&stream);
         let mut line = String::new();
         reader.read_line(&mut line).unwrap();
-        assert!(line.contains("longer than 65536 bytes"), "{line}");
+        assert!(line.contains("longer than 67108864 bytes"), "{line}");
         let mut rest = Vec::new();
         assert_eq!(reader.read_to_end(&mut rest).unwrap(), 0);
     });

@@ -31,7 +31,7 @@ pub(super) struct Host {
 }
 
 impl Host {
-    fn start(script: &Script) -> Self {
+    pub(super) fn start(script: &Script) -> Self {
         Self::start_with(script, &[])
     }
 
@@ -77,7 +77,7 @@ link set far{n} up
         std::fs::rename(&new, self.folder.path().join("policy.yaml")).unwrap();
     }
 
-    fn held(&mut self) -> Table {
+    pub(super) fn held(&mut self) -> Table {
         let held = self.witness.observe(&table_key()).unwrap();
         held.map(|table| normalised(&table)).unwrap_or_default()
     }
@@ -88,7 +88,7 @@ link set far{n} up
         self.wait(|host| host.held() == desired);
     }
 
-    fn wait(&mut self, holds: impl Fn(&mut Self) -> bool) {
+    pub(super) fn wait(&mut self, holds: impl Fn(&mut Self) -> bool) {
         let begun = Instant::now();
         while !holds(self) {
             assert!(begun.elapsed() < PATIENCE, "{}", self.process.log());
@@ -101,7 +101,7 @@ link set far{n} up
     }
 
     /// What `margay status` says, and its exit code.
-    fn status(&self) -> (i32, serde_json::Value) {
+    pub(super) fn status(&self) -> (i32, serde_json::Value) {
         let output = Command::new(env!("CARGO_BIN_EXE_margay"))
             .args(["status", "-o", "json", "--run-dir"])
             .arg(self.process.run_dir())
@@ -112,12 +112,12 @@ link set far{n} up
     }
 }
 
-fn desired(state: &State) -> Table {
+pub(super) fn desired(state: &State) -> Table {
     let mut ruleset = compile(state, HOST, &Skeleton::builtin().unwrap());
     normalised(&ruleset.tables.remove(&table_key()).unwrap())
 }
 
-fn script(port: u16) -> Script {
+pub(super) fn script(port: u16) -> Script {
     Script::default()
         .group("client", &[], &["to all"])
         .group("server", &[format!("udp {port} from group client")], &[])
