@@ -8,6 +8,7 @@ mod completions;
 mod config;
 mod confirm;
 mod demo;
+mod doctor;
 mod exit;
 mod keep;
 mod kernel;
@@ -50,6 +51,7 @@ enum Command {
     Config(config::Config),
     Confirm(confirm::Confirm),
     Demo(demo::Demo),
+    Doctor(doctor::Doctor),
     KeepUntilConfirmed(keep::KeepUntilConfirmed),
     Man(man::Man),
     Plan(plan::Plan),
@@ -75,6 +77,7 @@ pub fn run() -> ExitCode {
         Command::Config(config) => config.run(&screen),
         Command::Confirm(confirm) => confirm.run(&screen),
         Command::Demo(demo) => demo.run(&screen),
+        Command::Doctor(doctor) => doctor.run(&screen),
         Command::KeepUntilConfirmed(keep) => keep.run(&screen),
         Command::Man(man) => man.run(&screen),
         Command::Plan(plan) => plan.run(&screen),

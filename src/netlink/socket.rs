@@ -7,6 +7,7 @@ use neli::consts::socket::{Msg, NlFamily};
 use neli::socket::NlSocket;
 use neli::utils::Groups;
 use rustix::net::sockopt;
+use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 /// What the kernel's answers may take before they are read.
 const RECEIVE_BYTES: usize = 8 << 20;
@@ -212,6 +213,14 @@ impl Socket {
         // lifetime of the borrow forbids.
         unsafe { BorrowedFd::borrow_raw(self.inner.as_raw_fd()) }
     }
+}
+
+/// Moves the calling thread into a new, empty network namespace.
+pub(crate) fn enter_new_network() -> io::Result<()> {
+    // SAFETY: NEWNET alone leaves the table of file descriptors shared, which is what the warning on
+    // `unshare_unsafe` is about.
+    unsafe { unshare_unsafe(UnshareFlags::NEWNET) }?;
+    Ok(())
 }
 
 /// What to do where nothing is there to be read.

@@ -79,6 +79,8 @@ mod agent;
 mod apply;
 // The last apply, kept or undone.
 mod undo;
+// What a host lacks, and who else is there.
+mod doctor;
 // What a packet costs, counted: the same at any number of rules and endpoints.
 mod flat;
 

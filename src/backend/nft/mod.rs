@@ -1,6 +1,7 @@
 //! nf_tables over netlink: our own encoder and decoder, no `nft` binary.
 
 mod anonymous;
+mod base_chain;
 mod bits;
 mod declaration;
 mod decode;
@@ -33,6 +34,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
+pub use base_chain::BaseChain;
 pub use decode::decode;
 pub use encode::{Encoded, encode};
 pub use engine::{Moment, NftBackend};

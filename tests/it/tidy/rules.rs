@@ -19,6 +19,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("host", &["model", "netlink", "net"]),
     ("undo", &["backend", "ruleset"]),
     (
+        "doctor",
+        &["backend", "host", "netlink", "compile", "ruleset", "model"],
+    ),
+    (
         "demo",
         &[
             "backend", "scenario", "compile", "codec", "ruleset", "model", "net",
@@ -33,8 +37,8 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "agent", "demo", "config", "undo", "backend", "scenario", "compile", "codec", "host",
-            "ruleset", "model", "net",
+            "agent", "demo", "doctor", "config", "undo", "backend", "scenario", "compile", "codec",
+            "host", "ruleset", "model", "net",
         ],
     ),
 ];
