@@ -129,6 +129,12 @@ fn the_document_is_stable() {
             }
         );
         assert!([0, 3].contains(&exit), "{exit}");
+    });
+}
+
+#[test]
+fn each_check_is_a_line() {
+    in_netns("each_check_is_a_line", || {
         let text = margay(&["doctor"]);
         let text = String::from_utf8(text.stdout).unwrap();
         assert!(
