@@ -38,6 +38,8 @@ impl Follower<'_, '_> {
                 .as_ref()
                 .map_or(next_look, |look| look.asked + self.patience);
             tokio::select! {
+                // Whoever hears us may be slow: what the watch told by now is not missing.
+                biased;
                 message = watch.message() => {
                     let message = message.map_err(|error| match is_about_length(&error) {
                         true => Ended::Doubtful,
