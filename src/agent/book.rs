@@ -1,6 +1,6 @@
 //! What each key of a store said last that made sense, and what that declares.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -22,6 +22,8 @@ pub struct Book {
     problems: BTreeMap<Arc<str>, Vec<Problem>>,
     /// The documents that declare an object, by key.
     declared: BTreeMap<Object, SmallVec<[Arc<str>; 1]>>,
+    /// Those of them that more than one document declares.
+    contested: BTreeSet<Object>,
     /// Good values of before a restart, for keys whose present value may be faulty.
     remembered: BTreeMap<String, Vec<u8>>,
     heard: Heard,
@@ -42,6 +44,7 @@ impl Book {
             good: BTreeMap::new(),
             problems: BTreeMap::new(),
             declared: BTreeMap::new(),
+            contested: BTreeSet::new(),
             remembered,
             heard: Heard::Nothing,
         }
@@ -95,9 +98,11 @@ impl Book {
 
     /// What more than one document declares: the documents by key, of which the first one counts.
     pub fn contested(&self) -> impl Iterator<Item = (&Object, impl Iterator<Item = &str>)> {
-        let all = self.declared.iter();
-        let contested = all.filter(|(_, documents)| documents.len() > 1);
-        contested.map(|(object, documents)| (object, documents.iter().map(|key| &**key)))
+        let contested = self.contested.iter();
+        contested.filter_map(|object| {
+            let documents = self.declared.get(object)?;
+            Some((object, documents.iter().map(|key| &**key)))
+        })
     }
 
     /// The good values that hold in the place of faulty ones: what a restart would lose.
@@ -194,9 +199,12 @@ impl Book {
         let mut events = Vec::new();
         for (object, event) in after {
             let old = before.remove(&object);
-            let documents = self.declared.entry(object).or_default();
+            let documents = self.declared.entry(object.clone()).or_default();
             if let Err(place) = documents.binary_search(document) {
                 documents.insert(place, document.clone());
+            }
+            if documents.len() > 1 {
+                self.contested.insert(object);
             }
             let counts = documents.first() == Some(document);
             if counts && old.as_ref() != Some(&event) {
@@ -216,6 +224,9 @@ impl Book {
         let counted = documents.first() == Some(document);
         documents.retain(|other| other != document);
         let next = documents.first().cloned();
+        if documents.len() < 2 {
+            self.contested.remove(&object);
+        }
         if next.is_none() {
             self.declared.remove(&object);
         }

@@ -183,14 +183,12 @@ impl Suspects {
         name: &Name,
         keys: impl IntoIterator<Item = &'k Key>,
     ) {
-        let workloads = before
-            .sets
-            .iter()
-            .filter(|(name, _)| name.logical() == WORKLOADS);
-        let prefixes: Vec<&Key> = workloads.flat_map(|(_, set)| set.elements.keys()).collect();
         match name.logical() {
             WORKLOADS => *self = Self::All,
             ENDPOINTS => {
+                let prefixes: Vec<&Key> = slot(before, WORKLOADS)
+                    .flat_map(|set| set.elements.keys())
+                    .collect();
                 let denied = |key: &&Key| {
                     let mut prefixes = prefixes.iter();
                     !prefixes.any(|p| p.start <= key.start && key.start <= *p.last())
@@ -274,7 +272,7 @@ impl Ways {
     /// Whether the policy of an interface leads through one of some chains.
     fn lead(
         &self,
-        slot: &str,
+        of: &str,
         interface: &InterfaceName,
         chains: &BTreeSet<Name>,
         table: &Table,
@@ -283,11 +281,8 @@ impl Ways {
             return false;
         }
         let key = Key::value(&interface_bytes(interface.as_str()));
-        // A map that was copied has another generation.
-        let maps = table.sets.range(Name::from_parts(slot)..);
-        let maps = maps.take_while(|(name, _)| name.as_str().starts_with(slot));
-        let maps = maps.filter(|(name, _)| name.logical() == slot);
-        let mut verdicts = maps.filter_map(|(_, map)| led(&map.elements.get(&key)?.data));
+        let maps = slot(table, of);
+        let mut verdicts = maps.filter_map(|map| led(&map.elements.get(&key)?.data));
         verdicts.any(|verdict| self.follow(verdict, chains, table))
     }
 
@@ -344,6 +339,14 @@ impl Ways {
         self.0.borrow_mut().insert(name.clone(), found);
         found
     }
+}
+
+/// The set of a slot of the skeleton, in all its generations.
+fn slot<'t>(table: &'t Table, name: &str) -> impl Iterator<Item = &'t Set> {
+    let from = table.sets.range(Name::from_parts(name)..);
+    let same = from.take_while(move |(other, _)| other.as_str().starts_with(name));
+    let own = same.filter(move |(other, _)| other.logical() == name);
+    own.map(|(_, set)| set)
 }
 
 fn led(data: &ElementData) -> Option<&Verdict> {

@@ -6,7 +6,7 @@
 //!                            table --Severance--> flows   (connections that policy denies now)
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use tracing::{error, info, warn};
@@ -35,6 +35,8 @@ pub struct Work<B> {
     voice: Voice,
     book: Book,
     overlay: Overlay,
+    /// What is known, and was said, to be declared by more than one document.
+    contested: BTreeSet<Object>,
     kept: Kept,
     dataplane: Dataplane<B>,
     ground: Ground,
@@ -87,6 +89,7 @@ impl<B: Backend> Work<B> {
             voice,
             book,
             overlay: Overlay::default(),
+            contested: BTreeSet::new(),
             kept,
             dataplane,
             ground,
@@ -121,6 +124,7 @@ impl<B: Backend> Work<B> {
                 let events = changes.into_iter().flat_map(|change| book.take(change));
                 let events: Vec<_> = events.collect();
                 self.changed(self.overlay.pass(events));
+                self.compare();
                 self.keep();
             }
             Update::Listing => {
@@ -317,6 +321,20 @@ impl<B: Backend> Work<B> {
             (Sync::NotReady, Readiness::Ready) => Sync::InSync,
             (sync, Readiness::Ready | Readiness::NotReady) => sync,
         };
+    }
+
+    /// Says what more than one document declares, once.
+    fn compare(&mut self) {
+        let mut contested = BTreeSet::new();
+        for (object, documents) in self.book.contested() {
+            if !self.contested.contains(object) {
+                let documents: Vec<_> = documents.collect();
+                let documents = documents.join(", ");
+                warn!(%object, %documents, "declared more than once: the first document counts");
+            }
+            contested.insert(object.clone());
+        }
+        self.contested = contested;
     }
 
     /// Takes in what of what is known concerns this host's own side.

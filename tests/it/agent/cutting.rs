@@ -21,9 +21,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const NAT: &str = "table ip n {
     chain pre { type nat hook prerouting priority -100; policy accept;
         ip daddr 203.0.113.9 tcp dport 400 dnat to 10.0.1.2:200
-        ip daddr 203.0.113.9 tcp dport 401 dnat to 10.0.1.2:100 }
+        ip daddr 203.0.113.9 tcp dport 401 dnat to 10.0.1.2:100
+    }
     chain post { type nat hook postrouting priority 100; policy accept;
-        oifname \"up0\" masquerade }
+        oifname \"up0\" masquerade
+    }
 }";
 
 /// A client behind `tap0`, a server behind `tap1`, somebody outside.
@@ -42,7 +44,8 @@ impl World {
         let host = Host::start_with(script, settings);
         let [client, server, outside] = [Pod::new(), Pod::new(), Pod::new()];
         ip(
-            "link add up0 type veth peer name wup\naddr add 198.51.100.1/24 dev up0\nlink set up0 up\n",
+            "link add up0 type veth peer name wup\naddr add 198.51.100.1/24 dev up0\nlink set up0 up\n\
+             route add default via 198.51.100.7 dev up0\n",
         );
         for (pod, peer, address, router) in [
             (&client, "far0", "10.0.0.2", "10.0.0.1"),

@@ -293,8 +293,12 @@ fn a_change_that_is_refused_leaves_what_was_in_force() {
     dataplane.backend().refuses = Refuses::Named("policy/db");
     let changed = two().replace("5432", "5433") + &endpoint("c", 3, "web");
     dataplane.take(events(&state(&changed)));
+    let _before = dataplane.suspects();
     let done = dataplane.program(Instant::now()).unwrap();
     assert_eq!(done.aside.len(), 1);
+    // What failed may have come some way, and denied somebody.
+    assert!(!dataplane.suspects().is_empty());
+    assert!(dataplane.suspects().is_empty(), "once");
     assert_in_force(&mut dataplane, &state(&(two() + &endpoint("c", 3, "web"))));
     // What is said next is tried at once.
     dataplane.backend().refuses = Refuses::Nothing;

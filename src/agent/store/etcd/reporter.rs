@@ -13,7 +13,7 @@ use super::ended::Ended;
 use super::{Etcd, session};
 use crate::agent::moment::Moment;
 use crate::agent::reporting::{Heartbeat, Lease, Reporting, Write, Written};
-use crate::agent::status::Status;
+use crate::agent::status::{Endpoints, Status};
 use crate::config::EtcdEndpoint;
 
 /// Most changes in one transaction: what an etcd takes as it comes (`--max-txn-ops`).
@@ -109,15 +109,18 @@ impl Reporter {
         said: &mut Receiver<Arc<Status>>,
     ) -> Result<(), Ended> {
         let mut written = self.found(&mut client).await?;
+        let mut last: Option<Endpoints> = None;
         loop {
             let status = said.borrow_and_update().clone();
             // Before everything is known, what is reported of endpoints is not compared with nothing.
-            if status.in_force.is_some() {
+            let untouched = |last: &Endpoints| last.is_untouched(&status.endpoints);
+            if status.in_force.is_some() && !last.as_ref().is_some_and(untouched) {
                 let writes = self.reporting.endpoints(&status, &written);
                 for writes in writes.chunks(CHANGES_MAX) {
                     self.perform(&mut client, writes).await?;
                     writes.iter().for_each(|write| written.done(write));
                 }
+                last = Some(status.endpoints.clone());
             }
             sleep(self.delay).await;
             if said.changed().await.is_err() {
