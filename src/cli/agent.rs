@@ -17,7 +17,7 @@ use crate::config;
 #[derive(Debug, Args)]
 pub(super) struct Agent {
     /// The configuration file; it need not exist
-    #[arg(long, value_name = "FILE", default_value = config::PATH)]
+    #[arg(long, short, alias = "config-file", value_name = "FILE", default_value = config::PATH)]
     config: PathBuf,
     #[command(flatten)]
     kernel: Kernel,

@@ -26,6 +26,8 @@ mod status;
 mod through;
 mod trace;
 
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -35,7 +37,8 @@ use screen::{Screen, Tint};
 
 /// A per-host network-policy agent: security groups compiled to one nftables table.
 #[derive(Debug, Parser)]
-#[command(name = "margay", version, max_term_width = 100, after_help = exit::HELP)]
+#[command(name = "margay", version, propagate_version = true)]
+#[command(max_term_width = 100, after_help = exit::HELP)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -63,7 +66,7 @@ enum Command {
 
 /// Reads the command line and does what it says.
 pub fn run() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::try_parse_from(words(std::env::args_os())) {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error).into(),
     };
@@ -88,6 +91,16 @@ pub fn run() -> ExitCode {
     };
     done.unwrap_or_else(|failure| report(&failure, &screen))
         .into()
+}
+
+/// The words of the command line. Whoever calls the program by Felix's name means the daemon.
+fn words(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut words: Vec<_> = words.collect();
+    let called = words.first().map(Path::new).and_then(Path::file_name);
+    if called == Some(OsStr::new("calico-felix")) {
+        words.insert(1, "agent".into());
+    }
+    words
 }
 
 /// Help that was asked for is a result; anything else is a usage error.

@@ -11,16 +11,9 @@ pub(super) fn checks() -> Vec<Check> {
             "sources are checked, IPv4 and IPv6 are forwarded, connections are tracked",
         )];
     }
-    let checks = findings.iter().map(|finding| {
-        let text = finding.to_string();
-        // What a finding says ends with what to do.
-        let (what, remedy) = text.rsplit_once([';', ':']).unwrap_or((&text, ""));
-        let (what, remedy) = (what.trim(), remedy.trim());
-        match finding.severity() {
-            Severity::Notice => Check::fine("host settings", text.clone()),
-            Severity::Warning => Check::warning("host settings", what, remedy),
-            Severity::Error => Check::failure("host settings", what, remedy),
-        }
+    let checks = findings.iter().map(|finding| match finding.severity() {
+        Severity::Notice => Check::fine("host settings", finding.to_string()),
+        Severity::Warning => Check::warning("host settings", finding.what(), finding.remedy()),
     });
     checks.collect()
 }

@@ -45,19 +45,17 @@ pub enum Finding {
 pub enum Severity {
     /// Good to know.
     Notice,
-    /// Something will not work.
+    /// Something will not work, or is not as strict as it could be.
     Warning,
-    /// Policy may be evaded.
-    Error,
 }
 
 impl Finding {
     /// How bad it is.
     pub fn severity(&self) -> Severity {
         match self {
-            Self::LooseReversePath { .. } => Severity::Error,
             Self::NoIpv6 => Severity::Notice,
-            Self::ForwardingOff(_)
+            Self::LooseReversePath { .. }
+            | Self::ForwardingOff(_)
             | Self::NoConnectionTracking
             | Self::ConnectionsNearLimit { .. }
             | Self::Unreadable { .. } => Severity::Warning,
@@ -125,34 +123,45 @@ fn read(path: &str) -> io::Result<String> {
     Ok(fs::read_to_string(path)?.trim_end().to_owned())
 }
 
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Finding {
+    /// What there is, and what follows.
+    pub fn what(&self) -> String {
         match self {
-            Self::LooseReversePath { value } => write!(
-                f,
+            Self::LooseReversePath { value } => format!(
                 "net.ipv4.conf.all.rp_filter is {value}: the kernel checks sources loosely on every \
-                 interface; set it to 0 or 1"
+                 interface, and the table alone checks them strictly"
             ),
             Self::ForwardingOff(Family::V4) => {
-                f.write_str("net.ipv4.ip_forward is 0: workloads reach only this host; set it to 1")
+                "net.ipv4.ip_forward is 0: workloads reach only this host".to_owned()
             }
-            Self::ForwardingOff(Family::V6) => f.write_str(
-                "net.ipv6.conf.all.forwarding is 0: workloads reach only this host over IPv6; set it \
-                 to 1",
-            ),
-            Self::NoIpv6 => f.write_str(
-                "IPv6 is off: IPv6 addresses of workloads get no routes; set \
-                 net.ipv6.conf.all.disable_ipv6 to 0 if they have any",
-            ),
-            Self::NoConnectionTracking => f.write_str(
-                "the kernel does not tell its connections: load nf_conntrack_netlink, or run with \
-                 CAP_NET_ADMIN",
-            ),
-            Self::ConnectionsNearLimit { count, limit } => write!(
-                f,
-                "{count} of {limit} connections are tracked: raise net.netfilter.nf_conntrack_max"
-            ),
-            Self::Unreadable { path } => write!(f, "{path} cannot be read"),
+            Self::ForwardingOff(Family::V6) => {
+                "net.ipv6.conf.all.forwarding is 0: workloads reach only this host over IPv6"
+                    .to_owned()
+            }
+            Self::NoIpv6 => "IPv6 is off: IPv6 addresses of workloads get no routes".to_owned(),
+            Self::NoConnectionTracking => "the kernel does not tell its connections".to_owned(),
+            Self::ConnectionsNearLimit { count, limit } => {
+                format!("{count} of {limit} connections are tracked")
+            }
+            Self::Unreadable { path } => format!("{path} cannot be read"),
         }
+    }
+
+    /// What to do.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::LooseReversePath { .. } => "set it to 0 or 1",
+            Self::ForwardingOff(_) => "set it to 1",
+            Self::NoIpv6 => "set net.ipv6.conf.all.disable_ipv6 to 0 if workloads have any",
+            Self::NoConnectionTracking => "load nf_conntrack_netlink, or run with CAP_NET_ADMIN",
+            Self::ConnectionsNearLimit { .. } => "raise net.netfilter.nf_conntrack_max",
+            Self::Unreadable { .. } => "mount /proc and run as root",
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.what(), self.remedy())
     }
 }

@@ -459,3 +459,19 @@ fn a_host_without_endpoints_has_the_skeleton() {
         "{stderr}"
     );
 }
+
+#[test]
+fn by_the_name_of_felix_it_is_the_daemon() {
+    let folder = folder(&[("felix.cfg", "OpenstackRegion = A B\n")]);
+    let felix = folder.path().join("calico-felix");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_margay"), &felix).unwrap();
+    let file = folder.path().join("felix.cfg");
+    for option in ["--config-file", "-c", "--config"] {
+        let output = Command::new(&felix).arg(option).arg(&file).output();
+        let (_, errors) = exits(output.unwrap(), 1);
+        assert!(errors.contains("OpenstackRegion"), "{errors}");
+    }
+    let version = Command::new(&felix).arg("--version").output().unwrap();
+    let (text, _) = exits(version, 0);
+    assert!(text.contains(env!("CARGO_PKG_VERSION")), "{text}");
+}

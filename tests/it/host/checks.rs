@@ -26,7 +26,7 @@ fn each_setting_that_is_wrong_is_found_and_nothing_else() {
             let loose = Finding::LooseReversePath {
                 value: "2".to_owned(),
             };
-            assert_eq!(loose.severity(), Severity::Error);
+            assert_eq!(loose.severity(), Severity::Warning);
             assert!(loose.to_string().contains("set it to 0 or 1"), "{loose}");
             assert_eq!(check(), [loose]);
 
