@@ -24,11 +24,15 @@ pub(crate) enum Parser {
     Expected,
     /// A single word or name.
     Value,
+    /// The agent's file.
+    Configuration,
+    /// What the kernel tells of a connection.
+    Connection,
 }
 
 impl Parser {
     /// Every parser.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Yaml,
         Self::Json,
         Self::Classic,
@@ -37,6 +41,8 @@ impl Parser {
         Self::Netlink,
         Self::Expected,
         Self::Value,
+        Self::Configuration,
+        Self::Connection,
     ];
 
     /// The name of its target.
@@ -50,6 +56,8 @@ impl Parser {
             Self::Netlink => "netlink",
             Self::Expected => "expected",
             Self::Value => "value",
+            Self::Configuration => "configuration",
+            Self::Connection => "connection",
         }
     }
 
@@ -65,6 +73,8 @@ impl Parser {
             Self::Netlink => property::netlink(bytes),
             Self::Expected => property::expected(&text()),
             Self::Value => property::value(&text()),
+            Self::Configuration => property::configuration(&text()),
+            Self::Connection => property::connection(bytes),
         }
     }
 
@@ -79,6 +89,8 @@ impl Parser {
             Self::Netlink => seed::messages(root),
             Self::Expected => seed::expected(root),
             Self::Value => seed::words(root),
+            Self::Configuration => seed::configuration(),
+            Self::Connection => seed::connections(),
         }
     }
 }

@@ -13,9 +13,11 @@ use margay::codec;
 use margay::compile::compile;
 use margay::compile::inquiry::Who;
 use margay::compile::skeleton::{Skeleton, table_key};
+use margay::config::{Config, SETTINGS};
 use margay::demo::expected;
+use margay::host::Flow;
 use margay::model::{Direction, EndpointName, GroupName, InterfacePrefix, Origin};
-use margay::net::{Cidr, InterfaceName, MacAddress, PortRange, Protocol};
+use margay::net::{Cidr, Family, InterfaceName, MacAddress, PortRange, Protocol};
 use margay::ruleset::diff::{between, rebuilt};
 use margay::ruleset::digest::Digest;
 use margay::ruleset::{Name, Ruleset, Tracked, json, parse};
@@ -130,6 +132,30 @@ pub(crate) fn expected(text: &str) {
             }
         }
         Err(fault) => assert!((1..=text.lines().count()).contains(&fault.line), "{fault}"),
+    }
+}
+
+/// A file that is read gives a configuration that can be shown, without a secret; a fault names its place.
+pub(crate) fn configuration(text: &str) {
+    match Config::resolve([], Some(("felix.cfg", text)), "host") {
+        Ok(resolved) => {
+            for setting in SETTINGS {
+                assert!(!(setting.text)(&resolved.config).is_empty());
+            }
+        }
+        Err(fault) => assert!(!fault.to_string().is_empty()),
+    }
+}
+
+/// A connection that is read has addresses of its family alone.
+pub(crate) fn connection(bytes: &[u8]) {
+    let Some(flow) = Flow::read(bytes) else {
+        return;
+    };
+    for tuple in [&flow.original, &flow.reply] {
+        for address in [tuple.source, tuple.destination] {
+            assert_eq!(Family::of(address), flow.family);
+        }
     }
 }
 

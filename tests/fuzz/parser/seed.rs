@@ -6,6 +6,7 @@ use std::path::Path;
 
 use margay::backend::nft::{Catalog, Ownership, encode};
 use margay::compile::skeleton::table_key;
+use margay::host::Flow;
 use margay::ruleset::diff::rebuilt;
 use margay::ruleset::{Tracked, parse};
 
@@ -85,6 +86,51 @@ pub(crate) fn messages(root: &Path) -> Vec<Vec<u8>> {
 /// The matrix of the demo.
 pub(crate) fn expected(root: &Path) -> Vec<Vec<u8>> {
     bytes(vec![read(&root.join("examples/demo/expected.txt"))])
+}
+
+/// A file of the agent.
+pub(crate) fn configuration() -> Vec<Vec<u8>> {
+    let text = "[global]\n# who we are\nFelixHostname = node-1\nEtcdEndpoints=http://a:1,http://b:2\n\
+                EtcdUsername = u\nEtcdPassword = p\nHealthPort = 9099\nHealthHost = none\n\
+                NftablesRefreshInterval = 1m30s\nLogSeverityScreen=Debug\nInterfacePrefix = cali,tap\n\
+                HealthTimeoutOverrides = FelixStartup=5s\nUsageReportingEnabled = false\n";
+    bytes(vec![text.to_owned()])
+}
+
+/// A connection of each family, as ctnetlink tells it.
+pub(crate) fn connections() -> Vec<Vec<u8>> {
+    let attribute = |kind: u16, value: &[u8]| {
+        let length = u16::try_from(value.len() + 4).unwrap();
+        let mut bytes = [length.to_ne_bytes(), kind.to_ne_bytes()].concat();
+        bytes.extend(value);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    };
+    let nested = |kind: u16, parts: &[Vec<u8>]| attribute(kind | 0x8000, &parts.concat());
+    // The numbers are those of linux/netfilter/nfnetlink_conntrack.h.
+    let tuple = |kind, [source, destination]: [u16; 2], ends: [&[u8]; 2], ports: [u16; 2]| {
+        let addresses = [attribute(source, ends[0]), attribute(destination, ends[1])];
+        let [from, to] = ports.map(u16::to_be_bytes);
+        let ports = [attribute(1, &[6]), attribute(2, &from), attribute(3, &to)];
+        nested(kind, &[nested(1, &addresses), nested(2, &ports)])
+    };
+    let flow = |family: u8, kinds, [one, other]: [&[u8]; 2]| {
+        let parts = [
+            vec![family, 0, 0, 0],
+            tuple(1, kinds, [one, other], [40_000, 80]),
+            tuple(2, kinds, [other, one], [80, 40_000]),
+            attribute(3, &0x18e_u32.to_be_bytes()),
+            attribute(8, &1_u32.to_be_bytes()),
+            attribute(12, &7_u32.to_be_bytes()),
+        ];
+        parts.concat()
+    };
+    let flows = vec![
+        flow(2, [1, 2], [&[10, 0, 0, 1], &[10, 0, 0, 2]]),
+        flow(10, [3, 4], [&[0xfd; 16], &[0xfe; 16]]),
+    ];
+    assert!(flows.iter().all(|flow| Flow::read(flow).is_some()));
+    flows
 }
 
 /// The words of everything else.
