@@ -1,4 +1,4 @@
-//! `[packets|shapes|change|labels|load|flat]... [--quick] [--out DIR]`; nothing named is everything.
+//! `[packets|shapes|change|labels|load|flat|agent]... [--quick] [--out DIR]`; nothing named is everything.
 
 use std::path::PathBuf;
 
@@ -19,17 +19,20 @@ pub(crate) enum Topic {
     Load,
     /// Rules and lookups counted.
     Flat,
+    /// The daemon, driven by an etcd.
+    Agent,
 }
 
 impl Topic {
     /// Every topic with its word.
-    pub(crate) const ALL: [(&'static str, Self); 6] = [
+    pub(crate) const ALL: [(&'static str, Self); 7] = [
         ("flat", Self::Flat),
         ("packets", Self::Packets),
         ("shapes", Self::Shapes),
         ("change", Self::Change),
         ("labels", Self::Labels),
         ("load", Self::Load),
+        ("agent", Self::Agent),
     ];
 }
 

@@ -1,13 +1,17 @@
 //! What Margay costs: a packet, a change, a whole load. Everything happens in network namespaces that
 //! this program makes, so it needs root.
 //!
-//! `cargo bench --bench kernel -- [packets|shapes|change|labels|load|flat]... [--quick] [--out DIR]`
+//! `cargo bench --bench kernel -- [packets|shapes|change|labels|load|flat|agent]... [--quick] [--out DIR]`
 #![allow(clippy::unwrap_used, reason = "a benchmark reports by panicking")]
 
+mod agent;
 mod arguments;
 mod batch;
 mod change;
 mod clock;
+#[allow(dead_code, reason = "shared with tests/it, which uses the rest")]
+#[path = "../../tests/it/support/etcd.rs"]
+mod etcd;
 mod flat;
 mod freed;
 mod identity;
@@ -64,6 +68,7 @@ fn main() -> ExitCode {
             Topic::Change => change::measure(&mut record, arguments.pace),
             Topic::Labels => labels::measure(&mut record, arguments.pace),
             Topic::Load => load::measure(&mut record, arguments.pace),
+            Topic::Agent => agent::measure(&mut record, arguments.pace),
         }
     }
     if let Some(folder) = &arguments.out {

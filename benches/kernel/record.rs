@@ -49,6 +49,15 @@ impl Record {
         ));
     }
 
+    /// One measured quantity that has one value.
+    pub(crate) fn value(&mut self, subject: &str, quantity: &str, unit: &str, value: f64) {
+        let shown = short(value);
+        self.say(&format!("{subject:<34} {quantity:<34} {shown} {unit}"));
+        self.lines.push(format!(
+            "{subject},{quantity},{unit},{value},{value},{value},1"
+        ));
+    }
+
     /// One counted quantity.
     pub(crate) fn count(&mut self, subject: &str, quantity: &str, count: usize) {
         self.say(&format!("{subject:<34} {quantity:<34} {count}"));

@@ -14,9 +14,20 @@ pub(crate) struct Sample {
 impl Sample {
     /// The value in the middle.
     pub(crate) fn median(&self) -> f64 {
+        self.quantile(0.5)
+    }
+
+    /// The value below which a share of all values is.
+    pub(crate) fn quantile(&self, share: f64) -> f64 {
         let mut sorted = self.values.clone();
         sorted.sort_by(f64::total_cmp);
-        sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is a share of a length"
+        )]
+        let place = (sorted.len() as f64 * share) as usize;
+        sorted.get(place).copied().unwrap_or(f64::NAN)
     }
 
     /// The lowest value.
