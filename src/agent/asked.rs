@@ -35,9 +35,13 @@ impl<B: Backend> Work<B> {
 
     /// Undoes the last apply.
     pub fn roll_back(&mut self) -> Reply {
-        match self.undo("as asked") {
-            true => Reply::Told("rolled back".to_owned()),
-            false => refused("there is nothing to undo: the store alone is in force"),
+        match (self.undo("as asked"), self.may_program()) {
+            (false, _) => refused("there is nothing to undo: the store alone is in force"),
+            (true, false) => refused("it is undone as soon as the store is known and ready again"),
+            (true, true) => match self.in_the_way() {
+                None => Reply::Told("rolled back".to_owned()),
+                Some(why) => refused(&format!("undone, and not in force yet: {why}")),
+            },
         }
     }
 
@@ -65,26 +69,49 @@ impl<B: Backend> Work<B> {
             let why = "what the store holds is not known yet, or not ready: ask again later";
             return Err(Refusal::Failed(why.to_owned()));
         }
-        let events = events(apply)?;
+        let events = events(apply)?.into_iter();
+        let events = events.map(|event| self.without_process(event)).collect();
+        let earlier = self.overlay().clone();
         let before = self.voice().status().commits.count;
         let touched = self.overlay().replace(events, Moment::now());
         self.lay(touched);
         if let Some(why) = self.in_the_way() {
-            self.undo("the kernel does not take it");
+            let touched = self.overlay().restore(earlier);
+            self.lay(touched);
             return Err(Refusal::Failed(why));
         }
-        if let Some(within) = apply.confirm_within {
+        let commits = self.voice().status().commits;
+        let last = commits.last.filter(|_| commits.count != before);
+        // Where nothing changed there is nothing to confirm.
+        let confirm_within = apply.confirm_within.filter(|_| last.is_some());
+        if let Some(within) = confirm_within {
             self.overlay().wait(within, Instant::now());
         }
-        let commits = self.voice().status().commits;
         info!(
             documents = apply.documents.len(),
             "applied over what the store says"
         );
         Ok(Applied {
-            last: commits.last.filter(|_| commits.count != before),
-            confirm_within: apply.confirm_within,
+            last,
+            confirm_within,
         })
+    }
+
+    /// What documents say of the daemon itself is left to the store: it could end the daemon, and what
+    /// was applied with it.
+    fn without_process(&self, event: Event) -> Event {
+        let stored = self.stored(&event.object());
+        match (event, stored) {
+            (Event::Configuration(mut said), Some(Event::Configuration(stored))) => {
+                said.process = stored.process;
+                Event::Configuration(said)
+            }
+            (Event::Configuration(mut said), _) => {
+                said.process.clear();
+                Event::Configuration(said)
+            }
+            (event, _) => event,
+        }
     }
 
     /// Why what covers the store is not in force, if it is not.
@@ -115,6 +142,7 @@ impl<B: Backend> Work<B> {
             .map(|(object, event)| self.counts(&object, event));
         let events: Vec<_> = said.collect();
         self.changed(events);
+        self.weigh();
         self.round(Instant::now());
     }
 }
@@ -127,7 +155,9 @@ fn events(apply: &Apply) -> Result<Vec<Event>, Refusal> {
             let problems: Vec<_> = read.problems.iter().map(ToString::to_string).collect();
             return Err(Refusal::Failed(problems.join("\n")));
         }
-        events.extend(read.events);
+        // Whether the store is fit to be read only the store can say.
+        let said = read.events.into_iter();
+        events.extend(said.filter(|event| event.object() != Object::Readiness));
     }
     Ok(events)
 }

@@ -228,18 +228,39 @@ impl<B: Backend> Dataplane<B> {
     /// # Errors
     /// The kernel cannot be read, or refuses.
     pub fn hold(&mut self) -> Result<Moved, Failure> {
-        if !self.backend.has_moved()? {
+        if self.aftermath == Aftermath::Clean && !self.backend.has_moved()? {
             return Ok(Moved::No);
         }
         let before = std::mem::replace(&mut self.held, Held::Table(None));
-        self.look()?;
-        let (Held::Table(Some(before)), Held::Table(held)) = (before, &self.held) else {
+        let Held::Table(Some(before)) = before else {
+            self.held = before;
+            self.look()?;
             return Ok(Moved::Looked);
         };
-        let commit = diff(held.as_deref(), &before, &table_key());
-        self.backend.commit(&commit)?;
+        let restored = self.restore(&before);
+        // Also where that failed: it is tried again.
         self.held = Held::Table(Some(before));
-        Ok(Moved::Looked)
+        self.aftermath = match restored {
+            Ok(()) => Aftermath::Clean,
+            Err(_) => Aftermath::Unsettled,
+        };
+        restored.map(|()| Moved::Looked)
+    }
+
+    /// Brings the table to what it was, also where others come between.
+    fn restore(&mut self, before: &Tracked) -> Result<(), Failure> {
+        for _ in 0..ATTEMPTS_MAX {
+            self.look()?;
+            let commit = match &self.held {
+                Held::Table(held) => diff(held.as_deref(), before, &table_key()),
+                Held::Foreign => rebuilt(before, &table_key()),
+            };
+            match self.backend.commit(&commit) {
+                Err(CommitError::Contended) => {}
+                done => return Ok(done?),
+            }
+        }
+        Err(CommitError::Contended.into())
     }
 
     /// Looks at the table.

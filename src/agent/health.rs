@@ -150,6 +150,13 @@ impl Health {
         self.entries().insert(reporter, entry);
     }
 
+    /// How long a reporter that is expected may be silent from now on.
+    pub fn allow(&self, reporter: Reporter, timeout: Option<Duration>) {
+        if let Some(entry) = self.entries().get_mut(&reporter) {
+            entry.timeout = timeout.filter(|timeout| !timeout.is_zero());
+        }
+    }
+
     /// A reporter reports; one that was not expected has the timeout of its kind.
     pub fn report(&self, reporter: Reporter, report: Report) {
         let at = (self.clock)();

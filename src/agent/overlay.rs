@@ -12,7 +12,7 @@ use super::status::OverlayStatus;
 use crate::model::{Event, Object};
 
 /// What documents say in the place of the store.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Overlay {
     said: BTreeMap<Object, Event>,
     /// What they said before the last apply: the way back.
@@ -39,10 +39,20 @@ impl Overlay {
     pub fn replace(&mut self, events: Vec<Event>, now: Moment) -> BTreeMap<Object, Event> {
         let events = events.into_iter().filter(Event::declares);
         let said = events.map(|event| (event.object(), event)).collect();
+        if said == self.said {
+            // The way back stays the one to what was before it was said first.
+            return BTreeMap::new();
+        }
         self.before = std::mem::replace(&mut self.said, said);
         self.since = Some(now);
         self.until = None;
         self.touched(self.before.clone())
+    }
+
+    /// Goes back to what it was earlier as a whole, and says which objects that touches.
+    pub fn restore(&mut self, earlier: Self) -> BTreeMap<Object, Event> {
+        let undone = std::mem::replace(self, earlier);
+        self.touched(undone.said)
     }
 
     /// From now on it is undone at a time, unless it is confirmed.

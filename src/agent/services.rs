@@ -7,11 +7,12 @@ use tokio::task::JoinHandle;
 use tracing::{debug, warn};
 
 use super::acting::{Acting, Heard};
-use super::health::Health;
+use super::health::{Health, Reporter};
 use super::http::{self, Pages};
 use super::logging::Logging;
 use super::metrics::Metrics;
 use super::source::Reports;
+use super::start::timeout;
 use super::status::Status;
 use crate::config::{Config, ConfigError, HostAddress};
 use crate::model::State;
@@ -75,6 +76,10 @@ impl Services {
                     warn!("{warning}");
                 }
                 self.serve();
+                for part in Reporter::ALL {
+                    let allowed = timeout(self.acting.config(), part);
+                    self.health.page.allow(part, allowed);
+                }
                 self.logging.filter(self.acting.config());
                 debug!("acting by what the store says of the daemon");
                 if let Some(reports) = self.reports.take() {

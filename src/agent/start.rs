@@ -149,7 +149,7 @@ fn backend() -> io::Result<(NftBackend, Opened)> {
 }
 
 /// How long a part of the daemon may be silent before it counts as dead.
-fn timeout(config: &Config, part: Reporter) -> Option<Duration> {
+pub(super) fn timeout(config: &Config, part: Reporter) -> Option<Duration> {
     let given = config.health_timeouts.value.get(&*part.to_string());
     let own = match part {
         Reporter::InternalDataplaneMainLoop => Some(config.watchdog_timeout.value),

@@ -2,7 +2,7 @@
 //!
 //! A verdict can only change where a packet looks something up that changed, or passes a rule that did.
 //! So elements that went name addresses or interfaces, and rules that were rewritten name a chain.
-//! Elements that come to a set admit more, and nothing else does.
+//! Elements that come to a set may admit more or, in a set that denies, less: the set does not say which.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -151,7 +151,7 @@ impl Suspects {
         match operation {
             Operation::DeleteTable => *self = Self::All,
             Operation::AddElements(name, elements) if phase == Phase::Loosen => {
-                self.loosened(before, name, elements.keys());
+                self.loosened(before, (name, types(name)), elements.keys());
             }
             Operation::AddElements(name, elements) if seen => {
                 self.keys(types(name), elements.keys());
@@ -175,12 +175,12 @@ impl Suspects {
         self.bound();
     }
 
-    /// Elements came to a set. A new endpoint denies what went past all policy before, if its interface
-    /// was no workload's; and an interface that is a workload's from now on needs an endpoint.
+    /// Elements came to a set that may deny. A new endpoint denies what went past all policy before, if
+    /// its interface was no workload's; and an interface that is a workload's from now on needs an endpoint.
     fn loosened<'k>(
         &mut self,
         before: &Table,
-        name: &Name,
+        (name, types): (&Name, Option<&[Datatype]>),
         keys: impl IntoIterator<Item = &'k Key>,
     ) {
         match name.logical() {
@@ -196,7 +196,7 @@ impl Suspects {
                 let new: Vec<&Key> = keys.into_iter().filter(denied).collect();
                 self.keys(Some(&[Datatype::IfName]), new);
             }
-            _ => {}
+            _ => self.keys(types, keys),
         }
     }
 

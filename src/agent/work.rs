@@ -177,6 +177,11 @@ impl<B: Backend> Work<B> {
         counts.unwrap_or_else(|| said.undone())
     }
 
+    /// What the store says of an object.
+    pub(super) fn stored(&self, object: &Object) -> Option<Event> {
+        self.book.says(object)
+    }
+
     /// What stands in the place of what the store says.
     pub(super) fn overlay(&mut self) -> &mut Overlay {
         &mut self.overlay
@@ -310,7 +315,7 @@ impl<B: Backend> Work<B> {
     }
 
     /// Whether the store is fit to be read, once it is known.
-    fn weigh(&mut self) {
+    pub(super) fn weigh(&mut self) {
         let readiness = match self.book.is_blank() {
             true => Readiness::NotReady,
             false => self.dataplane.state().readiness,

@@ -105,7 +105,14 @@ impl Record {
         match &self.before {
             Some(before) => reconcile(backend, &self.table, &Tracked::from(before.clone())),
             None => {
-                let commit = removal(&self.table);
+                let commit = match backend.observe(&self.table) {
+                    // The apply came to nothing.
+                    Ok(None) => Commit {
+                        table: self.table.clone(),
+                        steps: Vec::new(),
+                    },
+                    Ok(Some(_)) | Err(_) => removal(&self.table),
+                };
                 backend.commit(&commit)?;
                 Ok(commit)
             }

@@ -64,7 +64,10 @@ fn events(old: &State, new: &State) -> Vec<Event> {
         .map(|e| Event::Endpoint(Box::new(e)));
     let said = new.configurations.values().cloned();
     let said = said.map(|c| Event::Configuration(Box::new(c)));
-    gone.chain(policies).chain(endpoints).chain(said).collect()
+    let sets = new.network_sets.values().cloned();
+    let sets = sets.map(Event::NetworkSet);
+    let all = gone.chain(policies).chain(endpoints).chain(said);
+    all.chain(sets).collect()
 }
 
 /// A host whose table follows what is said, and what of that may have been denied.
@@ -140,9 +143,13 @@ fn only_whom_a_change_may_deny_is_suspected() {
     let mut world = World::new(&two(80));
     let outside = "198.51.100.7";
     let [web, db] = ["10.0.0.1", "10.0.0.2"].map(|to| flow(outside, to, 80));
-    // A new endpoint denies nobody.
+    // A new endpoint is looked at alone.
     let more = two(80) + &policy("new", 80) + &workload("new", 3, "");
-    assert_eq!(world.becomes(&more), Suspects::default());
+    let suspects = world.becomes(&more);
+    assert_ne!(suspects, Suspects::All);
+    for flow in [&web, &db] {
+        assert_eq!(world.judge(flow, &suspects), Judgement::Keep);
+    }
     // Another port: who is in the policy is suspected, and of those only what is denied is cut.
     let suspects = world.becomes(&more.replacen("ports: [80]", "ports: [81]", 1));
     assert!(!suspects.is_empty());
@@ -159,6 +166,26 @@ fn only_whom_a_change_may_deny_is_suspected() {
         ..db
     };
     assert_eq!(world.judge(&announced, &Suspects::All), Judgement::Keep);
+}
+
+#[test]
+fn what_comes_to_a_set_that_denies_is_suspected() {
+    let bad = |nets: &str| {
+        let set = format!(
+            "---\napiVersion: projectcalico.org/v3\nkind: GlobalNetworkSet\n\
+             metadata: {{name: bad, labels: {{bad: 'yes'}}}}\nspec: {{nets: [{nets}]}}\n"
+        );
+        let denied = policy("web", 80).replace(
+            "ingress: [",
+            "ingress: [{action: Deny, source: {selector: bad == 'yes'}}, ",
+        );
+        [denied, workload("web", 1, ""), set].concat()
+    };
+    let mut world = World::new(&bad("203.0.113.0/24"));
+    let flows = ["198.51.100.7", "198.51.100.8"].map(|from| flow(from, "10.0.0.1", 80));
+    let suspects = world.becomes(&bad("203.0.113.0/24, 198.51.100.7/32"));
+    assert_eq!(world.judge(&flows[0], &suspects), Judgement::Cut);
+    assert_eq!(world.judge(&flows[1], &suspects), Judgement::Keep);
 }
 
 #[test]

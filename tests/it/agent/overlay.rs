@@ -138,6 +138,42 @@ fn what_the_store_says_meanwhile_waits_below() {
 }
 
 #[test]
+fn the_way_back_outlives_an_apply_that_says_the_same_or_nothing_new() {
+    in_netns(
+        "the_way_back_outlives_an_apply_that_says_the_same_or_nothing_new",
+        || {
+            let mut host = host();
+            host.apply(&servers(200), HOST, &[], 0);
+            host.apply(&servers(200), HOST, &["--confirm-within", "60"], 0);
+            // Nothing waits, so that another apply is not in the way.
+            host.ask("confirm", 1);
+            host.ask("rollback", 0);
+            assert_eq!(host.held(), desired(&script(100).state()));
+            host.ask("rollback", 1);
+        },
+    );
+}
+
+#[test]
+fn what_documents_say_of_the_daemon_itself_does_not_end_it() {
+    in_netns(
+        "what_documents_say_of_the_daemon_itself_does_not_end_it",
+        || {
+            let mut host = host();
+            let felix = "---\napiVersion: projectcalico.org/v3\nkind: FelixConfiguration\n\
+                         metadata: {name: default}\nspec: {healthPort: 7009, healthEnabled: true}\n\
+                         ---\napiVersion: projectcalico.org/v3\nkind: ClusterInformation\n\
+                         metadata: {name: default}\nspec: {datastoreReady: false}\n";
+            host.apply(&(servers(200) + felix), HOST, &[], 0);
+            assert_eq!(host.held(), desired(&script(200).state()));
+            assert_eq!(host.status().1["sync"], "in-sync");
+            host.ask("rollback", 0);
+            assert_eq!(host.held(), desired(&script(100).state()));
+        },
+    );
+}
+
+#[test]
 fn a_restart_goes_back_to_the_store() {
     in_netns("a_restart_goes_back_to_the_store", || {
         let mut host = host();
