@@ -13,9 +13,7 @@ use crate::ruleset::digest::STATE_CHAIN;
 use crate::ruleset::key::interface_bytes;
 use crate::ruleset::packet::Packet;
 use crate::ruleset::transaction::{Commit, Operation, Phase};
-use crate::ruleset::{
-    Bytes, Datatype, ElementData, Key, Name, Set, Statement, Table, Verdict, VmapSource,
-};
+use crate::ruleset::{Bytes, Datatype, Key, Name, Set, Statement, Table, Verdict, VmapSource};
 
 /// How much is told apart; more than that is everything.
 const FEW_MAX: usize = 10_000;
@@ -61,26 +59,8 @@ impl Suspects {
             return Self::All;
         };
         let mut suspects = Self::default();
-        let steps = &commit.steps;
-        let operations = || steps.iter().flat_map(|step| &step.operations);
-        let declared = operations().filter_map(|operation| match operation {
-            Operation::AddSet(name, set) => Some((name, &**set)),
-            Operation::AddTable
-            | Operation::DeleteTable
-            | Operation::AddCounter(..)
-            | Operation::DeleteCounter(_)
-            | Operation::AddLimit(..)
-            | Operation::DeleteLimit(_)
-            | Operation::DeleteSet(_)
-            | Operation::AddElements(..)
-            | Operation::DeleteElements(..)
-            | Operation::AddChain(..)
-            | Operation::FlushChain(_)
-            | Operation::DeleteChain(_)
-            | Operation::AddRule(..) => None,
-        });
-        let declared: BTreeMap<&Name, &Set> = declared.collect();
-        for step in steps {
+        let declared: BTreeMap<&Name, &Set> = commit.declared().collect();
+        for step in &commit.steps {
             for operation in &step.operations {
                 suspects.operation(step.phase, operation, (before, &declared));
             }
@@ -282,7 +262,7 @@ impl Ways {
         }
         let key = Key::value(&interface_bytes(interface.as_str()));
         let maps = slot(table, of);
-        let mut verdicts = maps.filter_map(|map| led(&map.elements.get(&key)?.data));
+        let mut verdicts = maps.filter_map(|map| map.elements.get(&key)?.data.verdict());
         verdicts.any(|verdict| self.follow(verdict, chains, table))
     }
 
@@ -320,7 +300,7 @@ impl Ways {
                         .get(map)
                         .into_iter()
                         .flat_map(|map| map.elements.values());
-                    let mut verdicts = elements.filter_map(|element| led(&element.data));
+                    let mut verdicts = elements.filter_map(|element| element.data.verdict());
                     verdicts.any(|verdict| self.follow(verdict, chains, table))
                 }
             },
@@ -347,13 +327,6 @@ fn slot<'t>(table: &'t Table, name: &str) -> impl Iterator<Item = &'t Set> {
     let same = from.take_while(move |(other, _)| other.as_str().starts_with(name));
     let own = same.filter(move |(other, _)| other.logical() == name);
     own.map(|(_, set)| set)
-}
-
-fn led(data: &ElementData) -> Option<&Verdict> {
-    match data {
-        ElementData::Verdict(verdict) => Some(verdict),
-        ElementData::None | ElementData::Value(_) | ElementData::Object(_) => None,
-    }
 }
 
 fn address(datatype: Datatype, bytes: &[u8]) -> Option<IpAddr> {

@@ -214,7 +214,12 @@ impl<B: Backend> Work<B> {
 
     /// Looks at all that is programmed, whether or not anybody is known to have changed it.
     pub fn look_at_all(&mut self) {
-        match self.dataplane.look() {
+        // What was in force, and not what others made of it, stays while nothing may be programmed.
+        let looked = match self.may_program() {
+            true => self.dataplane.look(),
+            false => self.dataplane.hold().map(drop),
+        };
+        match looked {
             Ok(()) => self.looked(),
             Err(failure) => self.look_failed(&failure),
         }
@@ -250,7 +255,7 @@ impl<B: Backend> Work<B> {
     }
 
     /// When there is something to do although nothing is heard.
-    pub fn due(&mut self) -> Option<Instant> {
+    pub fn due(&self) -> Option<Instant> {
         let alive = self.voice.next();
         if !self.may_program() {
             return alive;

@@ -189,3 +189,13 @@ pub enum ElementData {
     /// The name of an object.
     Object(Name),
 }
+
+impl ElementData {
+    /// The verdict, if it is one.
+    pub fn verdict(&self) -> Option<&Verdict> {
+        match self {
+            Self::Verdict(verdict) => Some(verdict),
+            Self::None | Self::Value(_) | Self::Object(_) => None,
+        }
+    }
+}

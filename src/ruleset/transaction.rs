@@ -18,6 +18,27 @@ impl Commit {
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
+
+    /// The sets and maps that it declares.
+    pub fn declared(&self) -> impl Iterator<Item = (&Name, &Set)> {
+        let operations = self.steps.iter().flat_map(|step| &step.operations);
+        operations.filter_map(|operation| match operation {
+            Operation::AddSet(name, set) => Some((name, &**set)),
+            Operation::AddTable
+            | Operation::DeleteTable
+            | Operation::AddCounter(..)
+            | Operation::DeleteCounter(_)
+            | Operation::AddLimit(..)
+            | Operation::DeleteLimit(_)
+            | Operation::DeleteSet(_)
+            | Operation::AddElements(..)
+            | Operation::DeleteElements(..)
+            | Operation::AddChain(..)
+            | Operation::FlushChain(_)
+            | Operation::DeleteChain(_)
+            | Operation::AddRule(..) => None,
+        })
+    }
 }
 
 /// One transaction of a commit.

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,16 @@ use crate::support::netns::{in_netns, nft};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl World {
+    /// A line for a shell that applies, and stays when that waits to be confirmed.
+    fn waiting(&self) -> String {
+        format!(
+            "{} apply {} --host n1 --run-dir {} --confirm-within 2; sleep 1000",
+            env!("CARGO_BIN_EXE_margay"),
+            self.path(),
+            self.run_dir()
+        )
+    }
+
     /// Runs a command that takes no documents.
     #[track_caller]
     fn ask(&self, command: &str, code: i32) -> (String, String) {
@@ -123,6 +133,13 @@ fn a_host_without_a_table_has_none_again() {
     });
 }
 
+/// Waits until an apply says that it waits.
+fn wait_for_waiting(shell: &mut Child) {
+    let lines = BufReader::new(shell.stdout.take().unwrap()).lines();
+    let mut lines = lines.map(Result::unwrap);
+    assert!(lines.any(|line| line.starts_with("rolled back in 2 s")));
+}
+
 #[test]
 fn a_terminal_that_is_lost_takes_nothing_along() {
     in_netns("a_terminal_that_is_lost_takes_nothing_along", || {
@@ -130,23 +147,15 @@ fn a_terminal_that_is_lost_takes_nothing_along() {
         world.run("apply", &[], 0);
         let before = held();
         world.write(&other());
-        let shell = format!(
-            "{} apply {} --host n1 --run-dir {} --confirm-within 2; sleep 1000",
-            env!("CARGO_BIN_EXE_margay"),
-            world.path(),
-            world.run_dir()
-        );
         // A terminal of its own, and the shell in it the leader of the foreground.
         let mut terminal = Command::new("script")
-            .args(["-qfc", &shell, "/dev/null"])
+            .args(["-qfc", &world.waiting(), "/dev/null"])
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(terminal.stdout.take().unwrap()).lines();
-        let mut lines = lines.map(Result::unwrap);
-        assert!(lines.any(|line| line.starts_with("rolled back in 2 s")));
+        wait_for_waiting(&mut terminal);
         assert_ne!(held(), before);
         let id = Pid::from_child(&terminal);
         kill_process_group(id, Signal::HUP).unwrap();
@@ -163,21 +172,13 @@ fn what_a_killed_group_left_is_rolled_back() {
         world.run("apply", &[], 0);
         let before = held();
         world.write(&other());
-        let shell = format!(
-            "{} apply {} --host n1 --run-dir {} --confirm-within 2; sleep 1000",
-            env!("CARGO_BIN_EXE_margay"),
-            world.path(),
-            world.run_dir()
-        );
         let mut group = Command::new("sh")
-            .args(["-c", &shell])
+            .args(["-c", &world.waiting()])
             .process_group(0)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(group.stdout.take().unwrap()).lines();
-        let mut lines = lines.map(Result::unwrap);
-        assert!(lines.any(|line| line.starts_with("rolled back in 2 s")));
+        wait_for_waiting(&mut group);
         kill_process_group(Pid::from_child(&group), Signal::KILL).unwrap();
         group.wait().unwrap();
         assert_ne!(held(), before);

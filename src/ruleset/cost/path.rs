@@ -8,8 +8,8 @@ use super::longer;
 use crate::net::Protocol;
 use crate::ruleset::trace::Cost;
 use crate::ruleset::{
-    ElementData, Expression, HookPoint, MarkSource, Match, Name, Operand, RejectKind, Statement,
-    Table, Verdict, VmapSource,
+    Expression, HookPoint, MarkSource, Match, Name, Operand, RejectKind, Statement, Table, Verdict,
+    VmapSource,
 };
 
 /// A way and its cost. The chains are a shared tree, because ways share most of their length.
@@ -267,7 +267,7 @@ impl<'a> Search<'a> {
                 let found = self.verdicts.entry(name).or_insert_with(|| {
                     let elements = set.into_iter().flat_map(|set| set.elements.values());
                     elements
-                        .filter_map(|element| verdict_of(&element.data))
+                        .filter_map(|element| element.data.verdict())
                         .collect()
                 });
                 found.iter().copied().collect()
@@ -300,12 +300,5 @@ impl<'a> Search<'a> {
         ways.accept = longer(ways.accept.take(), on(behind.accept));
         ways.drop = longer(ways.drop.take(), on(behind.drop));
         on(behind.back)
-    }
-}
-
-fn verdict_of(data: &ElementData) -> Option<&Verdict> {
-    match data {
-        ElementData::Verdict(verdict) => Some(verdict),
-        ElementData::None | ElementData::Value(_) | ElementData::Object(_) => None,
     }
 }

@@ -47,24 +47,7 @@ fn heading(step: &Step) -> String {
 
 fn declarations<'a>(commit: &'a Commit, tables: &[&'a Table]) -> BTreeMap<&'a Name, &'a Set> {
     let known = tables.iter().rev().flat_map(|table| &table.sets);
-    let added = commit.steps.iter().flat_map(|step| &step.operations);
-    let added = added.filter_map(|operation| match operation {
-        Operation::AddSet(name, set) => Some((name, set.as_ref())),
-        Operation::AddTable
-        | Operation::DeleteTable
-        | Operation::AddCounter(..)
-        | Operation::DeleteCounter(_)
-        | Operation::AddLimit(..)
-        | Operation::DeleteLimit(_)
-        | Operation::DeleteSet(_)
-        | Operation::AddElements(..)
-        | Operation::DeleteElements(..)
-        | Operation::AddChain(..)
-        | Operation::FlushChain(_)
-        | Operation::DeleteChain(_)
-        | Operation::AddRule(..) => None,
-    });
-    known.chain(added).collect()
+    known.chain(commit.declared()).collect()
 }
 
 /// The set that an operation declares, deletes or changes.
