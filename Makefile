@@ -29,7 +29,7 @@ deps:
 # Builds a small world of network namespaces, sends packets and compares what passes with what should. It
 # needs no etcd, which would take as long to build as all the rest.
 demo: deps
-	$(CARGO) run --no-default-features -- demo
+	$(CARGO) run --profile demo --no-default-features -- demo
 
 # Runs every test; those that need the kernel skip loudly without root, unless REQUIRE_KERNEL=1.
 test: deps
