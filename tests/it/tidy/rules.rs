@@ -35,10 +35,16 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "bench",
+        &[
+            "backend", "scenario", "host", "netlink", "compile", "codec", "ruleset", "model", "net",
+        ],
+    ),
+    (
         "cli",
         &[
-            "agent", "demo", "doctor", "config", "undo", "backend", "scenario", "compile", "codec",
-            "host", "ruleset", "model", "net",
+            "agent", "bench", "demo", "doctor", "config", "undo", "backend", "scenario", "compile",
+            "codec", "host", "ruleset", "model", "net",
         ],
     ),
 ];
