@@ -2,3 +2,5 @@
 //! what was measured as lines for programs and pages for people.
 
 pub mod measurement;
+pub mod peer;
+pub mod world;

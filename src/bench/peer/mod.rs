@@ -1,0 +1,81 @@
+//! Who is measured: Margay, others that program the same policy, and floors that nobody can go below.
+
+use std::fmt::Debug;
+
+use super::world::{Change, World};
+
+/// Somebody who can program a world.
+pub trait Peer: Debug + Sync {
+    /// The name that reports and `--peer` use.
+    fn name(&self) -> &'static str;
+
+    /// What it is, in a line.
+    fn about(&self) -> &'static str;
+
+    /// Makes everything that need not be made again at each load: texts, messages. Called outside the
+    /// lane; it touches no kernel.
+    ///
+    /// # Errors
+    /// Why it cannot take part: it is not installed, or cannot express this world.
+    fn prepare(&self, world: &World) -> Result<Box<dyn Prepared>, String>;
+}
+
+/// A peer with a world at hand. Its functions are called in a thread inside the lane's namespace, where
+/// commands that it starts are too, and may be called as often as wanted.
+pub trait Prepared: Debug + Send {
+    /// Brings the world into a namespace without it.
+    ///
+    /// # Errors
+    /// It was refused.
+    fn load(&mut self) -> Result<(), PeerError>;
+
+    /// Makes or undoes a small change of a world that is loaded.
+    ///
+    /// # Errors
+    /// It was refused, or the peer cannot say it: [`PeerError::Unable`].
+    fn change(&mut self, change: &Change) -> Result<(), PeerError>;
+
+    /// Takes everything away again.
+    ///
+    /// # Errors
+    /// It was refused.
+    fn remove(&mut self) -> Result<(), PeerError>;
+
+    /// Compares what is in force with what should be: whether nothing differs.
+    ///
+    /// # Errors
+    /// It cannot be read, or the peer has no such thing: [`PeerError::Unable`].
+    fn verify(&mut self) -> Result<bool, PeerError>;
+
+    /// What its last transaction was, if it knows.
+    fn traffic(&self) -> Traffic {
+        Traffic::default()
+    }
+}
+
+/// What went to the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Traffic {
+    /// Netlink bytes or bytes of text; 0 is unknown.
+    pub bytes: u64,
+    /// Netlink messages; 0 is unknown.
+    pub messages: u64,
+    /// Transactions; 0 is unknown.
+    pub transactions: u64,
+}
+
+/// Why a peer did not do something.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PeerError {
+    /// It has no such thing. The measurement is left out, and this is said.
+    #[error("it cannot: {0}")]
+    Unable(&'static str),
+    /// It was refused or ended early.
+    #[error("{what}: {complaint}")]
+    Refused {
+        /// What was tried, as a person would type it.
+        what: String,
+        /// What was said.
+        complaint: String,
+    },
+}
