@@ -2,7 +2,20 @@
 
 use std::fmt::Debug;
 
+pub mod empty;
+pub mod margay;
+
 use super::world::{Change, World};
+
+/// Everybody, in the order in which reports list them.
+pub fn all() -> Vec<&'static dyn Peer> {
+    vec![
+        &margay::FROM_STATE,
+        &margay::FROM_COMMIT,
+        &margay::FROM_BYTES,
+        &empty::Empty,
+    ]
+}
 
 /// Somebody who can program a world.
 pub trait Peer: Debug + Sync {
@@ -11,6 +24,11 @@ pub trait Peer: Debug + Sync {
 
     /// What it is, in a line.
     fn about(&self) -> &'static str;
+
+    /// What it does with packets.
+    fn role(&self) -> Role {
+        Role::Enforces
+    }
 
     /// Makes everything that need not be made again at each load: texts, messages. Called outside the
     /// lane; it touches no kernel.
@@ -83,9 +101,18 @@ pub trait Prepared: Debug + Send {
     }
 
     /// What its last load or change was, if it knows.
-    fn traffic(&self) -> Traffic {
+    fn traffic(&mut self) -> Traffic {
         Traffic::default()
     }
+}
+
+/// What a peer does with packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It enforces the policy, which is proven before anything is timed.
+    Enforces,
+    /// It lets everything pass: a floor for the cost of a packet, and nothing else.
+    Passes,
 }
 
 /// What comes next.
