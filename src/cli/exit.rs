@@ -7,6 +7,7 @@ use std::process::{ExitCode, ExitStatus};
 use crate::agent::control::client::AskError;
 use crate::agent::start::StartError;
 use crate::backend::{CommitError, ObserveError};
+use crate::bench::folder::FolderError;
 use crate::compile::inquiry::InquiryError;
 use crate::compile::skeleton::SkeletonError;
 use crate::config::ConfigError;
@@ -120,6 +121,9 @@ pub(super) enum Failure {
     /// The demo came to no result.
     #[error(transparent)]
     Demo(#[from] DemoError),
+    /// A run cannot be read, or its pages cannot be written.
+    #[error(transparent)]
+    Bench(#[from] FolderError),
 }
 
 impl Failure {
@@ -157,7 +161,8 @@ impl Failure {
                 | AskError::Refused(_)
                 | AskError::Elsewhere,
             )
-            | Self::Demo(_) => Exit::Failed,
+            | Self::Demo(_)
+            | Self::Bench(_) => Exit::Failed,
         }
     }
 }

@@ -58,7 +58,13 @@ const DOORS: &[(&str, &[&str])] = &[
     ("serde_saphyr", &["src/codec/"]),
     (
         "serde_json",
-        &["src/codec/", "src/cli/", "src/ruleset/json/", "src/agent/"],
+        &[
+            "src/codec/",
+            "src/cli/",
+            "src/ruleset/json/",
+            "src/agent/",
+            "src/bench/",
+        ],
     ),
     ("neli", &["src/netlink/"]),
     ("libc", &["src/backend/nft/", "src/host/", "src/netlink/"]),
