@@ -25,6 +25,8 @@ pub const LAST: &str = "zz-last";
 pub const CROWD: &str = "crowd";
 /// Addresses that one endpoint of the crowd has.
 const ADDRESSES: u32 = 1_000;
+/// From the crowd's addresses to those of others: 11.0.0.0/8 to 12.0.0.0/8.
+const OTHERS: u32 = 1 << 24;
 
 /// How large a world is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,11 +87,13 @@ pub enum Altered {
     Endpoint,
     /// The policy has one more rule, which allows more.
     Rule,
+    /// All members of [`CROWD`] leave, and as many others come: a large update.
+    Crowd,
 }
 
 impl Altered {
-    /// Every kind of change.
-    pub const ALL: [Self; 3] = [Self::Member, Self::Endpoint, Self::Rule];
+    /// The small changes.
+    pub const SMALL: [Self; 3] = [Self::Member, Self::Endpoint, Self::Rule];
 }
 
 /// Whether a change is made or undone.
@@ -167,6 +171,7 @@ impl World {
             Altered::Member => one_more_member(&mut state, self.newcomer(1)),
             Altered::Endpoint => self.one_more_endpoint(&mut state),
             Altered::Rule => self.one_more_rule(&mut state),
+            Altered::Crowd => others_come(&mut state),
         };
         state
     }
@@ -216,6 +221,20 @@ impl World {
         });
         Some(())
     }
+}
+
+/// The crowd's addresses, each in another prefix.
+fn others_come(state: &mut State) -> Option<()> {
+    let crowd = group(CROWD)?;
+    let of_crowd = state.endpoints.values_mut();
+    for endpoint in of_crowd.filter(|endpoint| endpoint.groups().contains(&crowd)) {
+        let moved = endpoint.addresses.iter().map(|address| match address {
+            IpAddr::V4(v4) => Ipv4Addr::from(u32::from(*v4) + OTHERS).into(),
+            IpAddr::V6(_) => *address,
+        });
+        endpoint.addresses = moved.collect();
+    }
+    Some(())
 }
 
 /// A member of the crowd where there is one, else of the first group that the policy names.

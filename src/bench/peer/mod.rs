@@ -82,6 +82,24 @@ pub trait Peer: Debug + Sync {
 /// A peer with a world at hand. Its functions are called in a thread inside the lane's namespace, where
 /// commands that it starts are too, and may be called as often as wanted.
 pub trait Prepared: Debug + Send {
+    /// Makes what the next call needs and nobody should pay for there: clones, texts in files, bytes. It is
+    /// called before each `load` and `change`, in the lane, and not measured.
+    ///
+    /// # Errors
+    /// It could not be made.
+    fn ready(&mut self, _task: &Task) -> Result<(), PeerError> {
+        Ok(())
+    }
+
+    /// Does what may wait until a load or change is in force: collects, remembers. It is called after each
+    /// of them, and measured for itself.
+    ///
+    /// # Errors
+    /// It was refused.
+    fn settle(&mut self) -> Result<(), PeerError> {
+        Ok(())
+    }
+
     /// Brings the world into a namespace without it.
     ///
     /// # Errors
@@ -106,10 +124,36 @@ pub trait Prepared: Debug + Send {
     /// It cannot be read, or the peer has no such thing: [`PeerError::Unable`].
     fn verify(&mut self) -> Result<bool, PeerError>;
 
-    /// What its last transaction was, if it knows.
+    /// Starts anew, as after the end of its process, with what is in force: reads it, and brings it to what
+    /// should be.
+    ///
+    /// # Errors
+    /// It was refused, or the peer has no such thing.
+    fn take_over(&mut self) -> Result<(), PeerError> {
+        Err(PeerError::Unable("it has nothing that restarts"))
+    }
+
+    /// Takes one element out of what is in force, behind the peer's back, which `verify` must find.
+    ///
+    /// # Errors
+    /// It was refused, or the peer has no such thing.
+    fn spoil(&mut self) -> Result<(), PeerError> {
+        Err(PeerError::Unable("nobody spoils it"))
+    }
+
+    /// What its last load or change was, if it knows.
     fn traffic(&self) -> Traffic {
         Traffic::default()
     }
+}
+
+/// What comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// A load.
+    Load,
+    /// A change.
+    Change(Change),
 }
 
 /// What went to the kernel.
