@@ -1,20 +1,81 @@
 //! Who is measured: Margay, others that program the same policy, and floors that nobody can go below.
 
-use std::fmt::Debug;
+mod command;
+mod dialect;
+mod felix;
+mod layout;
+mod line;
+mod listing;
+mod nft;
+mod plain;
+mod program;
+mod scene;
+mod script;
+mod scripted;
 
 pub mod empty;
 pub mod margay;
 
+use std::fmt::Debug;
+
+use self::command::Needed;
+use self::script::iptables::Restores;
 use super::world::{Change, World};
 
 /// Everybody, in the order in which reports list them.
 pub fn all() -> Vec<&'static dyn Peer> {
-    vec![
+    let mut all: Vec<&dyn Peer> = vec![
         &margay::FROM_STATE,
         &margay::FROM_COMMIT,
         &margay::FROM_BYTES,
         &empty::Empty,
+    ];
+    all.extend(commands());
+    all
+}
+
+/// Everybody who programs a world by a command.
+pub fn commands() -> [&'static dyn Peer; 7] {
+    [
+        &nft::NftScript,
+        &felix::FELIX_NFT,
+        &plain::KUBE_PROXY,
+        &plain::LINEAR_NFT,
+        &felix::IPTABLES_LEGACY_PEER,
+        &plain::LINEAR_IPTABLES,
+        &felix::IPTABLES_NFT_PEER,
     ]
+}
+
+/// What peers of nft need.
+const NFT_NEEDED: &[Needed] = &[Needed {
+    program: "nft",
+    package: "nftables",
+}];
+/// What peers of iptables-legacy need.
+const LEGACY_NEEDED: &[Needed] = &[
+    iptables("iptables-legacy-restore"),
+    iptables("ip6tables-legacy-restore"),
+    IPSET,
+];
+/// What peers of iptables-nft need.
+const XTABLES_NFT_NEEDED: &[Needed] = &[
+    iptables("iptables-nft-restore"),
+    iptables("ip6tables-nft-restore"),
+    IPSET,
+];
+const LEGACY_RESTORES: Restores = ["iptables-legacy-restore", "ip6tables-legacy-restore"];
+const XTABLES_NFT_RESTORES: Restores = ["iptables-nft-restore", "ip6tables-nft-restore"];
+const IPSET: Needed = Needed {
+    program: "ipset",
+    package: "ipset",
+};
+
+const fn iptables(program: &'static str) -> Needed {
+    Needed {
+        program,
+        package: "iptables",
+    }
 }
 
 /// Somebody who can program a world.

@@ -34,8 +34,8 @@ const BY_TEXT: [&str; 6] = [
     "margay-commit",
     "replay",
     "nft",
-    "nft-felix",
-    "nft-kube-proxy",
+    "felix-nft",
+    "kube-proxy",
 ];
 
 fn scenario(name: &str, about: &str, axes: &[(Axis, &[u64])], phases: &[Phase]) -> Scenario {

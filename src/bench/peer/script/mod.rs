@@ -1,0 +1,4 @@
+//! Changes of a program as what commands read.
+
+pub(super) mod iptables;
+pub(super) mod nft;
