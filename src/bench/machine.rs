@@ -9,7 +9,7 @@ pub fn facts() -> Vec<(String, String)> {
         ("date", output("date", &["-u", "+%Y-%m-%d %H:%M UTC"])),
         ("processor", processor()),
         ("kernel", output("uname", &["-srvm"])),
-        ("governor", file(GOVERNOR)),
+        ("governor", governor()),
         ("turbo", turbo().to_owned()),
         ("mitigations", mitigations()),
         ("load before", file("/proc/loadavg")),
@@ -59,7 +59,7 @@ fn memory() -> String {
 }
 
 /// What the kernel does about flaws of the processor, of those that it has.
-fn mitigations() -> String {
+pub(super) fn mitigations() -> String {
     let entries = fs::read_dir(VULNERABILITIES)
         .into_iter()
         .flatten()
@@ -76,6 +76,11 @@ fn mitigations() -> String {
         true => "none".to_owned(),
         false => lines.join("; "),
     }
+}
+
+/// Who decides how fast the processor is.
+pub(super) fn governor() -> String {
+    file(GOVERNOR)
 }
 
 /// Whether the processor changes its speed by itself.

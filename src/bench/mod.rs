@@ -3,6 +3,7 @@
 
 pub mod claims;
 mod cost;
+pub mod doctor;
 pub mod lane;
 pub mod machine;
 pub mod measurement;
@@ -12,3 +13,5 @@ pub mod run;
 pub mod scenario;
 mod trial;
 pub mod world;
+
+pub use phase::Pace;

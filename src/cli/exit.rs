@@ -8,6 +8,7 @@ use crate::agent::control::client::AskError;
 use crate::agent::start::StartError;
 use crate::backend::{CommitError, ObserveError};
 use crate::bench::folder::FolderError;
+use crate::bench::lane::LaneError;
 use crate::compile::inquiry::InquiryError;
 use crate::compile::skeleton::SkeletonError;
 use crate::config::ConfigError;
@@ -124,6 +125,9 @@ pub(super) enum Failure {
     /// A run cannot be read, or its pages cannot be written.
     #[error(transparent)]
     Bench(#[from] FolderError),
+    /// Nothing can be measured here.
+    #[error(transparent)]
+    Lane(#[from] LaneError),
 }
 
 impl Failure {
@@ -162,7 +166,8 @@ impl Failure {
                 | AskError::Elsewhere,
             )
             | Self::Demo(_)
-            | Self::Bench(_) => Exit::Failed,
+            | Self::Bench(_)
+            | Self::Lane(_) => Exit::Failed,
         }
     }
 }

@@ -36,6 +36,8 @@ mod documents;
 
 // The program as scripts see it.
 mod cli;
+// What the benchmark harness measures, and what it refuses to.
+mod bench;
 // The samples of the readme.
 mod readme;
 

@@ -50,7 +50,7 @@ pub struct Scenario {
 }
 
 /// One world of a scenario.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Point {
     /// Its value on each axis.
     pub at: BTreeMap<Axis, u64>,

@@ -54,6 +54,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("clap", &["src/cli/"]),
     ("clap_complete", &["src/cli/"]),
     ("clap_mangen", &["src/cli/"]),
+    ("indicatif", &["src/cli/"]),
     ("serde", &["src/codec/"]),
     ("serde_saphyr", &["src/codec/"]),
     (
