@@ -91,3 +91,6 @@ mod bytes;
 
 // Routes, neighbours, settings and connections of workloads, with the kernel's own tools as witness.
 mod host;
+
+// A benchmark run as lines, tables and a page, and two of them compared.
+mod bench_report;

@@ -65,9 +65,13 @@ fn text(comparison: &Comparison, paint: Paint) -> String {
     let width = |at: usize| {
         let cells = rows.iter().filter_map(|row| row.get(at));
         let widths = cells.map(|cell| cell.chars().count());
-        widths.chain([HEAD.get(at).map_or(0, |word| word.len())]).max()
+        widths
+            .chain([HEAD.get(at).map_or(0, |word| word.len())])
+            .max()
     };
-    let widths: Vec<_> = (0..HEAD.len()).map(|at| width(at).unwrap_or_default()).collect();
+    let widths: Vec<_> = (0..HEAD.len())
+        .map(|at| width(at).unwrap_or_default())
+        .collect();
     text.push_str(&line(&HEAD.map(str::to_owned), &widths));
     for (pair, row) in comparison.pairs.iter().zip(&rows) {
         let line = line(row, &widths);
@@ -111,7 +115,9 @@ fn row(pair: &Pair) -> [String; 10] {
 
 fn line(cells: &[String; 10], widths: &[usize]) -> String {
     let padded = cells.iter().zip(widths);
-    let padded: Vec<_> = padded.map(|(cell, width)| format!("{cell:width$}")).collect();
+    let padded: Vec<_> = padded
+        .map(|(cell, width)| format!("{cell:width$}"))
+        .collect();
     format!("{}\n", padded.join("  ").trim_end())
 }
 
@@ -126,9 +132,10 @@ fn summary(comparison: &Comparison) -> String {
 }
 
 fn json(comparison: &Comparison) -> String {
-    let facts = comparison.facts.iter().map(|(name, [before, after])| {
-        json!({ "name": name, "before": before, "after": after })
-    });
+    let facts = comparison
+        .facts
+        .iter()
+        .map(|(name, [before, after])| json!({ "name": name, "before": before, "after": after }));
     let counts = Outcome::ALL.map(|outcome| (outcome.to_string(), comparison.count(outcome)));
     let document = json!({
         "schema": "margay.bench.compare/1",
