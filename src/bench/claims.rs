@@ -19,11 +19,7 @@ const DELTAS_AT: [(&str, &[(&str, u64)]); 4] = [
     ("bundles", &[("bundles", 5_000)]),
     ("rules", &[("rules", 100_000)]),
 ];
-const DELTAS: [Phase; 3] = [
-    Phase::DeltaMember,
-    Phase::DeltaEndpoint,
-    Phase::DeltaPolicy,
-];
+const DELTAS: [Phase; 3] = [Phase::DeltaMember, Phase::DeltaEndpoint, Phase::DeltaPolicy];
 
 /// The claims that the run has the measurements for.
 pub fn judged(run: &Run) -> Vec<Claim> {
@@ -34,7 +30,11 @@ pub fn judged(run: &Run) -> Vec<Claim> {
     claims.extend(of.against_linear("linear-iptables-legacy", 20.0));
     claims.extend(of.members());
     claims.extend(of.large_policy());
-    claims.extend(DELTAS_AT.iter().flat_map(|(scenario, at)| of.deltas(scenario, at)));
+    claims.extend(
+        DELTAS_AT
+            .iter()
+            .flat_map(|(scenario, at)| of.deltas(scenario, at)),
+    );
     claims.extend(of.growth_of_deltas());
     claims.extend(of.deltas_above_replay());
     claims.extend(of.resync());
@@ -109,7 +109,11 @@ impl Of<'_> {
             "nanoseconds of a packet that opens a flow, at 10,000 rules above 10",
             value,
             Limit::AtMost(most),
-            || Some(format!("a packet through an empty table takes {empty:.0} ns")),
+            || {
+                Some(format!(
+                    "a packet through an empty table takes {empty:.0} ns"
+                ))
+            },
         ))
     }
 
@@ -120,7 +124,9 @@ impl Of<'_> {
         let own = self.rounds([(at, "margay"), (at, "empty")], |[a, b]| a - b);
         Some(claim(
             "packets",
-            &format!("times margay's cost above an empty table that {linear} costs, at 10,000 rules"),
+            &format!(
+                "times margay's cost above an empty table that {linear} costs, at 10,000 rules"
+            ),
             value,
             Limit::AtLeast(least),
             || Some(format!("margay is {:.0} ns above an empty table", own?)),
@@ -386,6 +392,10 @@ mod tests {
         assert_eq!(values, [100.0, 100.0]);
         let floors: Vec<_> = claims.iter().map(|claim| &claim.floor).collect();
         assert!(floors[0].is_none(), "it holds");
-        assert!(floors[1].as_ref().is_some_and(|floor| floor.contains("1000 ns")));
+        assert!(
+            floors[1]
+                .as_ref()
+                .is_some_and(|floor| floor.contains("1000 ns"))
+        );
     }
 }

@@ -106,7 +106,8 @@ fn of_processors() -> Finding {
     let (weight, what) = match processors() {
         1 => (
             Weight::Warns,
-            "1: what packets see of updates cannot be measured, and everything else shares it".into(),
+            "1: what packets see of updates cannot be measured, and everything else shares it"
+                .into(),
         ),
         2 => (
             Weight::Warns,

@@ -84,10 +84,28 @@ fn a_faulty_scenario_is_refused_by_line_and_field() {
         ("kind: Scenario", "kind: Sequence", 2, "kind", "Scenario"),
         ("name: tiny", "name: ti/ny", 3, "name", "A-Z"),
         ("seed: 7", "seed: seven", 5, "seed", "a number"),
-        ("endpoints: 4", "endpoints: 1", 7, "axes.endpoints", "2 to 1000000"),
-        ("rules: [10]", "rules: [10, x]", 8, "axes.rules[1]", "0 to 1000000"),
+        (
+            "endpoints: 4",
+            "endpoints: 1",
+            7,
+            "axes.endpoints",
+            "2 to 1000000",
+        ),
+        (
+            "rules: [10]",
+            "rules: [10, x]",
+            8,
+            "axes.rules[1]",
+            "0 to 1000000",
+        ),
         ("groups: 1", "grouse: 1", 9, "axes.grouse", "groups"),
-        ("delta-member", "delta-mumble", 10, "phases[1]", "delta-member"),
+        (
+            "delta-member",
+            "delta-mumble",
+            10,
+            "phases[1]",
+            "delta-member",
+        ),
         ("about:", "abuot:", 4, "abuot", "about"),
     ] {
         assert!(TINY.contains(right));
@@ -96,7 +114,10 @@ fn a_faulty_scenario_is_refused_by_line_and_field() {
         let complaint = said(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{complaint}");
         for part in [&format!("{path}:{line}:"), field, allowed] {
-            assert!(complaint.contains(part), "{wrong}: no {part} in {complaint}");
+            assert!(
+                complaint.contains(part),
+                "{wrong}: no {part} in {complaint}"
+            );
         }
     }
     let output = bench(&["run", "no-such-scenario"]);
@@ -244,8 +265,14 @@ fn who_is_wrong_is_not_timed() {
             let mut all = found.measurements.iter();
             all.any(|m| m.peer == peer && m.metric == "wall")
         };
-        assert!(why("liar").concat().contains("passes, and must not"), "{found:?}");
-        assert!(why("slow").concat().contains("does not pass, and must"), "{found:?}");
+        assert!(
+            why("liar").concat().contains("passes, and must not"),
+            "{found:?}"
+        );
+        assert!(
+            why("slow").concat().contains("does not pass, and must"),
+            "{found:?}"
+        );
         assert!(why("margay").is_empty(), "{:?}", why("margay"));
         assert_eq!(["liar", "slow", "margay"].map(timed), [false, false, true]);
     });

@@ -92,4 +92,3 @@ fn legacy(delta: &Delta<'_>) -> Vec<Job> {
 fn over_nft(delta: &Delta<'_>) -> Vec<Job> {
     script::iptables::jobs(delta, super::XTABLES_NFT_RESTORES)
 }
-

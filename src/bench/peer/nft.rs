@@ -147,8 +147,14 @@ impl Alteration {
     fn between(before: &State, after: &State) -> Self {
         let objects = touched(before, after);
         Self {
-            there: objects.iter().flat_map(|object| event(after, before, object)).collect(),
-            back: objects.iter().flat_map(|object| event(before, after, object)).collect(),
+            there: objects
+                .iter()
+                .flat_map(|object| event(after, before, object))
+                .collect(),
+            back: objects
+                .iter()
+                .flat_map(|object| event(before, after, object))
+                .collect(),
         }
     }
 }

@@ -45,9 +45,9 @@ fn text(findings: &[Finding], paint: Paint) -> String {
 }
 
 fn json(findings: &[Finding]) -> String {
-    let list = findings.iter().map(|found| {
-        json!({ "name": found.name, "outcome": found.weight.word(), "what": found.what })
-    });
+    let list = findings.iter().map(
+        |found| json!({ "name": found.name, "outcome": found.weight.word(), "what": found.what }),
+    );
     let document = json!({
         "schema": "margay.bench.doctor/1",
         "checks": list.collect::<Vec<Value>>(),

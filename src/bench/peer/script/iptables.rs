@@ -58,7 +58,8 @@ fn members(delta: &Delta<'_>) -> String {
 
 fn gone(delta: &Delta<'_>) -> String {
     let sets = delta.gone_sets.iter();
-    sets.map(|(place, _)| format!("destroy {}\n", place.name)).collect()
+    sets.map(|(place, _)| format!("destroy {}\n", place.name))
+        .collect()
 }
 
 /// One table. To name a chain empties it.

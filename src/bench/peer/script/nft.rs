@@ -125,7 +125,10 @@ impl Script {
     fn gone_elements(&mut self, elements: &Elements<'_>) {
         let place = elements.place;
         for keys in elements.gone.chunks(self.at_once()) {
-            self.say(format_args!("delete element {place} {{ {} }}", keys.join(", ")));
+            self.say(format_args!(
+                "delete element {place} {{ {} }}",
+                keys.join(", ")
+            ));
         }
     }
 
@@ -137,7 +140,10 @@ impl Script {
                 SetKind::Map => format!("{key} : {value}"),
             });
             let pairs: Vec<String> = pairs.collect();
-            self.say(format_args!("add element {place} {{ {} }}", pairs.join(", ")));
+            self.say(format_args!(
+                "add element {place} {{ {} }}",
+                pairs.join(", ")
+            ));
         }
     }
 
