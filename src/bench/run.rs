@@ -243,7 +243,7 @@ impl Site<'_> {
 
     fn take(&mut self, phase: Phase, peer: &str, readings: Vec<Reading>) {
         for reading in readings {
-            let scale = self.point.scale();
+            let scale = self.scenario.scale(self.point);
             let same = |known: &&mut Measurement| {
                 known.scenario == self.scenario.name
                     && known.scale == scale

@@ -76,6 +76,13 @@ impl Scenario {
         points.into_iter().map(|at| Point { at }).collect()
     }
 
+    /// The values of a world on the axes that are named, as a report lists them. All others have their defaults.
+    pub fn scale(&self, point: &Point) -> BTreeMap<String, u64> {
+        let axes = self.axes.keys();
+        axes.map(|axis| (axis.word().to_owned(), point.value(*axis)))
+            .collect()
+    }
+
     /// The same in small, to see that it runs.
     #[must_use]
     pub fn quick(mut self) -> Self {
@@ -119,12 +126,6 @@ impl Point {
         }
     }
 
-    /// Its values by the names of the axes, as a report lists them.
-    pub fn scale(&self) -> BTreeMap<String, u64> {
-        let at = self.at.iter();
-        at.map(|(axis, value)| (axis.word().to_owned(), *value))
-            .collect()
-    }
 }
 
 #[cfg(test)]
