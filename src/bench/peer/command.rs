@@ -24,10 +24,7 @@ pub(super) struct Job {
 
 impl Job {
     /// A run that reads nothing.
-    pub(super) const fn asking(
-        program: &'static str,
-        arguments: &'static [&'static str],
-    ) -> Self {
+    pub(super) const fn asking(program: &'static str, arguments: &'static [&'static str]) -> Self {
         Self {
             program,
             arguments,
@@ -40,7 +37,9 @@ impl Job {
     /// # Errors
     /// It could not be started, or ended with a complaint.
     pub(super) fn run(&self) -> Result<Vec<u8>, PeerError> {
-        let output = self.output().map_err(|error| self.refused(&error.to_string()))?;
+        let output = self
+            .output()
+            .map_err(|error| self.refused(&error.to_string()))?;
         match output.status.success() {
             true => Ok(output.stdout),
             false => Err(self.refused(&String::from_utf8_lossy(&output.stderr))),
@@ -66,10 +65,14 @@ impl Job {
         })
     }
 
+    /// The command line, as one would type it.
+    pub(super) fn said(&self) -> String {
+        [&[self.program], self.arguments].concat().join(" ")
+    }
+
     fn refused(&self, complaint: &str) -> PeerError {
-        let words = [&[self.program], self.arguments].concat();
         PeerError::Refused {
-            what: words.join(" "),
+            what: self.said(),
             complaint: complaint.trim().chars().take(COMPLAINT).collect(),
         }
     }
@@ -111,7 +114,11 @@ mod tests {
         };
         assert_eq!(echo.run().unwrap().len(), 1_000_000);
         let refused = Job::asking("cat", &["/nowhere"]).run().unwrap_err();
-        assert!(refused.to_string().starts_with("cat /nowhere: cat: /nowhere"));
+        assert!(
+            refused
+                .to_string()
+                .starts_with("cat /nowhere: cat: /nowhere")
+        );
     }
 
     #[test]

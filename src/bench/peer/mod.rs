@@ -17,19 +17,40 @@ use std::fmt::Debug;
 
 use self::command::Needed;
 use self::script::iptables::Restores;
+use self::scripted::Scripted;
 use super::world::{Change, World};
+use crate::model::State;
+
+/// Everybody who programs a world by commands that read text.
+const SCRIPTED: [&Scripted; 6] = [
+    &felix::FELIX_NFT,
+    &plain::KUBE_PROXY,
+    &plain::LINEAR_NFT,
+    &felix::IPTABLES_LEGACY_PEER,
+    &plain::LINEAR_IPTABLES,
+    &felix::IPTABLES_NFT_PEER,
+];
 
 /// Everybody who programs a world by a command.
-pub fn commands() -> [&'static dyn Peer; 7] {
-    [
-        &nft::NftScript,
-        &felix::FELIX_NFT,
-        &plain::KUBE_PROXY,
-        &plain::LINEAR_NFT,
-        &felix::IPTABLES_LEGACY_PEER,
-        &plain::LINEAR_IPTABLES,
-        &felix::IPTABLES_NFT_PEER,
-    ]
+pub fn commands() -> Vec<&'static dyn Peer> {
+    let others = SCRIPTED.into_iter().map(|peer| peer as &dyn Peer);
+    [&nft::NftScript as &dyn Peer]
+        .into_iter()
+        .chain(others)
+        .collect()
+}
+
+/// What commands read to load a state, by the names of peers.
+///
+/// # Errors
+/// A peer that has no words for something, and what that is.
+pub fn texts(state: &State) -> Result<Vec<(&'static str, String)>, String> {
+    let text = |peer: &Scripted| {
+        let text = peer.text(state);
+        let text = text.map_err(|complaint| format!("{}: {complaint}", peer.name()))?;
+        Ok((peer.name(), text))
+    };
+    SCRIPTED.into_iter().map(text).collect()
 }
 
 /// What peers of nft need.

@@ -23,6 +23,7 @@ pub(super) static LINEAR_NFT: Scripted = Scripted {
     program: linear_nft,
     jobs: together,
     listing: NFT,
+    spoil: script::nft::spoil,
 };
 
 /// The same in iptables.
@@ -33,6 +34,7 @@ pub(super) static LINEAR_IPTABLES: Scripted = Scripted {
     program: linear_iptables,
     jobs: legacy,
     listing: IPTABLES_LEGACY,
+    spoil: script::iptables::spoil,
 };
 
 /// The way of kube-proxy's nftables mode.
@@ -43,6 +45,7 @@ pub(super) static KUBE_PROXY: Scripted = Scripted {
     program: kube_proxy,
     jobs: each,
     listing: NFT,
+    spoil: script::nft::spoil,
 };
 
 /// Where kube-proxy filters, before the usual place.

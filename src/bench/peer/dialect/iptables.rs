@@ -48,7 +48,10 @@ impl Iptables {
             let set = Set {
                 declaration: format!("hash:ip family {family} maxelem {SET_SIZE}"),
                 kind: SetKind::Set,
-                elements: members.iter().map(|a| (a.to_string(), String::new())).collect(),
+                elements: members
+                    .iter()
+                    .map(|a| (a.to_string(), String::new()))
+                    .collect(),
             };
             let place = Place {
                 table: SETS.to_owned(),
@@ -124,7 +127,11 @@ impl Iptables {
                 lines.push(leaf(interface, chain, &spot.name)?);
                 continue;
             }
-            let name = format!("{}-{}", spot.name, beginning.get(common..).unwrap_or_default());
+            let name = format!(
+                "{}-{}",
+                spot.name,
+                beginning.get(common..).unwrap_or_default()
+            );
             let test = Test::By(dispatch.port, Interfaces::Beginning(beginning));
             let branch = Line::new(vec![test], Act::Goto(name.clone()));
             lines.push(self.line(&spot.name, &branch)?);
@@ -133,7 +140,10 @@ impl Iptables {
                 .map(|(interface, chain)| leaf(interface, chain, &name))
                 .collect::<Result<_, _>>()?;
             own.push(self.line(&name, &Line::always(Act::Drop))?);
-            let chain = Chain { hook: None, lines: own };
+            let chain = Chain {
+                hook: None,
+                lines: own,
+            };
             program.chains.insert(self.place(spot.layer, &name), chain);
         }
         Ok(())
@@ -187,7 +197,9 @@ fn service(family: Family, service: Service) -> Result<Option<String>, String> {
             colons(ports.first(), ports.last())
         ),
         Service::Icmp(255, _) => {
-            return Err(format!("ICMP type 255 of a rule for {family} is every type to it"));
+            return Err(format!(
+                "ICMP type 255 of a rule for {family} is every type to it"
+            ));
         }
         Service::Icmp(kind, code) => {
             let code = code.map(|code| format!("/{code}")).unwrap_or_default();

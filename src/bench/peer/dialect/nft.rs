@@ -50,7 +50,10 @@ impl Nft {
             let set = Set {
                 declaration: format!("type {};{flags}", address_type(*family)),
                 kind: SetKind::Set,
-                elements: members.iter().map(|a| (a.to_string(), String::new())).collect(),
+                elements: members
+                    .iter()
+                    .map(|a| (a.to_string(), String::new()))
+                    .collect(),
             };
             program.sets.insert(self.place(name.clone()), set);
         }

@@ -66,12 +66,7 @@ fn skeleton<'a>(layout: &mut Layout<'a>, scene: &Scene<'a>) {
 }
 
 /// The chains of all endpoints, and what leads there. What no policy allows comes back, and ends.
-fn endpoints<'a>(
-    layout: &mut Layout<'a>,
-    scene: &Scene<'a>,
-    direction: Direction,
-    style: Style,
-) {
+fn endpoints<'a>(layout: &mut Layout<'a>, scene: &Scene<'a>, direction: Direction, style: Style) {
     let (port, beginning, root) = match direction {
         Direction::Ingress => (Port::Out, "to", "to-workload"),
         Direction::Egress => (Port::In, "from", "from-workload"),
@@ -121,11 +116,7 @@ fn allowed(direction: Direction) -> Act {
     }
 }
 
-fn rules<'a>(
-    group: &SecurityGroup,
-    direction: Direction,
-    families: &[Family],
-) -> Vec<Item<'a>> {
+fn rules<'a>(group: &SecurityGroup, direction: Direction, families: &[Family]) -> Vec<Item<'a>> {
     let rules = group.rules(direction).iter();
     rules
         .filter(|rule| families.contains(&rule.family))
@@ -159,7 +150,11 @@ fn with_maps<'a>(
             }));
         }
     }
-    items.extend(others.into_iter().map(|rule| Item::Line(line(rule, direction))));
+    items.extend(
+        others
+            .into_iter()
+            .map(|rule| Item::Line(line(rule, direction))),
+    );
     items
 }
 
