@@ -1,7 +1,7 @@
 //! Commands as peers: what one is told, and how it is run.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
@@ -48,7 +48,10 @@ impl Job {
 
     /// No shell, and an environment that says the same on every host.
     fn output(&self) -> std::io::Result<Output> {
-        let mut child = Command::new(self.program)
+        // By its path: searched for in another PATH than our own, it would be started by a fork, which
+        // takes the longer the more memory we have.
+        let path = located(self.program).unwrap_or_else(|| self.program.into());
+        let mut child = Command::new(path)
             .args(self.arguments)
             .env_clear()
             .env("PATH", PATH)
@@ -92,14 +95,19 @@ impl Needed {
     /// What to install.
     pub(super) fn check(self) -> Result<(), String> {
         let Self { program, package } = self;
-        let mut places = PATH.split(':').map(|place| Path::new(place).join(program));
-        match places.any(|path| path.is_file()) {
-            true => Ok(()),
-            false => Err(format!(
+        match located(program) {
+            Some(_) => Ok(()),
+            None => Err(format!(
                 "{program} is not installed (apt install {package})"
             )),
         }
     }
+}
+
+/// Where a command is.
+fn located(program: &str) -> Option<PathBuf> {
+    let mut places = PATH.split(':').map(|place| Path::new(place).join(program));
+    places.find(|path| path.is_file())
 }
 
 #[cfg(test)]

@@ -125,7 +125,7 @@ fn everything(world: &World) -> State {
 
 fn own_of_flow(world: &World, full: &State, family: Family) -> IpAddr {
     let sender = full.endpoints.values();
-    let mut sender = sender.filter(|e| e.interface.as_str() == world.flow.from);
+    let mut sender = sender.filter(|e| e.addresses.contains(&world.flow.source));
     own(sender.next().unwrap(), family).unwrap()
 }
 
