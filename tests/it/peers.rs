@@ -99,7 +99,12 @@ fn every_peer_enforces_the_policy_and_follows_every_change() {
 
 /// Those that let a known connection pass before they ask by which interface, also one that outlived its
 /// endpoint.
-const KNOWN_PASS: [&str; 3] = ["kube-proxy", "linear-nft", "linear-iptables-legacy"];
+const KNOWN_PASS: [&str; 4] = [
+    "kube-proxy",
+    "linear-nft",
+    "linear-iptables-legacy",
+    "rustables",
+];
 
 /// A peer in a namespace of its own, with devices and what conntrack knows.
 struct Trial<'w> {

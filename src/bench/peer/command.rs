@@ -81,11 +81,11 @@ impl Job {
     }
 }
 
-/// A command that a peer needs, and the package that has it.
+/// A command that a peer needs, and how one gets it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Needed {
     pub(super) program: &'static str,
-    pub(super) package: &'static str,
+    pub(super) install: &'static str,
 }
 
 impl Needed {
@@ -94,20 +94,27 @@ impl Needed {
     /// # Errors
     /// What to install.
     pub(super) fn check(self) -> Result<(), String> {
-        let Self { program, package } = self;
+        let Self { program, install } = self;
         match located(program) {
             Some(_) => Ok(()),
-            None => Err(format!(
-                "{program} is not installed (apt install {package})"
-            )),
+            None => Err(format!("{program} is not installed ({install})")),
         }
     }
 }
 
-/// Where a command is.
+/// Where a command is. One of our own is beside us, or beside the folder that tests are in.
 fn located(program: &str) -> Option<PathBuf> {
     let mut places = PATH.split(':').map(|place| Path::new(place).join(program));
-    places.find(|path| path.is_file())
+    let beside = || {
+        let own = std::env::current_exe().ok()?;
+        let mut folders = own
+            .ancestors()
+            .skip(1)
+            .take(2)
+            .map(|place| place.join(program));
+        folders.find(|path| path.is_file())
+    };
+    places.find(|path| path.is_file()).or_else(beside)
 }
 
 #[cfg(test)]
@@ -133,7 +140,7 @@ mod tests {
     fn what_is_missing_is_named_with_its_package() {
         let missing = Needed {
             program: "no-such-command",
-            package: "nothing",
+            install: "apt install nothing",
         };
         let expected = "no-such-command is not installed (apt install nothing)";
         assert_eq!(missing.check(), Err(expected.to_owned()));

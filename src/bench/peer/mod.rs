@@ -22,13 +22,14 @@ use super::world::{Change, World};
 use crate::model::State;
 
 /// Everybody who programs a world by commands that read text.
-const SCRIPTED: [&Scripted; 6] = [
+const SCRIPTED: [&Scripted; 7] = [
     &felix::FELIX_NFT,
     &plain::KUBE_PROXY,
     &plain::LINEAR_NFT,
     &felix::IPTABLES_LEGACY_PEER,
     &plain::LINEAR_IPTABLES,
     &felix::IPTABLES_NFT_PEER,
+    &plain::RUSTABLES,
 ];
 
 /// Everybody who programs a world by a command.
@@ -56,8 +57,19 @@ pub fn texts(state: &State) -> Result<Vec<(&'static str, String)>, String> {
 /// What peers of nft need.
 const NFT_NEEDED: &[Needed] = &[Needed {
     program: "nft",
-    package: "nftables",
+    install: "apt install nftables",
 }];
+/// What the peer of rustables needs; nft lists what is in force.
+const RUSTABLES_NEEDED: &[Needed] = &[
+    Needed {
+        program: script::words::PROGRAM,
+        install: "apt install libclang-dev, then cargo build --release -p margay-bench-rustables",
+    },
+    Needed {
+        program: "nft",
+        install: "apt install nftables",
+    },
+];
 /// What peers of iptables-legacy need.
 const LEGACY_NEEDED: &[Needed] = &[
     iptables("iptables-legacy-restore"),
@@ -74,13 +86,13 @@ const LEGACY_RESTORES: Restores = ["iptables-legacy-restore", "ip6tables-legacy-
 const XTABLES_NFT_RESTORES: Restores = ["iptables-nft-restore", "ip6tables-nft-restore"];
 const IPSET: Needed = Needed {
     program: "ipset",
-    package: "ipset",
+    install: "apt install ipset",
 };
 
 const fn iptables(program: &'static str) -> Needed {
     Needed {
         program,
-        package: "iptables",
+        install: "apt install iptables",
     }
 }
 
