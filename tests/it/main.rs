@@ -89,6 +89,9 @@ mod flat;
 // What a change sends to the kernel: the same whatever else there is.
 mod bytes;
 
+// Peers of the benchmarks, with real packets.
+mod peers;
+
 // Routes, neighbours, settings and connections of workloads, with the kernel's own tools as witness.
 mod host;
 

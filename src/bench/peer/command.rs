@@ -1,7 +1,7 @@
 //! Commands as peers: what one is told, and how it is run.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
@@ -48,7 +48,10 @@ impl Job {
 
     /// No shell, and an environment that says the same on every host.
     fn output(&self) -> std::io::Result<Output> {
-        let mut child = Command::new(self.program)
+        // By its path: searched for in another PATH than our own, it would be started by a fork, which
+        // takes the longer the more memory we have.
+        let path = located(self.program).unwrap_or_else(|| self.program.into());
+        let mut child = Command::new(path)
             .args(self.arguments)
             .env_clear()
             .env("PATH", PATH)
@@ -65,20 +68,24 @@ impl Job {
         })
     }
 
+    /// The command line, as one would type it.
+    pub(super) fn said(&self) -> String {
+        [&[self.program], self.arguments].concat().join(" ")
+    }
+
     fn refused(&self, complaint: &str) -> PeerError {
-        let words = [&[self.program], self.arguments].concat();
         PeerError::Refused {
-            what: words.join(" "),
+            what: self.said(),
             complaint: complaint.trim().chars().take(COMPLAINT).collect(),
         }
     }
 }
 
-/// A command that a peer needs, and the package that has it.
+/// A command that a peer needs, and how one gets it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Needed {
     pub(super) program: &'static str,
-    pub(super) package: &'static str,
+    pub(super) install: &'static str,
 }
 
 impl Needed {
@@ -87,15 +94,27 @@ impl Needed {
     /// # Errors
     /// What to install.
     pub(super) fn check(self) -> Result<(), String> {
-        let Self { program, package } = self;
-        let mut places = PATH.split(':').map(|place| Path::new(place).join(program));
-        match places.any(|path| path.is_file()) {
-            true => Ok(()),
-            false => Err(format!(
-                "{program} is not installed (apt install {package})"
-            )),
+        let Self { program, install } = self;
+        match located(program) {
+            Some(_) => Ok(()),
+            None => Err(format!("{program} is not installed ({install})")),
         }
     }
+}
+
+/// Where a command is. One of our own is beside us, or beside the folder that tests are in.
+fn located(program: &str) -> Option<PathBuf> {
+    let mut places = PATH.split(':').map(|place| Path::new(place).join(program));
+    let beside = || {
+        let own = std::env::current_exe().ok()?;
+        let mut folders = own
+            .ancestors()
+            .skip(1)
+            .take(2)
+            .map(|place| place.join(program));
+        folders.find(|path| path.is_file())
+    };
+    places.find(|path| path.is_file()).or_else(beside)
 }
 
 #[cfg(test)]
@@ -121,7 +140,7 @@ mod tests {
     fn what_is_missing_is_named_with_its_package() {
         let missing = Needed {
             program: "no-such-command",
-            package: "nothing",
+            install: "apt install nothing",
         };
         let expected = "no-such-command is not installed (apt install nothing)";
         assert_eq!(missing.check(), Err(expected.to_owned()));

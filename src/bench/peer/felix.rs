@@ -22,6 +22,7 @@ pub(super) static FELIX_NFT: Scripted = Scripted {
     program: with_nft,
     jobs: script::nft::in_three,
     listing: NFT,
+    spoil: script::nft::spoil,
 };
 
 /// Felix's iptables dataplane over the kernel's own tables.
@@ -32,6 +33,7 @@ pub(super) static IPTABLES_LEGACY_PEER: Scripted = Scripted {
     program: with_iptables,
     jobs: legacy,
     listing: IPTABLES_LEGACY,
+    spoil: script::iptables::spoil,
 };
 
 /// The same text over nf_tables.
@@ -42,6 +44,7 @@ pub(super) static IPTABLES_NFT_PEER: Scripted = Scripted {
     program: with_iptables,
     jobs: over_nft,
     listing: IPTABLES_NFT,
+    spoil: script::iptables::spoil,
 };
 
 fn with_nft(state: &State) -> Result<Program, String> {

@@ -20,7 +20,20 @@ use std::fmt::Debug;
 
 use self::command::Needed;
 use self::script::iptables::Restores;
+use self::scripted::Scripted;
 use super::world::{Change, World};
+use crate::model::State;
+
+/// Everybody who programs a world by commands that read text.
+const SCRIPTED: [&Scripted; 7] = [
+    &felix::FELIX_NFT,
+    &plain::KUBE_PROXY,
+    &plain::LINEAR_NFT,
+    &felix::IPTABLES_LEGACY_PEER,
+    &plain::LINEAR_IPTABLES,
+    &felix::IPTABLES_NFT_PEER,
+    &plain::RUSTABLES,
+];
 
 /// Everybody, in the order in which reports list them.
 pub fn all() -> Vec<&'static dyn Peer> {
@@ -35,23 +48,43 @@ pub fn all() -> Vec<&'static dyn Peer> {
 }
 
 /// Everybody who programs a world by a command.
-pub fn commands() -> [&'static dyn Peer; 7] {
-    [
-        &nft::NftScript,
-        &felix::FELIX_NFT,
-        &plain::KUBE_PROXY,
-        &plain::LINEAR_NFT,
-        &felix::IPTABLES_LEGACY_PEER,
-        &plain::LINEAR_IPTABLES,
-        &felix::IPTABLES_NFT_PEER,
-    ]
+pub fn commands() -> Vec<&'static dyn Peer> {
+    let others = SCRIPTED.into_iter().map(|peer| peer as &dyn Peer);
+    [&nft::NftScript as &dyn Peer]
+        .into_iter()
+        .chain(others)
+        .collect()
+}
+
+/// What commands read to load a state, by the names of peers.
+///
+/// # Errors
+/// A peer that has no words for something, and what that is.
+pub fn texts(state: &State) -> Result<Vec<(&'static str, String)>, String> {
+    let text = |peer: &Scripted| {
+        let text = peer.text(state);
+        let text = text.map_err(|complaint| format!("{}: {complaint}", peer.name()))?;
+        Ok((peer.name(), text))
+    };
+    SCRIPTED.into_iter().map(text).collect()
 }
 
 /// What peers of nft need.
 const NFT_NEEDED: &[Needed] = &[Needed {
     program: "nft",
-    package: "nftables",
+    install: "apt install nftables",
 }];
+/// What the peer of rustables needs; nft lists what is in force.
+const RUSTABLES_NEEDED: &[Needed] = &[
+    Needed {
+        program: script::words::PROGRAM,
+        install: "apt install libclang-dev, then cargo build --release -p margay-bench-rustables",
+    },
+    Needed {
+        program: "nft",
+        install: "apt install nftables",
+    },
+];
 /// What peers of iptables-legacy need.
 const LEGACY_NEEDED: &[Needed] = &[
     iptables("iptables-legacy-restore"),
@@ -68,13 +101,13 @@ const LEGACY_RESTORES: Restores = ["iptables-legacy-restore", "ip6tables-legacy-
 const XTABLES_NFT_RESTORES: Restores = ["iptables-nft-restore", "ip6tables-nft-restore"];
 const IPSET: Needed = Needed {
     program: "ipset",
-    package: "ipset",
+    install: "apt install ipset",
 };
 
 const fn iptables(program: &'static str) -> Needed {
     Needed {
         program,
-        package: "iptables",
+        install: "apt install iptables",
     }
 }
 

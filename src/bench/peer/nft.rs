@@ -1,18 +1,17 @@
 //! Margay's own table, programmed by nft: the same objects and the same transactions, as scripts.
 
-use std::collections::BTreeMap;
-
 use super::command::Job;
 use super::listing;
 use super::program::Inventory;
 use super::script::nft::job;
-use super::{NFT_NEEDED, Peer, PeerError, Prepared, Traffic};
-use crate::bench::world::{Altered, Change, Way, World};
+use super::{NFT_NEEDED, Peer, PeerError, Prepared, Task, Traffic};
+use crate::bench::world::{Change, Way, World};
 use crate::compile::Compiler;
 use crate::compile::skeleton::{Skeleton, table_key};
 use crate::model::{Event, Object, State};
 use crate::ruleset::diff::diff;
 use crate::ruleset::render::script;
+use crate::ruleset::transaction::Commit;
 use crate::ruleset::{Ruleset, Table, Tracked};
 use crate::scenario::place::HOST;
 
@@ -34,87 +33,90 @@ impl Peer for NftScript {
             needed.check()?;
         }
         let skeleton = Skeleton::builtin().map_err(|error| error.to_string())?;
-        let compiler = Compiler::of(world.state.clone(), HOST, &skeleton);
-        let mut changes = BTreeMap::new();
-        for what in Altered::ALL {
-            let changed = world.changed(what);
-            changes.insert(what, Alteration::between(&world.state, &changed));
-        }
-        let mut prepared = Scripts {
-            load: String::new(),
-            base: Table::default(),
+        let mut compiler = Compiler::of(world.state.clone(), HOST, &skeleton);
+        let base = compiler.table().table().clone();
+        let ruleset = Ruleset {
+            tables: [(table_key(), base.clone())].into(),
+        };
+        Ok(Box::new(Scripts {
+            load: job(ruleset.to_string()),
+            base,
             held: Tracked::default(),
             compiler,
-            changes,
+            world: world.clone(),
+            next: None,
+            done: Done::Nothing,
             traffic: Traffic::default(),
-        };
-        prepared.base = prepared.compiler.table().table().clone();
-        let ruleset = Ruleset {
-            tables: [(table_key(), prepared.base.clone())].into(),
-        };
-        prepared.load = ruleset.to_string();
-        Ok(Box::new(prepared))
+        }))
     }
 }
 
 #[derive(Debug)]
 struct Scripts {
-    load: String,
+    world: World,
+    load: Job,
     /// What was loaded.
     base: Table,
     /// What is in force, with the generations of names.
     held: Tracked,
     compiler: Compiler,
-    changes: BTreeMap<Altered, Alteration>,
+    /// The change that comes next.
+    next: Option<(Commit, Job)>,
+    /// What is in force and `held` does not know of.
+    done: Done,
     traffic: Traffic,
 }
 
-/// The events that make a change, and that undo it.
+/// What was done last.
 #[derive(Debug)]
-struct Alteration {
-    there: Vec<Event>,
-    back: Vec<Event>,
+enum Done {
+    Nothing,
+    Load,
+    Change(Commit),
 }
 
 impl Prepared for Scripts {
-    fn load(&mut self) -> Result<(), PeerError> {
-        self.run(vec![job(self.load.clone())])?;
-        self.held = Tracked::from(self.base.clone());
+    fn ready(&mut self, task: &Task) -> Result<(), PeerError> {
+        match task {
+            Task::Load => Ok(()),
+            Task::Change(change) => self.write(change),
+        }
+    }
+
+    fn settle(&mut self) -> Result<(), PeerError> {
+        match std::mem::replace(&mut self.done, Done::Nothing) {
+            Done::Nothing => return Ok(()),
+            Done::Load => self.held = Tracked::from(self.base.clone()),
+            Done::Change(commit) => self.held.apply(&commit),
+        }
         self.held.settle();
         self.compiler.table().settle();
         Ok(())
     }
 
-    /// Compiles what the change touches, as margay does, and lets nft program the commit.
+    fn load(&mut self) -> Result<(), PeerError> {
+        self.traffic = run(&self.load)?;
+        self.done = Done::Load;
+        Ok(())
+    }
+
     fn change(&mut self, change: &Change) -> Result<(), PeerError> {
-        let unknown = PeerError::Unable("it was not told of this change");
-        let altered = self.changes.get(&change.what).ok_or(unknown)?;
-        let events = match change.way {
-            Way::There => &altered.there,
-            Way::Back => &altered.back,
-        };
-        self.compiler.apply_all(events.iter().cloned());
-        let goal = self.compiler.table();
-        let commit = diff(Some(&self.held), goal, &table_key());
-        let text = script(&commit, &[self.held.table(), goal.table()]);
-        self.run(vec![job(text)])?;
-        self.held.apply(&commit);
-        self.held.settle();
-        self.compiler.table().settle();
+        self.write(change)?;
+        if let Some((commit, job)) = self.next.take() {
+            self.traffic = run(&job)?;
+            self.done = Done::Change(commit);
+        }
         Ok(())
     }
 
     fn remove(&mut self) -> Result<(), PeerError> {
-        self.run(vec![job(format!("delete table {}\n", table_key()))])
+        run(&job(format!("delete table {}\n", table_key()))).map(drop)
     }
 
-    /// Lists everything, and counts objects. What is in them is not compared.
+    /// Lists everything, and counts: what a rule says is not compared.
     fn verify(&mut self) -> Result<bool, PeerError> {
-        let mut listed = String::new();
-        for job in listing::NFT.jobs {
-            listed.push_str(&String::from_utf8_lossy(&job.run()?));
-        }
-        Ok((listing::NFT.agrees)(&listed, inventory(self.held.table())))
+        self.settle()?;
+        listing::NFT.shows(inventory(self.held.table()))
     }
 
     fn traffic(&mut self) -> Traffic {
@@ -123,44 +125,48 @@ impl Prepared for Scripts {
 }
 
 impl Scripts {
-    fn run(&mut self, jobs: Vec<Job>) -> Result<(), PeerError> {
-        self.traffic = Traffic::default();
-        for job in jobs {
-            job.run()?;
-            self.traffic.bytes += u64::try_from(job.input.len()).unwrap_or(u64::MAX);
-            self.traffic.transactions += 1;
+    /// Compiles what a change touches, as margay does, unless that was done.
+    fn write(&mut self, change: &Change) -> Result<(), PeerError> {
+        if self.next.is_some() {
+            return Ok(());
         }
+        self.settle()?;
+        let changed = self.world.changed(change.what);
+        let goal = match change.way {
+            Way::There => &changed,
+            Way::Back => &self.world.state,
+        };
+        let events = events(self.compiler.state(), goal);
+        self.compiler.apply_all(events);
+        let goal = self.compiler.table();
+        let commit = diff(Some(&self.held), goal, &table_key());
+        let text = script(&commit, &[self.held.table(), goal.table()]);
+        self.next = Some((commit, job(text)));
         Ok(())
     }
 }
 
+/// One transaction.
+fn run(job: &Job) -> Result<Traffic, PeerError> {
+    job.run()?;
+    Ok(Traffic {
+        bytes: u64::try_from(job.input.len()).unwrap_or(u64::MAX),
+        transactions: 1,
+        ..Traffic::default()
+    })
+}
+
 fn inventory(table: &Table) -> Inventory {
+    let elements = table.sets.values().map(|set| set.elements.len());
     Inventory {
-        chains: table.chains.len(),
         rules: table.chains.values().map(|chain| chain.rules.len()).sum(),
         sets: table.sets.len(),
-        elements: 0,
+        elements: elements.sum(),
     }
 }
 
-impl Alteration {
-    fn between(before: &State, after: &State) -> Self {
-        let objects = touched(before, after);
-        Self {
-            there: objects
-                .iter()
-                .flat_map(|object| event(after, before, object))
-                .collect(),
-            back: objects
-                .iter()
-                .flat_map(|object| event(before, after, object))
-                .collect(),
-        }
-    }
-}
-
-/// The groups and endpoints that are not the same in two states.
-fn touched(before: &State, after: &State) -> Vec<Object> {
+/// What makes one state of another, as far as groups and endpoints go.
+fn events(before: &State, after: &State) -> Vec<Event> {
     let groups = before.groups.keys().chain(after.groups.keys());
     let groups = groups.filter(|name| before.groups.get(name) != after.groups.get(name));
     let endpoints = before.endpoints.keys().chain(after.endpoints.keys());
@@ -172,11 +178,7 @@ fn touched(before: &State, after: &State) -> Vec<Object> {
         .collect();
     objects.sort();
     objects.dedup();
-    objects
-}
-
-/// What makes an object as one state has it.
-fn event(to: &State, from: &State, object: &Object) -> Option<Event> {
-    let gone = || from.said(object).map(Event::undone);
-    to.said(object).or_else(gone)
+    let gone = |object: &Object| before.said(object).map(Event::undone);
+    let of = |object: &Object| after.said(object).or_else(|| gone(object));
+    objects.iter().filter_map(of).collect()
 }

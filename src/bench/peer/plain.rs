@@ -1,9 +1,9 @@
 //! Plain ways: a rule for a rule with nft or iptables, and kube-proxy's way of maps in one transaction.
 
 use super::command::Job;
-use super::dialect::Adornment;
 use super::dialect::iptables::Iptables;
 use super::dialect::nft::{Layers, Members, Nft};
+use super::dialect::{self, Adornment};
 use super::layout::plain::{Style, layout};
 use super::listing::{IPTABLES_LEGACY, NFT};
 use super::program::{Delta, Program};
@@ -23,6 +23,7 @@ pub(super) static LINEAR_NFT: Scripted = Scripted {
     program: linear_nft,
     jobs: together,
     listing: NFT,
+    spoil: script::nft::spoil,
 };
 
 /// The same in iptables.
@@ -33,6 +34,7 @@ pub(super) static LINEAR_IPTABLES: Scripted = Scripted {
     program: linear_iptables,
     jobs: legacy,
     listing: IPTABLES_LEGACY,
+    spoil: script::iptables::spoil,
 };
 
 /// The way of kube-proxy's nftables mode.
@@ -43,6 +45,18 @@ pub(super) static KUBE_PROXY: Scripted = Scripted {
     program: kube_proxy,
     jobs: each,
     listing: NFT,
+    spoil: script::nft::spoil,
+};
+
+/// What the crate rustables can say.
+pub(super) static RUSTABLES: Scripted = Scripted {
+    name: "rustables",
+    about: "the crate rustables, one rule for each rule of the policy, in as many transactions as it takes",
+    needed: super::RUSTABLES_NEEDED,
+    program: rustables,
+    jobs: script::words::jobs,
+    listing: NFT,
+    spoil: script::words::spoil,
 };
 
 /// Where kube-proxy filters, before the usual place.
@@ -61,6 +75,14 @@ fn linear_nft(state: &State) -> Result<Program, String> {
     let mut program = Program::default();
     let layout = layout(&scene, &Family::ALL, Style::Rules);
     nft.write(&layout, &mut program);
+    Ok(program)
+}
+
+fn rustables(state: &State) -> Result<Program, String> {
+    let scene = Scene::new(state, HOST)?;
+    let mut program = Program::default();
+    let layout = layout(&scene, &Family::ALL, Style::Rules);
+    dialect::words::write(&layout, &mut program)?;
     Ok(program)
 }
 

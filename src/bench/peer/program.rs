@@ -82,16 +82,22 @@ impl Program {
         delta
     }
 
+    /// Any element of a set, always the same.
+    pub(super) fn first_element(&self) -> Option<(&Place, &str)> {
+        let sets = self.sets.iter().filter(|(_, set)| set.kind == SetKind::Set);
+        let mut keys = sets.filter_map(|(place, set)| Some((place, set.elements.keys().next()?)));
+        keys.next().map(|(place, key)| (place, key.as_str()))
+    }
+
     fn tables(&self) -> BTreeSet<&str> {
         let places = self.sets.keys().chain(self.chains.keys());
         places.map(|place| place.table.as_str()).collect()
     }
 
-    /// How many chains, rules and sets there are.
+    /// How much there is.
     pub(super) fn inventory(&self) -> Inventory {
         let lines = self.chains.values().map(|chain| chain.lines.len());
         Inventory {
-            chains: self.chains.len(),
             rules: lines.sum(),
             sets: self.sets.len(),
             elements: self.sets.values().map(|set| set.elements.len()).sum(),
@@ -102,7 +108,6 @@ impl Program {
 /// How much there is of each kind of object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Inventory {
-    pub(super) chains: usize,
     pub(super) rules: usize,
     pub(super) sets: usize,
     pub(super) elements: usize,

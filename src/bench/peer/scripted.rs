@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::command::{Job, Needed};
+use super::listing::Listing;
 use super::program::{Delta, Inventory, Program};
-use super::{Peer, PeerError, Prepared, Traffic};
+use super::{Peer, PeerError, Prepared, Task, Traffic};
 use crate::bench::world::{Altered, Change, Way, World};
 use crate::model::State;
 
 /// A peer that is a command.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Scripted {
     pub(super) name: &'static str,
     pub(super) about: &'static str,
@@ -19,14 +20,8 @@ pub(super) struct Scripted {
     /// What its command is told to bring a change about.
     pub(super) jobs: fn(&Delta<'_>) -> Vec<Job>,
     pub(super) listing: Listing,
-}
-
-/// How one sees what is in force.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Listing {
-    pub(super) jobs: &'static [Job],
-    /// Whether what they printed is of a program with so many objects.
-    pub(super) agrees: fn(&str, Inventory) -> bool,
+    /// Takes one element out of a program.
+    pub(super) spoil: fn(&Program) -> Option<Job>,
 }
 
 impl Peer for Scripted {
@@ -44,40 +39,50 @@ impl Peer for Scripted {
         }
         let base = (self.program)(&world.state)?;
         let nothing = Program::default();
-        let mut changes = BTreeMap::new();
-        for what in Altered::ALL {
-            let changed = (self.program)(&world.changed(what))?;
-            let altered = Alteration {
-                there: (self.jobs)(&base.to(&changed)),
-                back: (self.jobs)(&changed.to(&base)),
-                inventory: changed.inventory(),
-            };
-            changes.insert(what, altered);
-        }
         Ok(Box::new(Scripts {
             load: (self.jobs)(&nothing.to(&base)),
             remove: (self.jobs)(&base.to(&nothing)),
-            changes,
-            base: base.inventory(),
+            spoil: (self.spoil)(&base),
+            changes: BTreeMap::new(),
             expected: base.inventory(),
-            listing: self.listing,
+            base,
+            world: world.clone(),
+            peer: *self,
             traffic: Traffic::default(),
         }))
     }
 }
 
+impl Scripted {
+    /// What its commands read to load a state, each after a line with the command itself.
+    ///
+    /// # Errors
+    /// What of the state it has no words for.
+    pub(super) fn text(&self, state: &State) -> Result<String, String> {
+        let program = (self.program)(state)?;
+        let jobs = (self.jobs)(&Program::default().to(&program));
+        let texts = jobs
+            .iter()
+            .map(|job| format!("# {}\n{}", job.said(), job.input));
+        Ok(texts.collect())
+    }
+}
+
 #[derive(Debug)]
 struct Scripts {
+    peer: Scripted,
+    world: World,
+    base: Program,
     load: Vec<Job>,
     remove: Vec<Job>,
+    spoil: Option<Job>,
     changes: BTreeMap<Altered, Alteration>,
-    base: Inventory,
+    /// What there should be at present.
     expected: Inventory,
-    listing: Listing,
     traffic: Traffic,
 }
 
-/// A small change and its undoing.
+/// A change and its undoing.
 #[derive(Debug)]
 struct Alteration {
     there: Vec<Job>,
@@ -86,18 +91,26 @@ struct Alteration {
 }
 
 impl Prepared for Scripts {
+    fn ready(&mut self, task: &Task) -> Result<(), PeerError> {
+        match task {
+            Task::Load => Ok(()),
+            Task::Change(change) => self.write(change.what),
+        }
+    }
+
     fn load(&mut self) -> Result<(), PeerError> {
-        self.expected = self.base;
         self.traffic = run(&self.load)?;
+        self.expected = self.base.inventory();
         Ok(())
     }
 
     fn change(&mut self, change: &Change) -> Result<(), PeerError> {
+        self.write(change.what)?;
         let unknown = PeerError::Unable("it was not told of this change");
         let altered = self.changes.get(&change.what).ok_or(unknown)?;
         let (jobs, expected) = match change.way {
             Way::There => (&altered.there, altered.inventory),
-            Way::Back => (&altered.back, self.base),
+            Way::Back => (&altered.back, self.base.inventory()),
         };
         self.traffic = run(jobs)?;
         self.expected = expected;
@@ -108,17 +121,39 @@ impl Prepared for Scripts {
         run(&self.remove).map(drop)
     }
 
-    /// Lists everything, and counts objects. What is in them is not compared.
+    /// Lists everything, and counts: what a rule says is not compared.
     fn verify(&mut self) -> Result<bool, PeerError> {
-        let mut listed = String::new();
-        for job in self.listing.jobs {
-            listed.push_str(&String::from_utf8_lossy(&job.run()?));
-        }
-        Ok((self.listing.agrees)(&listed, self.expected))
+        self.peer.listing.shows(self.expected)
+    }
+
+    fn spoil(&mut self) -> Result<(), PeerError> {
+        let nothing = PeerError::Unable("there is no set with anything in it");
+        self.spoil.as_ref().ok_or(nothing)?.run().map(drop)
     }
 
     fn traffic(&mut self) -> Traffic {
         self.traffic
+    }
+}
+
+impl Scripts {
+    /// What a change is told to the command, unless it was written before.
+    fn write(&mut self, what: Altered) -> Result<(), PeerError> {
+        if self.changes.contains_key(&what) {
+            return Ok(());
+        }
+        let changed = (self.peer.program)(&self.world.changed(what));
+        let changed = changed.map_err(|complaint| PeerError::Refused {
+            what: "to write a change".to_owned(),
+            complaint,
+        })?;
+        let altered = Alteration {
+            there: (self.peer.jobs)(&self.base.to(&changed)),
+            back: (self.peer.jobs)(&changed.to(&self.base)),
+            inventory: changed.inventory(),
+        };
+        self.changes.insert(what, altered);
+        Ok(())
     }
 }
 

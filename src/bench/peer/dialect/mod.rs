@@ -2,6 +2,7 @@
 
 pub(super) mod iptables;
 pub(super) mod nft;
+pub(super) mod words;
 
 /// What Felix writes beside each rule, to know it again: a hash of the chain's name and the rule.
 fn felix_hash(chain: &str, rule: &str) -> String {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::bench::peer::command::Job;
 use crate::bench::peer::dialect::iptables::{SETS, table};
-use crate::bench::peer::program::{Chain, Delta, Place};
+use crate::bench::peer::program::{Chain, Delta, Place, Program};
 use crate::net::Family;
 
 /// The commands of one of the two kinds of iptables, for IPv4 and for IPv6.
@@ -29,6 +29,12 @@ pub(in crate::bench::peer) fn jobs(delta: &Delta<'_>, restores: Restores) -> Vec
     jobs.push(ipset(gone(&sets)));
     jobs.retain(|job| !job.input.is_empty());
     jobs
+}
+
+/// Takes the first member of the first set away.
+pub(in crate::bench::peer) fn spoil(program: &Program) -> Option<Job> {
+    let (place, key) = program.first_element()?;
+    Some(ipset(format!("del {} {key}\n", place.name)))
 }
 
 fn ipset(input: String) -> Job {

@@ -2,3 +2,4 @@
 
 pub(super) mod iptables;
 pub(super) mod nft;
+pub(super) mod words;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::bench::peer::command::Job;
-use crate::bench::peer::program::{Chain, Delta, Elements, Place, Set, SetKind};
+use crate::bench::peer::program::{Chain, Delta, Elements, Place, Program, Set, SetKind};
 
 /// Elements in one command, where there may be several.
 const TOGETHER: usize = 1_000;
@@ -23,6 +23,12 @@ pub(in crate::bench::peer) fn job(script: String) -> Job {
         arguments: &["-f", "-"],
         input: script,
     }
+}
+
+/// Takes the first element of the first set away.
+pub(in crate::bench::peer) fn spoil(program: &Program) -> Option<Job> {
+    let (place, key) = program.first_element()?;
+    Some(job(format!("delete element {place} {{ {key} }}\n")))
 }
 
 /// Everything in one transaction for each table.
