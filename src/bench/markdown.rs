@@ -89,7 +89,10 @@ const HEAD: [&str; 8] = [
 fn table(phase: &Phase<'_>) -> String {
     let scaled = phase.panels.iter().any(|panel| !panel.scale.is_empty());
     let line = |scale: &str, cells: [String; HEAD.len()]| {
-        let scale = scaled.then(|| format!("| {scale} ")).unwrap_or_default();
+        let scale = match scaled {
+            true => format!("| {scale} "),
+            false => String::new(),
+        };
         format!("{scale}| {} |\n", cells.join(" | "))
     };
     let mut text = line("scale", HEAD.map(str::to_owned));

@@ -86,7 +86,7 @@ impl Trials {
             routes,
         };
         trials.between_endpoints(world);
-        trials.from_outside(world);
+        trials.between_outside_and_endpoints(world);
         trials
     }
 
@@ -126,7 +126,7 @@ impl Trials {
         self.add(what, to, from, backwards, Passes::Never);
     }
 
-    fn from_outside(&mut self, world: &World) {
+    fn between_outside_and_endpoints(&mut self, world: &World) {
         let to = self.flow.to.clone();
         let by_rule = self.towards(outsider(world), Protocol::TCP, 9_001);
         let only = Passes::OnlyAfter;

@@ -95,6 +95,8 @@ pub enum Altered {
 }
 
 impl Altered {
+    /// The small changes.
+    pub const SMALL: [Self; 3] = [Self::Member, Self::Endpoint, Self::Rule];
     /// Every kind of change.
     pub const ALL: [Self; 4] = [Self::Member, Self::Endpoint, Self::Rule, Self::Crowd];
 }

@@ -17,13 +17,16 @@ const KIND: &str = "Scenario";
 /// The longest name, so that it is a file's and a column's.
 const NAME_CHARACTERS_MAX: usize = 60;
 
+/// The numbers that something allows: in words, and the ends of the range.
+pub type Numbers = (&'static str, RangeInclusive<u64>);
+
 /// The words that a scenario may use, and the numbers of each axis.
 #[derive(Debug, Clone, Copy)]
 pub struct Vocabulary {
     /// The names of the axes.
     pub axes: &'static [&'static str],
-    /// What an axis allows, in words and as the ends of a range.
-    pub allowed: fn(&str) -> Option<(&'static str, RangeInclusive<u64>)>,
+    /// What an axis allows.
+    pub allowed: fn(&str) -> Option<Numbers>,
     /// The names of the phases.
     pub phases: &'static [&'static str],
     /// The names of the peers.

@@ -93,7 +93,7 @@ fn shade(ratio: &Ratio, direction: Direction) -> String {
     };
     let factor = advantage.max(1.0 / advantage);
     // Below zero there is no factor.
-    if unsure || !(factor >= SAME) {
+    if unsure || factor.is_nan() || factor < SAME {
         return "even".to_owned();
     }
     let strength = match factor {
