@@ -25,8 +25,11 @@ pub const LAST: &str = "zz-last";
 pub const CROWD: &str = "crowd";
 /// Addresses that one endpoint of the crowd has.
 const ADDRESSES: u32 = 1_000;
-/// From the crowd's addresses to those of others: 11.0.0.0/8 to 12.0.0.0/8.
-const OTHERS: u32 = 1 << 24;
+/// Where the crowd's addresses begin, 11.0.0.0 or fd0b::, and how far it is to those of others.
+const CROWD_V4: u32 = 0x0b00_0000;
+const CROWD_V6: u128 = 0xfd0b << 112;
+const OTHERS_V4: u32 = 1 << 24;
+const OTHERS_V6: u128 = 1 << 112;
 
 /// How large a world is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,8 +95,8 @@ pub enum Altered {
 }
 
 impl Altered {
-    /// The small changes.
-    pub const SMALL: [Self; 3] = [Self::Member, Self::Endpoint, Self::Rule];
+    /// Every kind of change.
+    pub const ALL: [Self; 4] = [Self::Member, Self::Endpoint, Self::Rule, Self::Crowd];
 }
 
 /// Whether a change is made or undone.
@@ -109,7 +112,7 @@ impl World {
     /// The world of this size. Its first endpoint may reach the second by the last rule alone.
     pub fn new(size: Size) -> Option<Self> {
         let mut state = flat(size.flat, size.seed);
-        crowd(&mut state, size.members)?;
+        crowd(&mut state, size.members, size.family)?;
         let last = last_rule(size.family)?;
         let policy = state.groups.get_mut(&group(POLICY)?)?;
         policy.ingress.push(last.clone());
@@ -195,6 +198,11 @@ impl World {
         }
     }
 
+    /// Who comes in the place of an address of the crowd, where there is one.
+    pub(crate) fn other_of_crowd(&self, address: IpAddr) -> Option<IpAddr> {
+        (self.members > 0).then(|| other(address))
+    }
+
     fn one_more_endpoint(&self, state: &mut State) -> Option<()> {
         let last = self.size.endpoints.saturating_sub(1).max(1);
         let name: EndpointName = format!("vm{last}").parse().ok()?;
@@ -223,15 +231,28 @@ impl World {
     }
 }
 
+/// The `n`-th address of the crowd.
+fn of_crowd(family: Family, n: u32) -> IpAddr {
+    match family {
+        Family::V4 => Ipv4Addr::from(CROWD_V4 + n).into(),
+        Family::V6 => Ipv6Addr::from(CROWD_V6 + u128::from(n)).into(),
+    }
+}
+
+/// Who comes in the place of an address of the crowd.
+fn other(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(v4) => Ipv4Addr::from(u32::from(v4) + OTHERS_V4).into(),
+        IpAddr::V6(v6) => Ipv6Addr::from(u128::from(v6) + OTHERS_V6).into(),
+    }
+}
+
 /// The crowd's addresses, each in another prefix.
 fn others_come(state: &mut State) -> Option<()> {
     let crowd = group(CROWD)?;
     let of_crowd = state.endpoints.values_mut();
     for endpoint in of_crowd.filter(|endpoint| endpoint.groups().contains(&crowd)) {
-        let moved = endpoint.addresses.iter().map(|address| match address {
-            IpAddr::V4(v4) => Ipv4Addr::from(u32::from(*v4) + OTHERS).into(),
-            IpAddr::V6(_) => *address,
-        });
+        let moved = endpoint.addresses.iter().map(|address| other(*address));
         endpoint.addresses = moved.collect();
     }
     Some(())
@@ -292,19 +313,18 @@ fn everything() -> Vec<GroupRule> {
 }
 
 /// Addresses of workloads elsewhere, in a group that the policy allows everything.
-fn crowd(state: &mut State, members: u32) -> Option<()> {
+fn crowd(state: &mut State, members: u32, family: Family) -> Option<()> {
     if members == 0 {
         return Some(());
     }
     for n in 0..members.div_ceil(ADDRESSES) {
-        let first = 0x0b00_0000 + n * ADDRESSES;
-        let beyond = 0x0b00_0000 + members.min((n + 1) * ADDRESSES);
+        let numbers = n * ADDRESSES..members.min((n + 1) * ADDRESSES);
         let endpoint = Endpoint {
             name: format!("crowd{n}").parse().ok()?,
             host: "node2".to_owned(),
             interface: "tap0".parse().ok()?,
             mac: None,
-            addresses: (first..beyond).map(|n| Ipv4Addr::from(n).into()).collect(),
+            addresses: numbers.map(|n| of_crowd(family, n)).collect(),
             ipv6_gateway: None,
             membership: Membership::Groups([group(CROWD)?].into()),
             origin: Origin::default(),
@@ -313,7 +333,7 @@ fn crowd(state: &mut State, members: u32) -> Option<()> {
     }
     let policy = state.groups.get_mut(&group(POLICY)?)?;
     policy.ingress.push(GroupRule {
-        family: Family::V4,
+        family,
         service: Service::Any,
         peer: Peer::Group(group(CROWD)?),
         origin: Origin::default(),

@@ -13,6 +13,9 @@ mod scene;
 mod script;
 mod scripted;
 
+pub mod empty;
+pub mod margay;
+
 use std::fmt::Debug;
 
 use self::command::Needed;
@@ -31,6 +34,18 @@ const SCRIPTED: [&Scripted; 7] = [
     &felix::IPTABLES_NFT_PEER,
     &plain::RUSTABLES,
 ];
+
+/// Everybody, in the order in which reports list them.
+pub fn all() -> Vec<&'static dyn Peer> {
+    let mut all: Vec<&dyn Peer> = vec![
+        &margay::FROM_STATE,
+        &margay::FROM_COMMIT,
+        &margay::FROM_BYTES,
+        &empty::Empty,
+    ];
+    all.extend(commands());
+    all
+}
 
 /// Everybody who programs a world by a command.
 pub fn commands() -> Vec<&'static dyn Peer> {
@@ -104,6 +119,11 @@ pub trait Peer: Debug + Sync {
     /// What it is, in a line.
     fn about(&self) -> &'static str;
 
+    /// What it does with packets.
+    fn role(&self) -> Role {
+        Role::Enforces
+    }
+
     /// Makes everything that need not be made again at each load: texts, messages. Called outside the
     /// lane; it touches no kernel.
     ///
@@ -175,9 +195,18 @@ pub trait Prepared: Debug + Send {
     }
 
     /// What its last load or change was, if it knows.
-    fn traffic(&self) -> Traffic {
+    fn traffic(&mut self) -> Traffic {
         Traffic::default()
     }
+}
+
+/// What a peer does with packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It enforces the policy, which is proven before anything is timed.
+    Enforces,
+    /// It lets everything pass: a floor for the cost of a packet, and nothing else.
+    Passes,
 }
 
 /// What comes next.

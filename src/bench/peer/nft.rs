@@ -119,7 +119,7 @@ impl Prepared for Scripts {
         listing::NFT.shows(inventory(self.held.table()))
     }
 
-    fn traffic(&self) -> Traffic {
+    fn traffic(&mut self) -> Traffic {
         self.traffic
     }
 }

@@ -131,7 +131,7 @@ impl Prepared for Scripts {
         self.spoil.as_ref().ok_or(nothing)?.run().map(drop)
     }
 
-    fn traffic(&self) -> Traffic {
+    fn traffic(&mut self) -> Traffic {
         self.traffic
     }
 }
