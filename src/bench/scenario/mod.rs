@@ -125,7 +125,6 @@ impl Point {
             seed,
         }
     }
-
 }
 
 #[cfg(test)]
