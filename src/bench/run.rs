@@ -1,5 +1,8 @@
 //! A run: every world of every scenario, every peer in a lane of its own, rounds that turn the order around.
 
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
 use super::claims;
 use super::lane::{Lane, LaneError, processors};
 use super::machine;
@@ -58,6 +61,8 @@ struct Subject {
     role: Role,
     lane: Lane,
     state: Standing,
+    /// Phases that took it too long to be done again.
+    slow: BTreeSet<Phase>,
 }
 
 /// Whether a peer goes on.
@@ -201,6 +206,7 @@ impl Site<'_> {
                     role,
                     lane,
                     state: Standing::Goes,
+                    slow: BTreeSet::new(),
                 }))
             }
             Err(fault) => {
@@ -211,7 +217,7 @@ impl Site<'_> {
     }
 
     fn turn(&mut self, subject: &mut Subject, phase: Phase, round: usize) -> Result<(), LaneError> {
-        if subject.state == Standing::Out {
+        if subject.state == Standing::Out || subject.slow.contains(&phase) {
             return Ok(());
         }
         let size = self.point.size(self.scenario.seed);
@@ -225,11 +231,24 @@ impl Site<'_> {
         if subject.role == Role::Passes && !phase.is_about_packets() {
             return Ok(());
         }
+        let begun = Instant::now();
         match subject.lane.run(move |stand| once(stand, &doing))? {
             Ok(readings) => self.take(phase, subject.name, readings),
             Err(fault) => self.faulted(subject, phase, round, &fault),
         }
+        self.impatient(subject, phase, round, begun.elapsed());
         Ok(())
+    }
+
+    /// Lets a peer do a phase no more where one round takes so long that all of them would take hours.
+    fn impatient(&mut self, subject: &mut Subject, phase: Phase, round: usize, took: Duration) {
+        let again = round + 1 < self.order.rounds;
+        if again && took > self.order.pace.patience {
+            subject.slow.insert(phase);
+            let (phase, seconds, rounds) = (phase.word(), took.as_secs(), round + 1);
+            let reason = format!("{phase}: {seconds} s a round: left after {rounds}");
+            self.skip(subject.name, &reason);
+        }
     }
 
     fn faulted(&mut self, subject: &mut Subject, phase: Phase, round: usize, fault: &Fault) {

@@ -81,6 +81,8 @@ pub struct Pace {
     pub changes: usize,
     /// Changes of a burst.
     pub burst: usize,
+    /// What a round of one peer may take to be done again.
+    pub patience: Duration,
 }
 
 impl Pace {
@@ -90,6 +92,7 @@ impl Pace {
         updates: Duration::from_millis(1_500),
         changes: 10,
         burst: 500,
+        patience: Duration::from_secs(60),
     };
     /// To see that it runs; its numbers say little.
     pub const QUICK: Self = Self {
@@ -97,6 +100,7 @@ impl Pace {
         updates: Duration::from_millis(200),
         changes: 3,
         burst: 50,
+        patience: Duration::from_secs(10),
     };
 }
 
