@@ -265,8 +265,13 @@ impl Prepared for Ready {
             (Task::Load, Start::State) => self.given = Some(self.state.clone()),
             (Task::Load, Start::Commit | Start::Bytes) => {
                 if let (Since::Load, Some((commit, batches))) = (self.since, self.first.take()) {
-                    self.stage.main = Some(commit);
-                    self.stage.batches = [batches, Vec::new()];
+                    self.held = Tracked::default();
+                    self.stage = Stage {
+                        main: Some(commit),
+                        batches: [batches, Vec::new()],
+                        ..Stage::default()
+                    };
+                    self.count();
                     return Ok(());
                 }
                 self.catalog = Catalog::default();
@@ -316,7 +321,9 @@ impl Prepared for Ready {
         let removal = removal(&self.key);
         let removed = self.commit(Some(&removal));
         let stage = std::mem::take(&mut self.stage);
-        if let (Since::Load, Some(commit)) = (self.since, stage.main) {
+        if let (Since::Load, Start::Commit | Start::Bytes, Some(commit)) =
+            (self.since, self.start, stage.main)
+        {
             let [batches, _] = stage.batches;
             self.first = Some((commit, batches));
         }
