@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use super::{Axis, Phase, Scenario, Word};
 use crate::bench::peer;
 use crate::codec::Problem;
-use crate::codec::scenario::{self, Vocabulary};
+use crate::codec::scenario::{self, ScenarioDocument, Vocabulary};
 
 /// Everything that is wrong with a file.
 #[derive(Debug, thiserror::Error)]
@@ -23,16 +23,32 @@ static PEERS: LazyLock<Vec<&str>> =
 /// # Errors
 /// What is wrong with it, each with its line and field.
 pub fn read(path: &Path) -> Result<Scenario, FileError> {
-    let words = Vocabulary {
+    let document = scenario::read(path, &vocabulary());
+    document.map(known).map_err(FileError)
+}
+
+/// Reads the scenario of a text.
+///
+/// # Errors
+/// What is wrong with it, each with its line and field.
+pub fn parse(name: &str, text: &str) -> Result<Scenario, FileError> {
+    let document = scenario::parse(name, text, &vocabulary());
+    document.map(known).map_err(FileError)
+}
+
+fn vocabulary() -> Vocabulary {
+    Vocabulary {
         axes: &AXES,
         allowed: |axis| Axis::of(axis).map(Axis::allowed),
         phases: &PHASES,
         peers: &PEERS,
-    };
-    let document = scenario::read(path, &words).map_err(FileError)?;
+    }
+}
+
+fn known(document: ScenarioDocument) -> Scenario {
     let axes = document.axes.into_iter();
     let phases = document.phases.into_iter();
-    Ok(Scenario {
+    Scenario {
         name: document.name,
         about: document.about,
         seed: document.seed,
@@ -41,7 +57,7 @@ pub fn read(path: &Path) -> Result<Scenario, FileError> {
             .collect(),
         phases: phases.filter_map(Phase::of).collect(),
         peers: document.peers.into_iter().map(str::to_owned).collect(),
-    })
+    }
 }
 
 fn words<W: Word>() -> Vec<&'static str> {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 pub use axis::Axis;
 pub use builtin::builtin;
-pub use file::{FileError, read};
+pub use file::{FileError, parse, read};
 pub use phase::Phase;
 
 use super::world::Size;

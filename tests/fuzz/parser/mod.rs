@@ -30,11 +30,13 @@ pub(crate) enum Parser {
     Connection,
     /// The lines of a benchmark run.
     Results,
+    /// What a benchmark is to measure.
+    Scenario,
 }
 
 impl Parser {
     /// Every parser.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Yaml,
         Self::Json,
         Self::Classic,
@@ -46,6 +48,7 @@ impl Parser {
         Self::Configuration,
         Self::Connection,
         Self::Results,
+        Self::Scenario,
     ];
 
     /// The name of its target.
@@ -62,6 +65,7 @@ impl Parser {
             Self::Configuration => "configuration",
             Self::Connection => "connection",
             Self::Results => "results",
+            Self::Scenario => "scenario",
         }
     }
 
@@ -80,6 +84,7 @@ impl Parser {
             Self::Configuration => property::configuration(&text()),
             Self::Connection => property::connection(bytes),
             Self::Results => property::results(&text()),
+            Self::Scenario => property::scenario(&text()),
         }
     }
 
@@ -97,6 +102,7 @@ impl Parser {
             Self::Configuration => seed::configuration(),
             Self::Connection => seed::connections(),
             Self::Results => seed::results(root),
+            Self::Scenario => seed::scenarios(),
         }
     }
 }

@@ -10,6 +10,7 @@ use margay::backend::Backend;
 use margay::backend::memory::MemoryBackend;
 use margay::backend::nft::{Catalog, Ownership, decode, encode, notation};
 use margay::bench::outline::Outline;
+use margay::bench::scenario::{self, Word};
 use margay::bench::{csv, html, jsonl, markdown};
 use margay::codec;
 use margay::compile::compile;
@@ -228,5 +229,20 @@ pub(crate) fn results(text: &str) {
             assert!(markdown::render(&run, &outline).starts_with("# "));
         }
         Err(error) => assert!(error.to_string().contains("; allowed: ")),
+    }
+}
+
+/// A scenario that is read has worlds whose values are allowed; else each fault says its place and field.
+pub(crate) fn scenario(text: &str) {
+    match scenario::parse("a.yaml", text) {
+        Ok(scenario) => {
+            let values = scenario.axes.iter();
+            for (axis, values) in values {
+                let (_, range) = axis.allowed();
+                assert!(!values.is_empty(), "{}", axis.word());
+                assert!(values.iter().all(|value| range.contains(value)));
+            }
+        }
+        Err(error) => assert!(!error.0.is_empty()),
     }
 }

@@ -144,6 +144,21 @@ pub(crate) fn results(root: &Path) -> Vec<Vec<u8>> {
     bytes(vec![lines.join("\n")])
 }
 
+/// A scenario with every field.
+pub(crate) fn scenarios() -> Vec<Vec<u8>> {
+    let text = "\
+apiVersion: margay/v1
+kind: Scenario
+name: tiny
+about: as little as can be
+seed: 7
+axes: {endpoints: 4, rules: [10, 20], groups: 1, members: 5, family: [4, 6], frame: 64, rate: 0}
+phases: [packet-new, delta-member, cold-load]
+peers: [margay, replay]
+";
+    bytes(vec![text.to_owned()])
+}
+
 /// The words of everything else.
 pub(crate) fn words(root: &Path) -> Vec<Vec<u8>> {
     let texts: String = ["yaml", "nft", "txt"]
