@@ -1,7 +1,6 @@
 //! Scenarios of benchmarks as documents: `apiVersion: margay/v1`, `kind: Scenario`.
 
 use std::borrow::Cow;
-use std::ops::RangeInclusive;
 use std::path::Path as FilePath;
 use std::sync::Arc;
 
@@ -17,16 +16,15 @@ const KIND: &str = "Scenario";
 /// The longest name, so that it is a file's and a column's.
 const NAME_CHARACTERS_MAX: usize = 60;
 
-/// The numbers that something allows: in words, and the ends of the range.
-pub type Numbers = (&'static str, RangeInclusive<u64>);
-
 /// The words that a scenario may use, and the numbers of each axis.
 #[derive(Debug, Clone, Copy)]
 pub struct Vocabulary {
     /// The names of the axes.
     pub axes: &'static [&'static str],
-    /// What an axis allows.
-    pub allowed: fn(&str) -> Option<Numbers>,
+    /// The numbers that an axis allows, in words.
+    pub allowed: fn(&str) -> &'static str,
+    /// Whether an axis allows a number.
+    pub fits: fn(&str, u64) -> bool,
     /// The names of the phases.
     pub phases: &'static [&'static str],
     /// The names of the peers.
@@ -145,12 +143,7 @@ impl Reader {
         let about = self.findings.some_text(&fields, &top, "about");
         let about = about.map_or(String::new(), |(text, _)| text.to_owned());
         let seed = match fields.get("seed") {
-            Some(node) => self.number(
-                node,
-                &Path::Field(&top, "seed"),
-                "a number",
-                &(0..=u64::MAX),
-            ),
+            Some(node) => self.number(node, &Path::Field(&top, "seed"), "a number", &|_| true),
             None => Some(1),
         };
         let axes = self.axes(&fields);
@@ -217,9 +210,9 @@ impl Reader {
 
     /// One number or a list of them.
     fn values(&mut self, node: &Node, path: &Path<'_>, axis: &str) -> Vec<u64> {
-        let Some((allowed, range)) = (self.words.allowed)(axis) else {
-            return Vec::new();
-        };
+        let allowed = (self.words.allowed)(axis);
+        let fits = self.words.fits;
+        let fits = |number| fits(axis, number);
         match &node.value {
             Value::List(items) if items.is_empty() => {
                 let message = "an empty list";
@@ -230,12 +223,12 @@ impl Reader {
             Value::List(items) => {
                 let items = items.iter().enumerate();
                 let number = |(at, item): (usize, &Node)| {
-                    self.number(item, &Path::Item(path, at), allowed, &range)
+                    self.number(item, &Path::Item(path, at), allowed, &fits)
                 };
                 items.filter_map(number).collect()
             }
             Value::Null | Value::Scalar(_) | Value::Map(_) => {
-                let number = self.number(node, path, allowed, &range);
+                let number = self.number(node, path, allowed, &fits);
                 number.into_iter().collect()
             }
         }
@@ -246,10 +239,10 @@ impl Reader {
         node: &Node,
         path: &Path<'_>,
         allowed: &'static str,
-        range: &RangeInclusive<u64>,
+        fits: &dyn Fn(u64) -> bool,
     ) -> Option<u64> {
         let (text, _) = self.findings.text(node, path)?;
-        let number = text.parse().ok().filter(|number| range.contains(number));
+        let number = text.parse().ok().filter(|number| fits(*number));
         if number.is_none() {
             let message = format!("invalid number {text:?}");
             let allowed = Cow::Borrowed(allowed);

@@ -98,6 +98,7 @@ fn a_faulty_scenario_is_refused_by_line_and_field() {
             "axes.rules[1]",
             "0 to 1000000",
         ),
+        ("groups: 1", "family: 5", 9, "axes.family", "4 or 6"),
         ("groups: 1", "grouse: 1", 9, "axes.grouse", "groups"),
         (
             "delta-member",

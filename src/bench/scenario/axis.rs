@@ -50,17 +50,29 @@ impl Axis {
         }
     }
 
-    /// The values that it may have, in words and as the ends of a range.
-    pub fn allowed(self) -> (&'static str, std::ops::RangeInclusive<u64>) {
+    /// The values that it may have, in words.
+    pub fn allowed(self) -> &'static str {
         match self {
-            Self::Endpoints => ("2 to 1000000", 2..=1_000_000),
-            Self::Bundles => ("1 to 100000", 1..=100_000),
-            Self::Groups => ("0 to 10000", 0..=10_000),
-            Self::Rules => ("0 to 1000000", 0..=1_000_000),
-            Self::Members => ("0 to 10000000", 0..=10_000_000),
-            Self::Family => ("4 or 6", 4..=6),
-            Self::Frame => ("64 to 1500", 64..=1_500),
-            Self::Rate => ("0 to 1000000", 0..=1_000_000),
+            Self::Endpoints => "2 to 1000000",
+            Self::Bundles => "1 to 100000",
+            Self::Groups => "0 to 10000",
+            Self::Family => "4 or 6",
+            Self::Frame => "64 to 1500",
+            Self::Members => "0 to 10000000",
+            Self::Rules | Self::Rate => "0 to 1000000",
+        }
+    }
+
+    /// Whether it may have a value.
+    pub fn fits(self, value: u64) -> bool {
+        match self {
+            Self::Endpoints => (2..=1_000_000).contains(&value),
+            Self::Bundles => (1..=100_000).contains(&value),
+            Self::Groups => value <= 10_000,
+            Self::Family => [4, 6].contains(&value),
+            Self::Frame => (64..=1_500).contains(&value),
+            Self::Members => value <= 10_000_000,
+            Self::Rules | Self::Rate => value <= 1_000_000,
         }
     }
 

@@ -39,7 +39,8 @@ pub fn parse(name: &str, text: &str) -> Result<Scenario, FileError> {
 fn vocabulary() -> Vocabulary {
     Vocabulary {
         axes: &AXES,
-        allowed: |axis| Axis::of(axis).map(Axis::allowed),
+        allowed: |axis| Axis::of(axis).map_or("", Axis::allowed),
+        fits: |axis, number| Axis::of(axis).is_some_and(|axis| axis.fits(number)),
         phases: &PHASES,
         peers: &PEERS,
     }

@@ -37,7 +37,7 @@ fn text(paint: Paint) -> String {
     }
     title(&mut text, "axes");
     for axis in Axis::ALL {
-        let (allowed, _) = axis.allowed();
+        let allowed = axis.allowed();
         let default = axis.default_value();
         let about = axis.about();
         let word = axis.word();
@@ -99,7 +99,7 @@ fn json() -> String {
         json!({
             "name": axis.word(),
             "about": axis.about(),
-            "allowed": axis.allowed().0,
+            "allowed": axis.allowed(),
             "default": axis.default_value(),
         })
     });
