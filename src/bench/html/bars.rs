@@ -11,6 +11,8 @@ use crate::bench::statistics::Summary;
 const ROW: f64 = 32.0;
 const BAR: f64 = 16.0;
 const TOP: f64 = 10.0;
+/// How far below the middle of a line the foot of its letters is.
+const DOWN: f64 = 4.0;
 const BOTTOM: f64 = 34.0;
 /// Room for the median and the ratio.
 const RIGHT: f64 = 150.0;
@@ -93,52 +95,48 @@ fn bar(
     palette: &Palette<'_>,
 ) -> String {
     let peer = &row.measurement.peer;
-    let class = palette.class(peer);
-    let (zero, end) = (axis.at(0.0), axis.at(summary.median));
+    let left = axis.at(f64::NEG_INFINITY) - 8.0;
     let name = shortened(peer, NAME_MAX);
-    let mut text = svg::text(
-        "name",
-        axis.at(f64::NEG_INFINITY).min(zero) - 8.0,
-        middle + 4.0,
-        Anchor::End,
-        &name,
-    );
-    text.push_str(&match axis.kind {
+    let mut text = svg::text("name", left, middle + DOWN, Anchor::End, &name);
+    text.push_str(&shape(summary, axis, middle, &palette.class(peer)));
+    text.push_str(&rounds(&row.measurement.values, axis, middle));
+    text.push_str(&range(axis.at(summary.p25), axis.at(summary.p75), middle));
+    if axis.kind == Kind::Logarithmic {
+        text.push_str(&palette.sign(peer, axis.at(summary.median), middle));
+    }
+    text + &figures(panel, row, summary, middle + DOWN)
+}
+
+/// From nothing to the median. A length on a logarithm says nothing, so there it is but a stem for a sign.
+fn shape(summary: &Summary, axis: &Axis, middle: f64, class: &str) -> String {
+    let (zero, end) = (axis.at(0.0), axis.at(summary.median));
+    match axis.kind {
         Kind::Linear => format!(
             "<rect class=\"bar {class}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{BAR}\" rx=\"2\"/>\n",
             svg::place(zero.min(end)),
             svg::place(middle - BAR / 2.0),
             svg::place((end - zero).abs()),
         ),
-        // A length on a logarithm says nothing, so there is a stem and a sign at its end.
-        Kind::Logarithmic => {
-            svg::line(&format!("stem {class}"), [zero, middle], [end, middle])
-        }
-    });
-    text.push_str(&rounds(&row.measurement.values, axis, middle));
-    text.push_str(&range(axis.at(summary.p25), axis.at(summary.p75), middle));
-    if axis.kind == Kind::Logarithmic {
-        text.push_str(&palette.sign(peer, end, middle));
+        Kind::Logarithmic => svg::line(&format!("stem {class}"), [zero, middle], [end, middle]),
     }
+}
+
+/// The median and the ratio, in columns.
+fn figures(panel: &Panel<'_>, row: &Row<'_>, summary: &Summary, y: f64) -> String {
     let median = quantity::text(panel.unit, summary.median);
-    text.push_str(&svg::text(
-        "value",
-        WIDTH - 66.0,
-        middle + 4.0,
-        Anchor::End,
-        &median,
-    ));
-    if let Some(ratio) = row.ratio {
-        let ratio = format!("×{}", quantity::number(ratio.value));
-        text.push_str(&svg::text(
-            "ratio",
-            WIDTH - 4.0,
-            middle + 4.0,
-            Anchor::End,
-            &ratio,
-        ));
-    }
-    text
+    let ratio = row
+        .ratio
+        .map(|ratio| format!("×{}", quantity::number(ratio.value)));
+    let columns = [
+        ("value", WIDTH - 66.0, Some(median)),
+        ("ratio", WIDTH - 4.0, ratio),
+    ];
+    let columns = columns
+        .into_iter()
+        .filter_map(|(class, x, text)| Some((class, x, text?)));
+    columns
+        .map(|(class, x, text)| svg::text(class, x, y, Anchor::End, &text))
+        .collect()
 }
 
 /// The half of all rounds that is in the middle, where it can be seen.
