@@ -160,7 +160,7 @@ fn a_comparison_is_a_document() {
     assert_eq!(document["counts"]["worse"], 0);
     let all = document["measurements"].as_array().unwrap();
     assert_eq!(all.len(), run().measurements.len());
-    let of = |peer: &str| all.iter().filter(move |m| m["peer"] == peer);
+    let of = |peer: &'static str| all.iter().filter(move |m| m["peer"] == peer);
     assert!(of("replay").count() > 0 && of("replay").all(|m| m["outcome"] == "only before"));
     let own = of("margay").find(|m| m["phase"] == "one-member").unwrap();
     assert_eq!(
