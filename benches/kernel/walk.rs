@@ -5,7 +5,7 @@ use margay::backend::Backend;
 use margay::backend::nft::NftBackend;
 use margay::compile::skeleton::table_key;
 use margay::ruleset::transaction::{Commit, Operation, Phase, Step, Wait};
-use margay::ruleset::{Chain, Name, Ruleset};
+use margay::ruleset::{Chain, Name, parse};
 
 use crate::clock::processor_seconds;
 use crate::sample::Sample;
@@ -39,7 +39,7 @@ pub(crate) fn sample(backend: &mut NftBackend, rounds: usize) -> Sample {
 }
 
 fn alone() -> (Name, Chain) {
-    let ruleset: Ruleset = ALONE.parse().unwrap();
+    let ruleset = parse("walk", ALONE).unwrap();
     let table = ruleset.tables.into_values().next().unwrap();
     table.chains.into_iter().next().unwrap()
 }
