@@ -73,6 +73,7 @@ fn a_known_kind_under_a_name_that_cannot_be_says_why() {
             "invalid name \"a/b\": expected 1-253 of A-Z a-z 0-9 . _ -",
         ),
         ("tiers/", "invalid name \"\""),
+        ("tiers/a\nb", "tiers/a\\nb: error: invalid name \"a\\nb\""),
     ] {
         let (events, problems) = said(key, r#"{"metadata":{}}"#);
         assert!(events.is_empty(), "{key}: {events:?}");
