@@ -21,6 +21,7 @@ pub mod compile;
 pub mod config;
 
 pub mod backend;
+pub mod bench;
 pub mod doctor;
 pub mod host;
 pub mod undo;

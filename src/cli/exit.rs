@@ -7,6 +7,8 @@ use std::process::{ExitCode, ExitStatus};
 use crate::agent::control::client::AskError;
 use crate::agent::start::StartError;
 use crate::backend::{CommitError, ObserveError};
+use crate::bench::folder::FolderError;
+use crate::bench::lane::LaneError;
 use crate::compile::inquiry::InquiryError;
 use crate::compile::skeleton::SkeletonError;
 use crate::config::ConfigError;
@@ -120,6 +122,12 @@ pub(super) enum Failure {
     /// The demo came to no result.
     #[error(transparent)]
     Demo(#[from] DemoError),
+    /// A run cannot be read, or its pages cannot be written.
+    #[error(transparent)]
+    Bench(#[from] FolderError),
+    /// Nothing can be measured here.
+    #[error(transparent)]
+    Lane(#[from] LaneError),
 }
 
 impl Failure {
@@ -157,7 +165,9 @@ impl Failure {
                 | AskError::Refused(_)
                 | AskError::Elsewhere,
             )
-            | Self::Demo(_) => Exit::Failed,
+            | Self::Demo(_)
+            | Self::Bench(_)
+            | Self::Lane(_) => Exit::Failed,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod agent;
 mod apply;
+mod bench;
 mod check;
 mod cleanup;
 mod completions;
@@ -48,6 +49,7 @@ struct Arguments {
 enum Command {
     Agent(agent::Agent),
     Apply(apply::Apply),
+    Bench(bench::Bench),
     Check(check::Check),
     Cleanup(cleanup::Cleanup),
     Completions(completions::Completions),
@@ -74,6 +76,7 @@ pub fn run() -> ExitCode {
     let done = match arguments.command {
         Command::Agent(agent) => agent.run(&screen),
         Command::Apply(apply) => apply.run(&screen),
+        Command::Bench(bench) => bench.run(&screen),
         Command::Cleanup(cleanup) => cleanup.run(&screen),
         Command::Check(check) => check.run(&screen),
         Command::Completions(completions) => completions.run(&screen),

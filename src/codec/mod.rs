@@ -23,6 +23,7 @@ mod node;
 mod problem;
 mod references;
 pub mod rule;
+pub mod scenario;
 mod settings;
 mod yaml;
 

@@ -72,6 +72,22 @@ impl Conntrack {
         self.delete_all(std::slice::from_ref(flow))
     }
 
+    /// Removes all connections.
+    ///
+    /// # Errors
+    /// The kernel has no connection tracking, or refuses.
+    pub fn empty(&mut self) -> io::Result<()> {
+        // A message without a tuple means every one.
+        let head = [AF_UNSPEC, 0, 0, 0];
+        let answers =
+            self.client
+                .perform(&[Request::new(IPCTNL_MSG_CT_DELETE, 0, &head, |_| {})])?;
+        match answers.iter().find(|answer| answer.errno != 0) {
+            Some(refused) => Err(io::Error::from_raw_os_error(refused.errno)),
+            None => Ok(()),
+        }
+    }
+
     /// Begins a walk through all connections. A walk that was not ended is given up.
     ///
     /// # Errors

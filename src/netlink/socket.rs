@@ -1,11 +1,14 @@
 //! The netlink socket: one for life, one `send` a transaction.
 
+use std::fs::File;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::time::Duration;
 use std::{fmt, io};
 
 use neli::consts::socket::{Msg, NlFamily};
 use neli::socket::NlSocket;
 use neli::utils::Groups;
+use rustix::ioctl::{Setter, ioctl, opcode};
 use rustix::net::sockopt;
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
@@ -221,6 +224,55 @@ pub(crate) fn enter_new_network() -> io::Result<()> {
     // `unshare_unsafe` is about.
     unsafe { unshare_unsafe(UnshareFlags::NEWNET) }?;
     Ok(())
+}
+
+/// `struct ifreq` (linux/if.h), as far as `TUNSETIFF` reads it.
+#[repr(C)]
+struct InterfaceRequest {
+    name: [u8; 16],
+    flags: u16,
+    padding: [u8; 22],
+}
+
+/// Makes a TUN device of `/dev/net/tun`, opened, in the calling thread's network namespace. It carries IP
+/// packets without a header before them.
+pub(crate) fn attach_tun(file: &File, name: [u8; 16]) -> io::Result<()> {
+    // linux/if_tun.h
+    const TUNSETIFF: u32 = opcode::write::<i32>(b'T', 202);
+    const IFF_TUN: u16 = 1;
+    const IFF_NO_PI: u16 = 0x1000;
+    let request = InterfaceRequest {
+        name,
+        flags: IFF_TUN | IFF_NO_PI,
+        padding: [0; 22],
+    };
+    // SAFETY: TUNSETIFF reads one `struct ifreq`, which `InterfaceRequest` is laid out as.
+    unsafe { ioctl(file, Setter::<TUNSETIFF, _>::new(request)) }?;
+    Ok(())
+}
+
+/// User and system time of all children of this process that ended and were waited for.
+pub(crate) fn time_of_children() -> io::Result<Duration> {
+    // SAFETY: all bytes zero are a `struct rusage`, which is numbers alone.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel writes one `struct rusage` to `usage`.
+    if unsafe { libc::getrusage(libc::RUSAGE_CHILDREN, &raw mut usage) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let time = |value: libc::timeval| {
+        let seconds = u64::try_from(value.tv_sec).unwrap_or(0);
+        Duration::from_secs(seconds) + Duration::from_micros(value.tv_usec.unsigned_abs())
+    };
+    Ok(time(usage.ru_utime) + time(usage.ru_stime))
+}
+
+/// Gives memory that the allocator keeps for later back to the kernel, where the allocator can.
+pub(crate) fn give_memory_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it takes no pointers, and may be called at any time from any thread.
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 /// What to do where nothing is there to be read.

@@ -36,6 +36,8 @@ mod documents;
 
 // The program as scripts see it.
 mod cli;
+// What the benchmark harness measures, and what it refuses to.
+mod bench;
 // The samples of the readme.
 mod readme;
 
@@ -87,5 +89,11 @@ mod flat;
 // What a change sends to the kernel: the same whatever else there is.
 mod bytes;
 
+// Peers of the benchmarks, with real packets.
+mod peers;
+
 // Routes, neighbours, settings and connections of workloads, with the kernel's own tools as witness.
 mod host;
+
+// A benchmark run as lines, tables and a page, and two of them compared.
+mod bench_report;

@@ -28,11 +28,13 @@ pub(crate) enum Parser {
     Configuration,
     /// What the kernel tells of a connection.
     Connection,
+    /// The lines of a benchmark run.
+    Results,
 }
 
 impl Parser {
     /// Every parser.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Yaml,
         Self::Json,
         Self::Classic,
@@ -43,6 +45,7 @@ impl Parser {
         Self::Value,
         Self::Configuration,
         Self::Connection,
+        Self::Results,
     ];
 
     /// The name of its target.
@@ -58,6 +61,7 @@ impl Parser {
             Self::Value => "value",
             Self::Configuration => "configuration",
             Self::Connection => "connection",
+            Self::Results => "results",
         }
     }
 
@@ -75,6 +79,7 @@ impl Parser {
             Self::Value => property::value(&text()),
             Self::Configuration => property::configuration(&text()),
             Self::Connection => property::connection(bytes),
+            Self::Results => property::results(&text()),
         }
     }
 
@@ -91,6 +96,7 @@ impl Parser {
             Self::Value => seed::words(root),
             Self::Configuration => seed::configuration(),
             Self::Connection => seed::connections(),
+            Self::Results => seed::results(root),
         }
     }
 }

@@ -9,6 +9,8 @@ use std::sync::LazyLock;
 use margay::backend::Backend;
 use margay::backend::memory::MemoryBackend;
 use margay::backend::nft::{Catalog, Ownership, decode, encode, notation};
+use margay::bench::outline::Outline;
+use margay::bench::{csv, html, jsonl, markdown};
 use margay::codec;
 use margay::compile::compile;
 use margay::compile::inquiry::Who;
@@ -209,5 +211,22 @@ fn says_itself(ruleset: &Ruleset) {
                 drop(decode(key, batch.bytes()));
             }
         }
+    }
+}
+
+/// A run that is read is written as what reads back the same, and has a page in every form.
+pub(crate) fn results(text: &str) {
+    match jsonl::read("a.jsonl", text) {
+        Ok(run) => {
+            let written = jsonl::write(&run);
+            let again = jsonl::read("again.jsonl", &written).unwrap();
+            assert_eq!(jsonl::write(&again), written);
+            let outline = Outline::of(&run);
+            let page = html::render(&run, &outline);
+            assert!(page.ends_with("</html>\n") && !page.contains("<script"));
+            assert!(csv::render(&outline).lines().count() > 0);
+            assert!(markdown::render(&run, &outline).starts_with("# "));
+        }
+        Err(error) => assert!(error.to_string().contains("; allowed: ")),
     }
 }

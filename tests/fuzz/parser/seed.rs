@@ -133,6 +133,17 @@ pub(crate) fn connections() -> Vec<Vec<u8>> {
     flows
 }
 
+/// Lines of a small run, one of each kind.
+pub(crate) fn results(root: &Path) -> Vec<Vec<u8>> {
+    let text = read(&root.join("tests/it/bench_report/results.jsonl"));
+    let kinds = ["fact", "sample", "skip", "claim"];
+    let lines = kinds.map(|kind| {
+        let field = format!("\"kind\":\"{kind}\"");
+        text.lines().find(|line| line.contains(&field)).unwrap()
+    });
+    bytes(vec![lines.join("\n")])
+}
+
 /// The words of everything else.
 pub(crate) fn words(root: &Path) -> Vec<Vec<u8>> {
     let texts: String = ["yaml", "nft", "txt"]

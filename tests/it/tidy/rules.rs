@@ -35,10 +35,16 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "bench",
+        &[
+            "backend", "scenario", "host", "netlink", "compile", "codec", "ruleset", "model", "net",
+        ],
+    ),
+    (
         "cli",
         &[
-            "agent", "demo", "doctor", "config", "undo", "backend", "scenario", "compile", "codec",
-            "host", "ruleset", "model", "net",
+            "agent", "bench", "demo", "doctor", "config", "undo", "backend", "scenario", "compile",
+            "codec", "host", "ruleset", "model", "net",
         ],
     ),
 ];
@@ -48,11 +54,18 @@ const DOORS: &[(&str, &[&str])] = &[
     ("clap", &["src/cli/"]),
     ("clap_complete", &["src/cli/"]),
     ("clap_mangen", &["src/cli/"]),
+    ("indicatif", &["src/cli/"]),
     ("serde", &["src/codec/"]),
     ("serde_saphyr", &["src/codec/"]),
     (
         "serde_json",
-        &["src/codec/", "src/cli/", "src/ruleset/json/", "src/agent/"],
+        &[
+            "src/codec/",
+            "src/cli/",
+            "src/ruleset/json/",
+            "src/agent/",
+            "src/bench/",
+        ],
     ),
     ("neli", &["src/netlink/"]),
     ("libc", &["src/backend/nft/", "src/host/", "src/netlink/"]),

@@ -1,0 +1,148 @@
+//! What something costs: time that passed, time that the processor worked, and memory.
+
+use std::fs;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::thread::{MembarrierCommand, membarrier};
+use rustix::time::{ClockId, clock_gettime};
+
+use super::lane::{self, nanoseconds};
+use crate::netlink::socket::{give_memory_back, time_of_children};
+
+/// How much memory of the kernel may come and go for other reasons.
+const OTHERS_BYTES: u64 = 8 << 20;
+/// When to believe that what is left is somebody else's.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Between two looks at the kernel's memory, and once more at the end for what is freed unseen.
+const REST: Duration = Duration::from_millis(50);
+/// Between two looks at the memory of children.
+const LOOK: Duration = Duration::from_micros(500);
+
+/// Nanoseconds of something that was done.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Cost {
+    /// On the wall.
+    pub(crate) wall: f64,
+    /// User and system time of the calling thread and of the commands that it waited for. What the kernel
+    /// does for a `send` it does in the sender's thread; what it frees later it frees at nobody's cost.
+    pub(crate) cpu: f64,
+}
+
+/// Does something and says what it cost.
+pub(crate) fn measured<T>(work: impl FnOnce() -> T) -> (Cost, T) {
+    let (cpu, start) = (processor_time(), Instant::now());
+    let done = work();
+    let wall = nanoseconds(start.elapsed());
+    let cpu = nanoseconds(processor_time().saturating_sub(cpu));
+    (Cost { wall, cpu }, done)
+}
+
+fn processor_time() -> Duration {
+    let own = Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default();
+    own + time_of_children().unwrap_or_default()
+}
+
+/// Does something and says how many bytes the process that did it had more at its peak than before: this
+/// one, or the largest command that it started, which had nothing before.
+///
+/// The peak of a command is looked at while it runs, so its last half millisecond may be missed.
+pub(crate) fn peak_memory<T>(work: impl FnOnce() -> T) -> (u64, T) {
+    give_memory_back();
+    // 5 is the peak of resident memory: proc_pid_clear_refs(5).
+    let _reset = fs::write("/proc/self/clear_refs", "5");
+    let before = status_bytes("/proc/self/status", "VmRSS:").unwrap_or(0);
+    let (stop, of_children) = (AtomicBool::new(false), AtomicU64::new(0));
+    let parent = rustix::thread::gettid().as_raw_nonzero().get();
+    let done = thread::scope(|scope| {
+        scope.spawn(|| {
+            let _pinned = lane::pin(0);
+            while !stop.load(Ordering::Relaxed) {
+                of_children.fetch_max(children(parent), Ordering::Relaxed);
+                thread::sleep(LOOK);
+            }
+        });
+        let done = work();
+        stop.store(true, Ordering::Relaxed);
+        done
+    });
+    let peak = status_bytes("/proc/self/status", "VmHWM:").unwrap_or(0);
+    let of_children = of_children.load(Ordering::Relaxed);
+    let bytes = match of_children {
+        0 => peak.saturating_sub(before),
+        1.. => of_children,
+    };
+    (bytes, done)
+}
+
+/// The peak of the largest child of a thread, and of its children.
+fn children(thread: i32) -> u64 {
+    let list = fs::read_to_string(format!("/proc/self/task/{thread}/children"));
+    let list = list.unwrap_or_default();
+    let peaks = list.split_whitespace().map(|child| peak_of(child, 0));
+    peaks.max().unwrap_or(0)
+}
+
+fn peak_of(process: &str, depth: usize) -> u64 {
+    let path = format!("/proc/{process}/status");
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    // Until it becomes another program a child shows our own memory.
+    let ours = text.starts_with(&format!("Name:\t{}\n", lane::THREAD));
+    let own = match ours {
+        true => 0,
+        false => bytes_of(&text, "VmHWM:").unwrap_or(0),
+    };
+    let list = fs::read_to_string(format!("/proc/{process}/task/{process}/children"));
+    let list = list.unwrap_or_default();
+    let below = list.split_whitespace().filter(|_| depth < 3);
+    below
+        .map(|child| peak_of(child, depth + 1))
+        .fold(own, u64::max)
+}
+
+fn status_bytes(path: &str, field: &str) -> Option<u64> {
+    bytes_of(&fs::read_to_string(path).ok()?, field)
+}
+
+fn bytes_of(text: &str, field: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(field))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib << 10)
+}
+
+/// Memory of the kernel that tables can be in: small pieces that it cannot give back, such as elements of
+/// sets, what each processor has of its own, and large pieces. All of the machine's, so it is rough.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KernelMemory {
+    bytes: u64,
+}
+
+impl KernelMemory {
+    /// As much as there is now.
+    pub(crate) fn now() -> Self {
+        let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+        let fields = ["SUnreclaim:", "Percpu:", "VmallocUsed:"];
+        let bytes = fields.map(|field| bytes_of(&text, field).unwrap_or(0));
+        Self {
+            bytes: bytes.iter().sum(),
+        }
+    }
+
+    /// How much more this is than it was.
+    pub(crate) fn above(self, before: Self) -> u64 {
+        self.bytes.saturating_sub(before.bytes)
+    }
+
+    /// Waits until there is no more than this was: what was deleted is freed behind our back, at the cost of
+    /// whoever is measured meanwhile.
+    pub(crate) fn wait(self) {
+        let start = Instant::now();
+        // Nothing is freed before the packets that may still read it have left.
+        let _left = membarrier(MembarrierCommand::Global);
+        while Self::now().above(self) > OTHERS_BYTES && start.elapsed() < PATIENCE {
+            thread::sleep(REST);
+        }
+        thread::sleep(REST);
+    }
+}

@@ -1,0 +1,448 @@
+//! Margay itself, from three starts: what operators say, a commit at hand, and its bytes at hand.
+//!
+//! The first is what the agent does. The second leaves out compiling and comparing, the third encoding as
+//! well: it is the floor of whoever programs the kernel so.
+
+use std::collections::BTreeMap;
+
+use rustix::thread::{MembarrierCommand, membarrier};
+
+use super::{Peer, PeerError, Prepared, Task, Traffic};
+use crate::backend::Backend;
+use crate::backend::nft::{Catalog, Encoded, NftBackend, Ownership, encode};
+use crate::backend::reconcile::removal;
+use crate::bench::world::{Altered, Change, Way, World};
+use crate::compile::Compiler;
+use crate::compile::skeleton::{Skeleton, table_key};
+use crate::model::{Event, State};
+use crate::ruleset::diff::diff;
+use crate::ruleset::transaction::{Commit, Operation, Phase, Step, Wait};
+use crate::ruleset::{Name, TableKey, Tracked};
+use crate::scenario::place::HOST;
+
+/// Compiles, compares, encodes and commits.
+pub const FROM_STATE: Margay = Margay(Start::State);
+/// Encodes and commits.
+pub const FROM_COMMIT: Margay = Margay(Start::Commit);
+/// Sends.
+pub const FROM_BYTES: Margay = Margay(Start::Bytes);
+
+/// Where it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    State,
+    Commit,
+    Bytes,
+}
+
+/// Margay's nft backend.
+#[derive(Debug, Clone, Copy)]
+pub struct Margay(Start);
+
+impl Peer for Margay {
+    fn name(&self) -> &'static str {
+        match self.0 {
+            Start::State => "margay",
+            Start::Commit => "margay-commit",
+            Start::Bytes => "replay",
+        }
+    }
+
+    fn about(&self) -> &'static str {
+        match self.0 {
+            Start::State => "margay, from policy to the kernel's acknowledgement",
+            Start::Commit => "margay, from a commit at hand",
+            Start::Bytes => "the same bytes at hand: what the kernel takes",
+        }
+    }
+
+    fn prepare(&self, world: &World) -> Result<Box<dyn Prepared>, String> {
+        let skeleton = Skeleton::builtin().map_err(|error| error.to_string())?;
+        let changes = [
+            Altered::Member,
+            Altered::Endpoint,
+            Altered::Rule,
+            Altered::Crowd,
+        ];
+        let events = changes.map(|what| {
+            let after = world.changed(what);
+            let [there, back] =
+                [(&world.state, &after), (&after, &world.state)].map(|(old, new)| events(old, new));
+            (what, [there, back])
+        });
+        Ok(Box::new(Ready {
+            start: self.0,
+            key: table_key(),
+            skeleton,
+            state: world.state.clone(),
+            given: None,
+            events: events.into(),
+            compiler: None,
+            held: Tracked::default(),
+            backend: None,
+            catalog: Catalog::default(),
+            first: None,
+            stage: Stage::default(),
+            since: Since::Nothing,
+        }))
+    }
+}
+
+/// Where the kernel is, seen from the last load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Since {
+    /// Nothing was loaded.
+    Nothing,
+    /// Nothing happened.
+    Load,
+    /// Something changed, and generations with it.
+    Change,
+}
+
+/// A change on its way.
+#[derive(Debug, Default)]
+struct Stage {
+    /// Until it is in force.
+    main: Option<Commit>,
+    /// What only clears away.
+    collect: Option<Commit>,
+    /// Both encoded.
+    batches: [Vec<Batch>; 2],
+    /// What went to the kernel.
+    traffic: Traffic,
+}
+
+/// One transaction at hand.
+#[derive(Debug)]
+struct Batch {
+    wait: Wait,
+    encoded: Encoded,
+}
+
+/// A world at hand.
+#[derive(Debug)]
+struct Ready {
+    start: Start,
+    key: TableKey,
+    skeleton: Skeleton,
+    state: State,
+    /// The state that the next load compiles.
+    given: Option<State>,
+    events: BTreeMap<Altered, [Vec<Event>; 2]>,
+    compiler: Option<Compiler>,
+    held: Tracked,
+    backend: Option<NftBackend>,
+    catalog: Catalog,
+    /// The commit of a load, and its bytes.
+    first: Option<(Commit, Vec<Batch>)>,
+    stage: Stage,
+    since: Since,
+}
+
+impl Ready {
+    fn backend(&mut self) -> Result<&mut NftBackend, PeerError> {
+        match &mut self.backend {
+            Some(backend) => Ok(backend),
+            none @ None => {
+                let backend = NftBackend::new(Ownership::None);
+                Ok(none.insert(backend.map_err(|error| refused(&error))?))
+            }
+        }
+    }
+
+    fn compiler(&mut self) -> Result<&mut Compiler, PeerError> {
+        let compiler = self.compiler.as_mut();
+        compiler.ok_or(PeerError::Unable("nothing is loaded"))
+    }
+
+    /// Compiles all, and remembers what a load has to say.
+    fn compile_all(&mut self, state: State) {
+        let mut compiler = Compiler::of(state, HOST, &self.skeleton);
+        self.held = Tracked::default();
+        self.stage = Stage {
+            main: Some(diff(None, compiler.table(), &self.key)),
+            ..Stage::default()
+        };
+        self.compiler = Some(compiler);
+    }
+
+    /// Takes in what a change says, and remembers what it has to say to the kernel.
+    fn compile_change(&mut self, change: &Change) -> Result<(), PeerError> {
+        let [there, back] = self
+            .events
+            .get(&change.what)
+            .ok_or(PeerError::Unable("it does not know this change"))?;
+        let events = match change.way {
+            Way::There => there.clone(),
+            Way::Back => back.clone(),
+        };
+        let compiler = self.compiler.as_mut();
+        let compiler = compiler.ok_or(PeerError::Unable("nothing is loaded"))?;
+        compiler.apply_all(events);
+        let commit = diff(Some(&self.held), compiler.table(), &self.key);
+        let (collect, main) = commit
+            .steps
+            .into_iter()
+            .partition(|step| step.phase == Phase::Collect);
+        let [main, collect] = [main, collect].map(|steps| Commit {
+            table: self.key.clone(),
+            steps,
+        });
+        self.stage = Stage {
+            main: Some(main),
+            collect: Some(collect),
+            ..Stage::default()
+        };
+        Ok(())
+    }
+
+    fn encoded(&mut self, commit: &Commit) -> Result<Vec<Batch>, PeerError> {
+        let steps = commit.steps.iter();
+        let batches = steps.map(|step| {
+            let none = Ownership::None;
+            let encoded = encode(&commit.table, none, &mut self.catalog, &step.operations);
+            Ok(Batch {
+                wait: step.wait,
+                encoded: encoded.map_err(|error| refused(&error))?,
+            })
+        });
+        batches.collect()
+    }
+
+    fn encode_stage(&mut self) -> Result<(), PeerError> {
+        let stage = std::mem::take(&mut self.stage);
+        let mut batches = [Vec::new(), Vec::new()];
+        for (into, commit) in batches.iter_mut().zip([&stage.main, &stage.collect]) {
+            if let Some(commit) = commit {
+                *into = self.encoded(commit)?;
+            }
+        }
+        self.stage = Stage { batches, ..stage };
+        self.count();
+        Ok(())
+    }
+
+    fn count(&mut self) {
+        let batches = self.stage.batches.iter().flatten();
+        self.stage.traffic = traffic(batches.map(|batch| batch.encoded.bytes()));
+    }
+
+    fn commit(&mut self, commit: Option<&Commit>) -> Result<(), PeerError> {
+        let Some(commit) = commit else {
+            return Ok(());
+        };
+        let done = self.backend()?.commit(commit);
+        done.map_err(|error| refused(&error))
+    }
+
+    fn replay(&mut self, batches: &[Batch]) -> Result<(), PeerError> {
+        for batch in batches {
+            if batch.wait == Wait::Grace {
+                membarrier(MembarrierCommand::Global).map_err(|error| refused(&error))?;
+            }
+            let sent = self.backend()?.send_raw(batch.encoded.bytes());
+            sent.map_err(|error| refused(&error))?;
+        }
+        Ok(())
+    }
+
+    /// Sends the first or the second part of what is due.
+    fn send(&mut self, part: usize) -> Result<(), PeerError> {
+        let stage = std::mem::take(&mut self.stage);
+        let commit = [&stage.main, &stage.collect].into_iter().nth(part);
+        let sent = match self.start {
+            Start::Bytes => self.replay(stage.batches.get(part).map_or(&[], Vec::as_slice)),
+            Start::State | Start::Commit => self.commit(commit.and_then(Option::as_ref)),
+        };
+        self.stage = stage;
+        sent
+    }
+}
+
+impl Prepared for Ready {
+    fn ready(&mut self, task: &Task) -> Result<(), PeerError> {
+        match (task, self.start) {
+            (Task::Load, Start::State) => self.given = Some(self.state.clone()),
+            (Task::Load, Start::Commit | Start::Bytes) => {
+                if let (Since::Load, Some((commit, batches))) = (self.since, self.first.take()) {
+                    self.stage.main = Some(commit);
+                    self.stage.batches = [batches, Vec::new()];
+                    return Ok(());
+                }
+                self.catalog = Catalog::default();
+                self.compile_all(self.state.clone());
+                self.encode_stage()?;
+            }
+            (Task::Change(_), Start::State) => {}
+            (Task::Change(change), Start::Commit | Start::Bytes) => {
+                self.compile_change(change)?;
+                self.encode_stage()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn load(&mut self) -> Result<(), PeerError> {
+        if let Some(state) = self.given.take() {
+            self.compile_all(state);
+        }
+        self.since = Since::Load;
+        self.send(0)
+    }
+
+    fn change(&mut self, change: &Change) -> Result<(), PeerError> {
+        if self.start == Start::State {
+            self.compile_change(change)?;
+        }
+        self.since = Since::Change;
+        self.send(0)
+    }
+
+    fn settle(&mut self) -> Result<(), PeerError> {
+        self.send(1)?;
+        let stage = std::mem::take(&mut self.stage);
+        for commit in [&stage.main, &stage.collect].into_iter().flatten() {
+            self.held.apply(commit);
+        }
+        self.held.settle();
+        self.compiler()?.table().settle();
+        self.stage = stage;
+        Ok(())
+    }
+
+    fn remove(&mut self) -> Result<(), PeerError> {
+        // A socket that is opened anew expects no generation.
+        self.backend = None;
+        let removal = removal(&self.key);
+        let removed = self.commit(Some(&removal));
+        let stage = std::mem::take(&mut self.stage);
+        if let (Since::Load, Some(commit)) = (self.since, stage.main) {
+            let [batches, _] = stage.batches;
+            self.first = Some((commit, batches));
+        }
+        removed
+    }
+
+    fn verify(&mut self) -> Result<bool, PeerError> {
+        if self.start != Start::State {
+            return Err(PeerError::Unable("it is margay, which does this"));
+        }
+        let key = self.key.clone();
+        let observed = self.backend()?.observe(&key);
+        let observed = observed.map_err(|error| refused(&error))?;
+        let observed = observed.map(Tracked::from);
+        let desired = self.compiler()?.table();
+        Ok(diff(observed.as_ref(), desired, &key).is_empty())
+    }
+
+    fn take_over(&mut self) -> Result<(), PeerError> {
+        if self.start != Start::State {
+            return Err(PeerError::Unable("it is margay, which does this"));
+        }
+        self.backend = None;
+        let mut compiler = Compiler::of(self.state.clone(), HOST, &self.skeleton);
+        let key = self.key.clone();
+        let observed = self.backend()?.observe(&key);
+        let observed = observed.map_err(|error| refused(&error))?;
+        let observed = observed.map(Tracked::from);
+        let commit = diff(observed.as_ref(), compiler.table(), &key);
+        self.commit(Some(&commit))?;
+        self.held = observed.unwrap_or_default();
+        self.compiler = Some(compiler);
+        self.stage = Stage {
+            main: Some(commit),
+            ..Stage::default()
+        };
+        Ok(())
+    }
+
+    fn spoil(&mut self) -> Result<(), PeerError> {
+        let sets = self.held.table().sets.iter();
+        let largest = sets.max_by_key(|(_, set)| set.elements.len());
+        let victim = largest.and_then(|(name, set)| {
+            let key = set.elements.keys().next()?;
+            Some((name.clone(), key.clone()))
+        });
+        let (name, key): (Name, _) = victim.ok_or(PeerError::Unable("it has no set"))?;
+        let commit = Commit {
+            table: self.key.clone(),
+            steps: vec![Step {
+                phase: Phase::Tighten,
+                wait: Wait::None,
+                operations: vec![Operation::DeleteElements(name, vec![key])],
+            }],
+        };
+        // Somebody else's socket: ours is not told.
+        let other = NftBackend::new(Ownership::None);
+        let mut other = other.map_err(|error| refused(&error))?;
+        other.commit(&commit).map_err(|error| refused(&error))
+    }
+
+    fn traffic(&mut self) -> Traffic {
+        if self.start == Start::State {
+            // Nobody else encodes with this catalog; where it knows too little nothing is said.
+            self.catalog = Catalog::default();
+            let held = std::mem::take(&mut self.held);
+            let load = diff(None, &Tracked::from(held.table().clone()), &self.key);
+            self.held = held;
+            let stage = std::mem::take(&mut self.stage);
+            let known = match self.since {
+                Since::Change => self.encoded(&load).is_ok(),
+                Since::Load | Since::Nothing => true,
+            };
+            self.stage = stage;
+            if known {
+                let _counted = self.encode_stage();
+            }
+        }
+        self.stage.traffic
+    }
+}
+
+fn refused(error: &dyn std::error::Error) -> PeerError {
+    PeerError::Refused {
+        what: "commit".to_owned(),
+        complaint: error.to_string(),
+    }
+}
+
+fn traffic<'a>(batches: impl Iterator<Item = &'a [u8]>) -> Traffic {
+    let mut total = Traffic::default();
+    for batch in batches {
+        total.transactions += 1;
+        total.bytes += u64::try_from(batch.len()).unwrap_or(u64::MAX);
+        total.messages += messages(batch);
+    }
+    total
+}
+
+/// Messages of a batch, its begin and end included.
+fn messages(mut batch: &[u8]) -> u64 {
+    let mut count = 0;
+    while let Some(length) = batch.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes)) {
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        let next = batch.get(length.next_multiple_of(4)..);
+        batch = next.unwrap_or_default();
+        count += 1;
+    }
+    count
+}
+
+/// What makes one state of another, of what a world changes: groups and endpoints.
+fn events(old: &State, new: &State) -> Vec<Event> {
+    let mut events = Vec::new();
+    for (name, group) in &new.groups {
+        if old.groups.get(name) != Some(group) {
+            events.push(Event::Group(group.clone()));
+        }
+    }
+    for (name, endpoint) in &new.endpoints {
+        if old.endpoints.get(name) != Some(endpoint) {
+            events.push(Event::Endpoint(Box::new(endpoint.clone())));
+        }
+    }
+    let gone = old.endpoints.keys();
+    let gone = gone.filter(|name| !new.endpoints.contains_key(*name));
+    events.extend(gone.cloned().map(Event::EndpointGone));
+    events
+}

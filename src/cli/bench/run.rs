@@ -1,0 +1,153 @@
+//! `margay bench run`: measures.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::bench::folder;
+use crate::bench::peer;
+use crate::bench::run::{self, Order, Progress, ROUNDS, ROUNDS_QUICK};
+use crate::bench::scenario::{Scenario, builtin, read};
+use crate::bench::{Pace, doctor};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::problems;
+use crate::cli::screen::{Screen, Tint};
+use crate::codec::Loaded;
+
+/// Measure scenarios, every peer side by side in namespaces of its own, and write results.jsonl, results.csv,
+/// results.md and report.html. Needs root
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    /// Scenarios of `margay bench list`, or files with a scenario; all of the list, if not given
+    #[arg(value_name = "SCENARIO|FILE")]
+    scenarios: Vec<String>,
+    /// A fraction of the work, to see that it runs; its numbers say little
+    #[arg(long)]
+    quick: bool,
+    /// The folder for the results
+    #[arg(long, value_name = "DIR", default_value = "margay-bench")]
+    out: PathBuf,
+    /// How often each peer is measured in each phase; 9, and 3 with --quick, if not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    rounds: Option<u16>,
+    /// Measure this peer alone; may be given several times
+    #[arg(long = "peer", value_name = "NAME")]
+    peers: Vec<String>,
+}
+
+impl Run {
+    pub(super) fn run(&self, screen: &Screen) -> Result<Exit, Failure> {
+        let order = match self.order(screen) {
+            Ok(order) => order,
+            Err(exit) => return Err(Failure::Said(exit)),
+        };
+        if let Some(why) = doctor::hindrance() {
+            return Err(Failure::Refused(why));
+        }
+        let bar = bar();
+        let measured = run::run(&order, &peer::all(), &mut |progress| show(&bar, progress));
+        bar.finish_and_clear();
+        let found = measured?;
+        for skip in &found.skips {
+            let word = screen.diagnostic.tinted(Tint::Warning, "left out");
+            let (scenario, peer, reason) = (&skip.scenario, &skip.peer, &skip.reason);
+            screen.diagnostic(&format!("{word}: {scenario}, {peer}: {reason}\n"));
+        }
+        for path in folder::write(&found, &self.out)? {
+            screen.result(&format!("{}\n", path.display()))?;
+        }
+        Ok(Exit::Done)
+    }
+
+    fn order(&self, screen: &Screen) -> Result<Order, Exit> {
+        let mut scenarios = match self.scenarios.is_empty() {
+            true => builtin(),
+            false => Vec::new(),
+        };
+        for name in &self.scenarios {
+            scenarios.push(scenario(name, screen)?);
+        }
+        for peer in &self.peers {
+            known_peer(peer, screen)?;
+        }
+        let (rounds, pace) = match self.quick {
+            true => (ROUNDS_QUICK, Pace::QUICK),
+            false => (ROUNDS, Pace::FULL),
+        };
+        if self.quick {
+            scenarios = scenarios.into_iter().map(Scenario::quick).collect();
+        }
+        Ok(Order {
+            scenarios,
+            rounds: self.rounds.map_or(rounds, usize::from),
+            pace,
+            peers: self.peers.clone(),
+        })
+    }
+}
+
+/// The scenario of a name, or of a file.
+fn scenario(name: &str, screen: &Screen) -> Result<Scenario, Exit> {
+    if let Some(found) = builtin().into_iter().find(|known| known.name == name) {
+        return Ok(found);
+    }
+    let path = Path::new(name);
+    if !name.contains(['.', '/']) && !path.exists() {
+        let names: Vec<_> = builtin().into_iter().map(|known| known.name).collect();
+        let allowed = names.join(", ");
+        return Err(unknown("scenario", name, &allowed, screen));
+    }
+    read(path).map_err(|error| {
+        let loaded = Loaded {
+            problems: error.0,
+            documents: 1,
+            ..Loaded::default()
+        };
+        screen.diagnostic(&problems::text(&loaded, screen.diagnostic));
+        Exit::Failed
+    })
+}
+
+fn known_peer(name: &str, screen: &Screen) -> Result<(), Exit> {
+    let names: Vec<_> = peer::all().iter().map(|peer| peer.name()).collect();
+    match names.contains(&name) {
+        true => Ok(()),
+        false => Err(unknown("peer", name, &names.join(", "), screen)),
+    }
+}
+
+fn unknown(what: &str, name: &str, allowed: &str, screen: &Screen) -> Exit {
+    let error = screen.diagnostic.tinted(Tint::Error, "error");
+    let file = match what {
+        "scenario" => ", or a file",
+        _ => "",
+    };
+    screen.diagnostic(&format!(
+        "{error}: unknown {what} {name:?}; allowed: {allowed}{file}\n"
+    ));
+    Exit::Usage
+}
+
+/// A bar on a terminal, and nothing elsewhere.
+fn bar() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("{prefix}\n[{elapsed}] {bar:30} {pos}/{len} {msg}");
+    match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+fn show(bar: &ProgressBar, progress: Progress) {
+    match progress {
+        Progress::World { number, of, what } => {
+            bar.set_prefix(format!("world {} of {of}: {what}", number + 1));
+        }
+        Progress::Step { number, of, what } => {
+            bar.set_length(u64::try_from(of).unwrap_or(0));
+            bar.set_position(u64::try_from(number).unwrap_or(0));
+            bar.set_message(what);
+        }
+    }
+}

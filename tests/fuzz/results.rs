@@ -1,0 +1,10 @@
+//! The lines of a benchmark run, from libFuzzer.
+#![no_main]
+
+mod corpus;
+mod parser;
+
+libfuzzer_sys::fuzz_target!(
+    init: corpus::plant(),
+    |bytes: &[u8]| corpus::PARSER.take(bytes)
+);
