@@ -31,8 +31,9 @@ fn head(axes: &BTreeSet<&String>) -> impl Iterator<Item = String> {
         "rounds",
         "failed",
         "min",
-        "p10",
+        "p25",
         "median",
+        "p75",
         "p90",
         "p99",
         "max",
@@ -63,8 +64,11 @@ fn cells(axes: &BTreeSet<&String>, panel: &Panel<'_>, row: &Row<'_>) -> Vec<Stri
             .to_string(),
     );
     let numbers = match summary {
-        Some(s) => [s.low, s.p10, s.median, s.p90, s.p99, s.high, s.spread].map(Some),
-        None => [None; 7],
+        Some(s) => [
+            s.low, s.p25, s.median, s.p75, s.p90, s.p99, s.high, s.spread,
+        ]
+        .map(Some),
+        None => [None; 8],
     };
     let interval = row.ratio.and_then(|ratio| ratio.interval);
     let ratio = [

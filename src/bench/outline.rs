@@ -7,6 +7,30 @@ use super::statistics::{Ratio, Remark, Summary, paired, remarks};
 
 /// The peer that others are compared with.
 pub const BASELINE: &str = "margay";
+/// What nobody can be below, by name: kernels that do no policy, or are sent bytes made beforehand.
+pub const FLOORS: [&str; 2] = ["empty", "replay"];
+
+/// What a peer is measured for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// Others are compared with it.
+    Baseline,
+    /// It does the same work.
+    Rival,
+    /// It shows what cannot be had for less.
+    Floor,
+}
+
+impl Part {
+    /// Of the peer of this name.
+    pub fn of(peer: &str) -> Self {
+        match peer {
+            BASELINE => Self::Baseline,
+            _ if FLOORS.contains(&peer) => Self::Floor,
+            _ => Self::Rival,
+        }
+    }
+}
 
 /// All that a page shows beside the facts.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,11 +110,11 @@ impl<'r> Outline<'r> {
         })
     }
 
-    /// The peers, the baseline first.
+    /// The peers: the baseline first, floors last.
     pub fn peers(&self) -> Vec<&'r str> {
         let rows = self.panels().flat_map(|(_, _, panel)| &panel.rows);
         let mut peers = unique(rows.map(|row| row.measurement.peer.as_str()));
-        peers.sort_by_key(|peer| *peer != BASELINE);
+        peers.sort_by_key(|peer| Part::of(peer));
         peers
     }
 }
@@ -141,7 +165,7 @@ fn phase<'r>(measurements: &[&'r Measurement], name: &'r str) -> Phase<'r> {
     Phase { name, panels }
 }
 
-/// The baseline first, the others in the order of measuring.
+/// The baseline first, floors last, and else in the order of measuring.
 fn rows_of<'r>(measurements: &[&'r Measurement]) -> Vec<Row<'r>> {
     let baseline = measurements.iter().find(|m| m.peer == BASELINE).copied();
     let row = |measurement: &&'r Measurement| {
@@ -154,7 +178,7 @@ fn rows_of<'r>(measurements: &[&'r Measurement]) -> Vec<Row<'r>> {
         }
     };
     let mut rows: Vec<_> = measurements.iter().map(row).collect();
-    rows.sort_by_key(|row| row.measurement.peer != BASELINE);
+    rows.sort_by_key(|row| Part::of(&row.measurement.peer));
     rows
 }
 
@@ -189,6 +213,7 @@ mod tests {
     fn peers_of_one_scale_stand_side_by_side_and_the_baseline_first() {
         let run = Run {
             measurements: vec![
+                measurement("load", "replay", 100, &[1.0, 1.5]),
                 measurement("load", "nft", 100, &[4.0, 6.0]),
                 measurement("load", "nft", 20, &[1.0]),
                 measurement("change", "nft", 100, &[9.0]),
@@ -216,11 +241,11 @@ mod tests {
             told,
             [
                 "s load 20: nft ",
-                "s load 100: margay , nft 2.00",
+                "s load 100: margay , nft 2.00, replay 0.50",
                 "s change 100: nft "
             ]
         );
-        assert_eq!(outline.peers(), ["margay", "nft"]);
+        assert_eq!(outline.peers(), ["margay", "nft", "replay"]);
     }
 
     #[test]

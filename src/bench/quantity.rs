@@ -75,13 +75,22 @@ impl fmt::Display for Unit {
     }
 }
 
+/// By what values up to this size are divided where they are written.
+pub fn divisor(unit: Unit, size: f64) -> f64 {
+    unit.prefix(size).0
+}
+
 /// `1.23 ms`
 pub fn text(unit: Unit, value: f64) -> String {
     if !value.is_finite() {
         return NOTHING.to_owned();
     }
     let (divisor, suffix) = unit.prefix(value);
-    format!("{}{suffix}", number(value / divisor))
+    let counted = matches!(unit, Unit::Bytes | Unit::Count) && divisor == 1.0;
+    match counted && value.fract() == 0.0 && value.abs() < PLAIN_MAX {
+        true => format!("{}{suffix}", grouped(&format!("{value:.0}"))),
+        false => format!("{}{suffix}", number(value / divisor)),
+    }
 }
 
 /// The same for a mark on an axis, whose digits are all meant: `1 ms`.
@@ -157,7 +166,8 @@ mod tests {
             (Unit::Bytes, 276.0, "276 B"),
             (Unit::Bytes, 1_048_576.0, "1.00 MiB"),
             (Unit::Count, 1_234_567.0, "1,234,567"),
-            (Unit::Count, 3.0, "3.00"),
+            (Unit::Count, 3.0, "3"),
+            (Unit::Count, 2.5, "2.50"),
             (Unit::PerSecond, 45_600.0, "45.6 k/s"),
             (Unit::Count, f64::NAN, "–"),
             (Unit::Count, 1e300, "1.00e300"),

@@ -1,7 +1,12 @@
 //! An axis: where a value is drawn, and which values are marked.
 
+use crate::bench::measurement::Unit;
+use crate::bench::quantity;
+
 /// Values that span more than this are drawn by their logarithm.
 const LINEAR_SPAN_MAX: f64 = 100.0;
+/// An exponent as near as this to a whole one is that.
+const NEAR: f64 = 1e-9;
 /// About how many marks a linear axis has.
 const MARKS: f64 = 5.0;
 
@@ -19,6 +24,10 @@ pub(super) enum Kind {
 pub(super) struct Axis {
     /// How.
     pub(super) kind: Kind,
+    /// Of what marks are round multiples: a microsecond, a KiB.
+    whole: f64,
+    /// Of what marks on a logarithmic axis are powers.
+    base: f64,
     low: f64,
     high: f64,
     from: f64,
@@ -27,7 +36,7 @@ pub(super) struct Axis {
 
 impl Axis {
     /// An axis for measured values, drawn between two places. It shows nothing, where it can.
-    pub(super) fn of(values: &[f64], from: f64, to: f64) -> Self {
+    pub(super) fn of(values: &[f64], unit: Unit, from: f64, to: f64) -> Self {
         let finite = values.iter().copied().filter(|value| value.is_finite());
         let (low, high) = finite.fold((0.0, 0.0), |(low, high): (f64, f64), value| {
             (low.min(value), high.max(value))
@@ -37,9 +46,18 @@ impl Axis {
             .copied()
             .filter(|value| value.is_finite() && *value > 0.0);
         let least = positive.fold(f64::INFINITY, f64::min);
+        let axis = Self {
+            kind: Kind::Linear,
+            whole: quantity::divisor(unit, high.max(-low)),
+            base: base(unit),
+            low,
+            high,
+            from,
+            to,
+        };
         match low >= 0.0 && least.is_finite() && high > LINEAR_SPAN_MAX * least {
-            true => Self::logarithmic(least, high, from, to),
-            false => Self::linear(low, high, from, to),
+            true => axis.logarithmic(least),
+            false => axis.linear(),
         }
     }
 
@@ -51,36 +69,38 @@ impl Axis {
             true => Kind::Logarithmic,
             false => Kind::Linear,
         };
-        let high = if high > low { high } else { low + 1.0 };
         Self {
             kind,
+            whole: 1.0,
+            base: base(Unit::Count),
             low,
-            high,
+            // Where all is the same there is still an axis.
+            high: if high > low { high } else { low + 1.0 },
             from,
             to,
         }
     }
 
-    fn linear(low: f64, high: f64, from: f64, to: f64) -> Self {
-        // Where all is nothing there is still an axis.
-        let high = if high > low { high } else { low + 1.0 };
-        let step = step(high - low);
+    fn linear(self) -> Self {
+        let high = if self.high > self.low {
+            self.high
+        } else {
+            self.low + self.whole
+        };
+        let step = step((high - self.low) / self.whole) * self.whole;
         Self {
-            kind: Kind::Linear,
-            low: (low / step).floor() * step,
+            low: (self.low / step).floor() * step,
             high: (high / step).ceil() * step,
-            from,
-            to,
+            ..self
         }
     }
 
-    fn logarithmic(low: f64, high: f64, from: f64, to: f64) -> Self {
+    fn logarithmic(self, least: f64) -> Self {
         Self {
             kind: Kind::Logarithmic,
-            low: 10_f64.powf(low.log10().floor()),
-            high: 10_f64.powf(high.log10().ceil()),
-            from,
-            to,
+            low: self.base.powf((least.log(self.base) + NEAR).floor()),
+            high: self.base.powf((self.high.log(self.base) - NEAR).ceil()),
+            ..self
         }
     }
 
@@ -101,6 +121,11 @@ impl Axis {
         self.from + share * (self.to - self.from)
     }
 
+    /// Of a power of the base.
+    fn exponent(&self, power: f64) -> f64 {
+        power.log(self.base).round()
+    }
+
     /// Whether a value is beyond the upper end.
     pub(super) fn is_beyond(&self, value: f64) -> bool {
         value > self.high
@@ -110,7 +135,7 @@ impl Axis {
     pub(super) fn marks(&self) -> Vec<f64> {
         match self.kind {
             Kind::Linear => {
-                let step = step(self.high - self.low);
+                let step = step((self.high - self.low) / self.whole) * self.whole;
                 let first = (self.low / step).round();
                 let marks = (0..=2 * count(MARKS)).map(|at| (first + f64::from(at)) * step);
                 marks
@@ -118,13 +143,21 @@ impl Axis {
                     .collect()
             }
             Kind::Logarithmic => {
-                let (first, last) = (self.low.log10().round(), self.high.log10().round());
+                let (first, last) = (self.exponent(self.low), self.exponent(self.high));
                 let every = ((last - first) / 8.0).ceil().max(1.0);
                 let marks = (0..=count(8.0)).map(|at| first + f64::from(at) * every);
                 let marks = marks.take_while(|exponent| *exponent <= last + 1e-6);
-                marks.map(|exponent| 10_f64.powf(exponent)).collect()
+                marks.map(|exponent| self.base.powf(exponent)).collect()
             }
         }
+    }
+}
+
+/// Marks are round numbers: of bytes, those that are whole in KiB and MiB too.
+fn base(unit: Unit) -> f64 {
+    match unit {
+        Unit::Bytes => 16.0,
+        Unit::Nanoseconds | Unit::Count | Unit::PerSecond => 10.0,
     }
 }
 
@@ -158,7 +191,7 @@ mod tests {
 
     #[test]
     fn marks_are_round_and_cover_all() {
-        let axis = Axis::of(&[12.0, 87.0], 0.0, 100.0);
+        let axis = Axis::of(&[12.0, 87.0], Unit::Count, 0.0, 100.0);
         assert_eq!(
             (axis.kind, axis.marks()),
             (Kind::Linear, vec![0.0, 20.0, 40.0, 60.0, 80.0, 100.0])
@@ -167,24 +200,48 @@ mod tests {
             (axis.at(0.0), axis.at(50.0), axis.at(1e9)),
             (0.0, 50.0, 100.0)
         );
-        let axis = Axis::of(&[-30.0, 87.0], 0.0, 100.0);
+        let axis = Axis::of(&[-30.0, 87.0], Unit::Count, 0.0, 100.0);
         assert_eq!(axis.marks(), [-50.0, 0.0, 50.0, 100.0]);
-        let axis = Axis::of(&[0.0], 0.0, 100.0);
+        let axis = Axis::of(&[0.0], Unit::Count, 0.0, 100.0);
         assert_eq!(axis.marks(), [0.0, 0.2, 0.4, 0.6000000000000001, 0.8, 1.0]);
     }
 
     #[test]
     fn a_wide_span_is_logarithmic() {
-        let axis = Axis::of(&[3.0, 2_000.0, 0.0], 0.0, 300.0);
+        let axis = Axis::of(&[3.0, 2_000.0, 0.0], Unit::Count, 0.0, 300.0);
         assert_eq!(
             (axis.kind, axis.marks()),
             (Kind::Logarithmic, vec![1.0, 10.0, 100.0, 1_000.0, 10_000.0])
         );
         assert!((axis.at(100.0) - 150.0).abs() < 1e-9);
         assert_eq!(axis.at(0.0), 0.0);
-        assert!(Axis::of(&[1e-9, 1e12], 0.0, 1.0).marks().len() <= 9);
-        assert_eq!(Axis::of(&[1.0, 100.0], 0.0, 1.0).kind, Kind::Linear);
-        assert_eq!(Axis::of(&[-1.0, 1_000.0, 1.0], 0.0, 1.0).kind, Kind::Linear);
+        let axis = Axis::of(&[1_000.0, 1e6], Unit::Count, 0.0, 3.0);
+        assert_eq!(axis.marks().first(), Some(&1_000.0));
+        assert_eq!(axis.marks().len(), 4);
+        assert!(Axis::of(&[1e-9, 1e12], Unit::Count, 0.0, 1.0).marks().len() <= 9);
+        assert_eq!(
+            Axis::of(&[1.0, 100.0], Unit::Count, 0.0, 1.0).kind,
+            Kind::Linear
+        );
+        assert_eq!(
+            Axis::of(&[-1.0, 1_000.0, 1.0], Unit::Count, 0.0, 1.0).kind,
+            Kind::Linear
+        );
+    }
+
+    #[test]
+    fn marks_of_bytes_are_round_in_their_prefix() {
+        const KIB: f64 = 1024.0;
+        let axis = Axis::of(&[900.0 * KIB, 0.0], Unit::Bytes, 0.0, 100.0);
+        assert_eq!(
+            axis.marks(),
+            [0.0, 200.0, 400.0, 600.0, 800.0, 1_000.0].map(|kib| kib * KIB)
+        );
+        let axis = Axis::of(&[300.0, 9.0 * KIB * KIB], Unit::Bytes, 0.0, 100.0);
+        assert_eq!(
+            axis.marks(),
+            [256.0, 4.0 * KIB, 64.0 * KIB, KIB * KIB, 16.0 * KIB * KIB]
+        );
     }
 
     #[test]
@@ -196,7 +253,7 @@ mod tests {
             &[f64::MIN_POSITIVE, f64::MAX],
             &[-f64::MAX, f64::MAX],
         ] {
-            let axis = Axis::of(values, 10.0, 20.0);
+            let axis = Axis::of(values, Unit::Count, 10.0, 20.0);
             assert!(axis.marks().len() < 20);
             for value in values {
                 assert!((10.0..=20.0).contains(&axis.at(*value)), "{value} {axis:?}");

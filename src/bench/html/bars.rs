@@ -15,9 +15,13 @@ const BOTTOM: f64 = 34.0;
 /// Room for the median and the ratio.
 const RIGHT: f64 = 150.0;
 /// About how wide a character of a name is.
-const CHARACTER: f64 = 7.0;
+const CHARACTER: f64 = 7.6;
 /// Characters of a name that are shown.
 const NAME_MAX: usize = 26;
+/// A range that is narrower would be a blot.
+const RANGE_MIN: f64 = 3.0;
+/// A round that is farther from the middle half than so many times its width is off the axis.
+const FAR: f64 = 3.0;
 /// More rounds than these would be a smear.
 const ROUNDS_MAX: usize = 60;
 
@@ -32,10 +36,8 @@ pub(super) fn plot(id: &str, title: &str, panel: &Panel<'_>, palette: &Palette<'
         .iter()
         .map(|(row, _)| row.measurement.peer.chars().count());
     let left = 14.0 + CHARACTER * names.max().unwrap_or_default().min(NAME_MAX) as f64;
-    let ends = rows
-        .iter()
-        .flat_map(|(_, summary)| [summary.p10, summary.median, summary.p90]);
-    let axis = Axis::of(&ends.collect::<Vec<_>>(), left, WIDTH - RIGHT);
+    let ends = rows.iter().flat_map(|(row, summary)| usual(row, summary));
+    let axis = Axis::of(&ends.collect::<Vec<_>>(), panel.unit, left, WIDTH - RIGHT);
     let bottom = TOP + ROW * rows.len() as f64;
     let mut content = marks(panel, &axis, bottom);
     for (at, (row, summary)) in rows.iter().enumerate() {
@@ -49,6 +51,17 @@ pub(super) fn plot(id: &str, title: &str, panel: &Panel<'_>, palette: &Palette<'
         &described(panel, axis.kind),
         &content,
     )
+}
+
+/// The rounds that the axis must hold: all but those that are far from the others.
+fn usual(row: &Row<'_>, summary: &Summary) -> Vec<f64> {
+    let far = FAR * (summary.p75 - summary.p25);
+    let (low, high) = (summary.p25 - far, summary.p75 + far);
+    let near = |value: &f64| (low..=high).contains(value);
+    let rounds = row.measurement.values.iter().copied().filter(near);
+    rounds
+        .chain([summary.p25, summary.median, summary.p75])
+        .collect()
 }
 
 /// The axis and its marks. The first and the last stand at the ends of a line that may be narrow, so those
@@ -99,12 +112,14 @@ fn bar(
         ),
         // A length on a logarithm says nothing, so there is a stem and a sign at its end.
         Kind::Logarithmic => {
-            let stem = svg::line(&format!("stem {class}"), [zero, middle], [end, middle]);
-            stem + &svg::sign(palette.number(peer), end, middle)
+            svg::line(&format!("stem {class}"), [zero, middle], [end, middle])
         }
     });
     text.push_str(&rounds(&row.measurement.values, axis, middle));
-    text.push_str(&range(axis.at(summary.p10), axis.at(summary.p90), middle));
+    text.push_str(&range(axis.at(summary.p25), axis.at(summary.p75), middle));
+    if axis.kind == Kind::Logarithmic {
+        text.push_str(&palette.sign(peer, end, middle));
+    }
     let median = quantity::text(panel.unit, summary.median);
     text.push_str(&svg::text(
         "value",
@@ -126,8 +141,11 @@ fn bar(
     text
 }
 
-/// From the tenth to the ninetieth of a hundred rounds.
+/// The half of all rounds that is in the middle, where it can be seen.
 fn range(from: f64, to: f64, middle: f64) -> String {
+    if to - from < RANGE_MIN {
+        return String::new();
+    }
     let [from, to] = [from, to].map(svg::place);
     let [top, bottom] = [middle - 5.0, middle + 5.0].map(svg::place);
     let middle = svg::place(middle);

@@ -13,7 +13,7 @@ pub(super) fn section(run: &Run) -> Option<String> {
     let rows = run.claims.iter().map(|claim| row(claim, floors));
     let rows: String = rows.collect();
     let floor = if floors {
-        "<th scope=\"col\">the floor that prevents it</th>"
+        "<th scope=\"col\" class=\"reason\">the floor that prevents it</th>"
     } else {
         ""
     };
@@ -30,7 +30,7 @@ fn row(claim: &Claim, floors: bool) -> String {
     let class = if claim.holds() { "holds" } else { "fails" };
     let floor = claim.floor.as_deref().map_or(NOTHING.to_owned(), escape);
     let floor = if floors {
-        format!("<td>{floor}</td>")
+        format!("<td class=\"reason\">{floor}</td>")
     } else {
         String::new()
     };

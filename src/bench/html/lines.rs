@@ -8,12 +8,15 @@ use super::svg::{self, Anchor, WIDTH};
 use crate::bench::quantity;
 use crate::bench::statistics::Summary;
 
-const HEIGHT: f64 = 330.0;
+/// How high a drawing is: about as high as its table, within bounds.
+const HEIGHTS: (f64, f64) = (360.0, 660.0);
+/// Of which each row has so much.
+const ROW: f64 = 30.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 52.0;
-const LEFT: f64 = 66.0;
+const LEFT: f64 = 72.0;
 /// Room for the names at the ends of lines.
-const RIGHT: f64 = 136.0;
+const RIGHT: f64 = 146.0;
 /// How far apart names stand at least.
 const NAME: f64 = 15.0;
 /// Characters of a name that are shown.
@@ -22,18 +25,21 @@ const NAME_MAX: usize = 17;
 /// The drawing.
 pub(super) fn plot(id: &str, title: &str, sweep: &Sweep<'_, '_>, palette: &Palette<'_>) -> String {
     let series = series(sweep);
+    let rows: usize = series.iter().map(|(_, points)| points.len()).sum();
+    let height = (ROW * rows as f64).clamp(HEIGHTS.0, HEIGHTS.1);
+    let bottom = height - BOTTOM;
     let ends = series.iter().flat_map(|(_, points)| points);
-    let ends = ends.flat_map(|(_, summary)| [summary.p10, summary.median, summary.p90]);
-    let y = Axis::of(&ends.collect::<Vec<_>>(), HEIGHT - BOTTOM, TOP);
+    let ends = ends.flat_map(|(_, summary)| [summary.p25, summary.median, summary.p75]);
+    let y = Axis::of(&ends.collect::<Vec<_>>(), sweep.unit, bottom, TOP);
     let x = Axis::of_sizes(&sweep.sizes(), LEFT + 14.0, WIDTH - RIGHT - 14.0);
-    let mut content = marks(sweep, &x, &y);
+    let mut content = marks(sweep, &x, &y, bottom);
     for (peer, points) in &series {
-        content.push_str(&line(&x, &y, points, palette.number(peer)));
+        content.push_str(&line(&x, &y, points, peer, palette));
     }
-    content.push_str(&names(&series, &y, palette));
+    content.push_str(&names(&series, &y, bottom, palette));
     svg::frame(
         id,
-        HEIGHT,
+        height,
         title,
         &description(sweep, &series, y.kind),
         &content,
@@ -60,8 +66,8 @@ fn series<'a>(sweep: &Sweep<'a, '_>) -> Vec<Series<'a>> {
     series
 }
 
-fn marks(sweep: &Sweep<'_, '_>, x: &Axis, y: &Axis) -> String {
-    let (left, right, bottom) = (LEFT, WIDTH - RIGHT, HEIGHT - BOTTOM);
+fn marks(sweep: &Sweep<'_, '_>, x: &Axis, y: &Axis, bottom: f64) -> String {
+    let (left, right) = (LEFT, WIDTH - RIGHT);
     let mut text = String::new();
     for mark in y.marks() {
         let (at, label) = (y.at(mark), quantity::mark(sweep.unit, mark));
@@ -79,7 +85,7 @@ fn marks(sweep: &Sweep<'_, '_>, x: &Axis, y: &Axis) -> String {
     for size in sweep.sizes() {
         let (at, label) = (x.at(size as f64), quantity::whole(size));
         text.push_str(&svg::line("axis", [at, bottom], [at, bottom + 4.0]));
-        let half = 3.5 * label.len() as f64;
+        let half = 3.8 * label.len() as f64;
         if at - half > free {
             text.push_str(&svg::text(
                 "mark",
@@ -95,13 +101,19 @@ fn marks(sweep: &Sweep<'_, '_>, x: &Axis, y: &Axis) -> String {
     text + &svg::text(
         "title",
         (left + right) / 2.0,
-        HEIGHT - 8.0,
+        bottom + BOTTOM - 8.0,
         Anchor::Middle,
         &axis,
     )
 }
 
-fn line(x: &Axis, y: &Axis, points: &[(u64, Summary)], number: usize) -> String {
+fn line(
+    x: &Axis,
+    y: &Axis,
+    points: &[(u64, Summary)],
+    peer: &str,
+    palette: &Palette<'_>,
+) -> String {
     let places = points
         .iter()
         .map(|(size, summary)| (x.at(*size as f64), summary));
@@ -110,27 +122,27 @@ fn line(x: &Axis, y: &Axis, points: &[(u64, Summary)], number: usize) -> String 
         .iter()
         .map(|(x, summary)| format!("{} {}", svg::place(*x), svg::place(y.at(summary.median))));
     let corners: Vec<_> = corners.collect();
-    let class = format!("p{} d{}", number % svg::PEERS, number / svg::PEERS);
+    let class = palette.class(peer);
     let mut text = format!(
         "<path class=\"line {class}\" d=\"M{}\"/>\n",
         corners.join("L")
     );
     for (x, summary) in places {
-        let (from, to) = (y.at(summary.p10), y.at(summary.p90));
+        let (from, to) = (y.at(summary.p25), y.at(summary.p75));
         text.push_str(&svg::line(&format!("whisker {class}"), [x, from], [x, to]));
-        text.push_str(&svg::sign(number, x, y.at(summary.median)));
+        text.push_str(&palette.sign(peer, x, y.at(summary.median)));
     }
     text
 }
 
 /// The names at the ends of the lines, moved apart where they would cover each other.
-fn names(series: &[Series<'_>], y: &Axis, palette: &Palette<'_>) -> String {
+fn names(series: &[Series<'_>], y: &Axis, bottom: f64, palette: &Palette<'_>) -> String {
     let mut ends: Vec<_> = series
         .iter()
         .filter_map(|(peer, points)| Some((y.at(points.last()?.1.median), *peer)))
         .collect();
     ends.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let places = apart(&ends.iter().map(|(at, _)| *at).collect::<Vec<_>>());
+    let places = apart(&ends.iter().map(|(at, _)| *at).collect::<Vec<_>>(), bottom);
     let labels = ends.iter().zip(places).map(|((at, peer), place)| {
         let x = WIDTH - RIGHT;
         let class = format!("name {}", palette.class(peer));
@@ -148,7 +160,7 @@ fn names(series: &[Series<'_>], y: &Axis, palette: &Palette<'_>) -> String {
 }
 
 /// Sorted places, moved so that neighbours do not touch: first down, then from the bottom up again.
-fn apart(places: &[f64]) -> Vec<f64> {
+fn apart(places: &[f64], bottom: f64) -> Vec<f64> {
     let mut moved = Vec::with_capacity(places.len());
     let mut free = f64::NEG_INFINITY;
     for place in places {
@@ -156,7 +168,7 @@ fn apart(places: &[f64]) -> Vec<f64> {
         moved.push(free);
         free += NAME;
     }
-    let mut free = HEIGHT - BOTTOM + 6.0;
+    let mut free = bottom + 6.0;
     for place in moved.iter_mut().rev() {
         *place = place.min(free);
         free = *place - NAME;
@@ -190,14 +202,11 @@ mod tests {
 
     #[test]
     fn names_do_not_cover_each_other() {
-        let places = apart(&[20.0, 21.0, 22.0, 100.0, 283.0, 284.0]);
+        let places = apart(&[20.0, 21.0, 22.0, 100.0, 283.0, 284.0], 278.0);
         for pair in places.windows(2) {
             assert!(pair[1] - pair[0] >= NAME - 1e-9, "{places:?}");
         }
-        assert!(
-            places.iter().all(|place| *place <= HEIGHT - BOTTOM + 6.0),
-            "{places:?}"
-        );
+        assert!(places.iter().all(|place| *place <= 284.0), "{places:?}");
         assert_eq!(places[0], 20.0);
     }
 }

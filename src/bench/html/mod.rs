@@ -11,6 +11,8 @@ pub mod page;
 mod svg;
 mod table;
 
+use std::collections::BTreeSet;
+
 use axis::Kind;
 use escape::escape;
 use figure::{Figure, Sweep, figures};
@@ -18,7 +20,7 @@ use page::{Entry, Page};
 
 use super::markdown::METHOD;
 use super::measurement::Run;
-use super::outline::{Outline, Panel, Phase, Scenario};
+use super::outline::{Outline, Panel, Part, Phase, Scenario};
 use super::quantity;
 
 /// How plots look, and the tables that only this page has.
@@ -74,15 +76,26 @@ fn entry(anchor: &str, label: &str) -> Entry {
 struct Palette<'r>(Vec<&'r str>);
 
 impl Palette<'_> {
-    fn number(&self, peer: &str) -> usize {
-        self.0
-            .iter()
-            .position(|known| *known == peer)
-            .unwrap_or_default()
+    /// The classes of what is drawn of a peer. Floors have no colour; the ninth peer has that of the first,
+    /// and other dashes.
+    fn class(&self, peer: &str) -> String {
+        let number = self.number(peer);
+        match Part::of(peer) {
+            Part::Floor => "floor".to_owned(),
+            Part::Baseline | Part::Rival => {
+                format!("p{} d{}", number % svg::PEERS, number / svg::PEERS)
+            }
+        }
     }
 
-    fn class(&self, peer: &str) -> String {
-        format!("p{}", self.number(peer) % svg::PEERS)
+    /// The sign of a peer, whose form tells it from its neighbours where colours do not.
+    fn sign(&self, peer: &str, x: f64, y: f64) -> String {
+        svg::sign(&self.class(peer), self.number(peer), x, y)
+    }
+
+    fn number(&self, peer: &str) -> usize {
+        let place = self.0.iter().position(|known| *known == peer);
+        place.unwrap_or_default()
     }
 }
 
@@ -159,7 +172,7 @@ fn bars(id: &str, phase: &Phase<'_>, panel: &Panel<'_>, palette: &Palette<'_>) -
     let title = titled(panel.metric, &quantity::scale(panel.scale));
     let plot = bars::plot(id, &format!("{}: {title}", phase.name), panel, palette);
     let table = table::table(&title, None, &[panel], palette);
-    figure(&title, &plot, &table, &remarks(&[panel]))
+    figure(&title, &plot, &table, &[panel])
 }
 
 fn lines(id: &str, phase: &Phase<'_>, sweep: &Sweep<'_, '_>, palette: &Palette<'_>) -> String {
@@ -168,7 +181,7 @@ fn lines(id: &str, phase: &Phase<'_>, sweep: &Sweep<'_, '_>, palette: &Palette<'
     let plot = lines::plot(id, &format!("{}: {title}", phase.name), sweep, palette);
     let panels: Vec<_> = sweep.panels.iter().map(|(_, panel)| *panel).collect();
     let table = table::table(&title, Some(sweep.axis), &panels, palette);
-    figure(&title, &plot, &table, &remarks(&panels))
+    figure(&title, &plot, &table, &panels)
 }
 
 fn titled(what: &str, scale: &str) -> String {
@@ -178,12 +191,25 @@ fn titled(what: &str, scale: &str) -> String {
     }
 }
 
-fn figure(title: &str, plot: &str, table: &str, remarks: &str) -> String {
+fn figure(title: &str, plot: &str, table: &str, panels: &[&Panel<'_>]) -> String {
+    let (title, rounds, remarks) = (escape(title), rounds(panels), remarks(panels));
     format!(
-        "<figure>\n<figcaption>{}</figcaption>\n<div class=\"pair\">\n<div class=\"drawing\">{plot}</div>\n\
-         <div>{table}{remarks}</div>\n</div>\n</figure>\n",
-        escape(title)
+        "<figure>\n<figcaption>{title} <span class=\"rounds\">{rounds}</span></figcaption>\n\
+         <div class=\"pair\">\n<div><div class=\"drawing\">{plot}</div>\n{remarks}</div>\n\
+         <div>{table}</div>\n</div>\n</figure>\n"
     )
+}
+
+/// How many there were, which is hardly ever different within a figure.
+fn rounds(panels: &[&Panel<'_>]) -> String {
+    let rows = panels.iter().flat_map(|panel| &panel.rows);
+    let counts: BTreeSet<_> = rows.map(|row| row.measurement.values.len()).collect();
+    match (counts.first(), counts.last()) {
+        (Some(1), Some(1)) => "1 round".to_owned(),
+        (Some(least), Some(most)) if least == most => format!("{most} rounds each"),
+        (Some(least), Some(most)) => format!("{least} to {most} rounds"),
+        (None, _) | (_, None) => String::new(),
+    }
 }
 
 /// What is odd about the rounds of these panels.
@@ -236,8 +262,8 @@ fn method(run: &Run) -> String {
         .collect();
     format!(
         "<section id=\"method\">\n<h2>How it was measured</h2>\n<p>{METHOD}</p>\n\
-         <p>Bars end at the median; the dark line goes from the tenth to the ninetieth of a hundred rounds, every \
-         dot is a round, and an arrow is one that lies beyond the axis. Where values span more than a factor of \
+         <p>Bars end at the median; the dark line spans the half of all rounds that is in the middle, every dot is a round, and \
+         an arrow is one that lies far beyond all others. Where values span more than a factor of \
          100 the axis is logarithmic: there are stems in place of bars, since only places can be compared, not \
          lengths.</p>\n<dl class=\"facts\">\n{facts}</dl>\n</section>\n"
     )

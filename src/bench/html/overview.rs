@@ -1,9 +1,9 @@
 //! All ratios on one page: where others cost more than Margay, and where less.
 
 use super::escape::escape;
-use crate::bench::outline::{BASELINE, Outline, Panel, Phase, Row, Scenario};
+use crate::bench::outline::{BASELINE, Outline, Panel, Part, Phase, Row, Scenario};
 use crate::bench::quantity::{self, Direction, NOTHING};
-use crate::bench::statistics::Ratio;
+use crate::bench::statistics::{Ratio, Summary};
 
 /// A factor below this is no difference.
 const SAME: f64 = 1.1;
@@ -20,16 +20,21 @@ pub(super) fn section(outline: &Outline<'_>) -> Option<String> {
     if bodies.is_empty() {
         return None;
     }
-    let heads = others
-        .iter()
-        .map(|peer| format!("<th scope=\"col\" class=\"n\">{}</th>", escape(peer)));
+    let heads = others.iter().map(|peer| {
+        let floor = match Part::of(peer) {
+            Part::Floor => " <span class=\"metric\">floor</span>",
+            Part::Baseline | Part::Rival => "",
+        };
+        format!("<th scope=\"col\" class=\"n\">{}{floor}</th>", escape(peer))
+    });
     let heads: String = heads.collect();
     Some(format!(
         "<section id=\"overview\">\n<h2>At a glance</h2>\n\
          <p class=\"note\">How many times Margay’s figure each peer’s is. \
          <span class=\"key good3\">Margay is better</span> <span class=\"key bad3\">the peer is better</span>; \
-         the stronger, the more. What is uncoloured differs by less than a tenth, or no more than its \
-         interval allows.</p>\n\
+         the stronger, the more. What is uncoloured differs by less than a tenth or no more than its \
+         interval allows; so are floors, which do no policy or are sent bytes made beforehand. Without × it is \
+         the figure itself.</p>\n\
          <div class=\"scroll\"><table class=\"overview\">\n<caption class=\"hidden\">Ratios to Margay</caption>\n\
          <thead><tr><th scope=\"col\">phase and quantity</th><th scope=\"col\">scale</th>\
          <th scope=\"col\" class=\"n\">{BASELINE}</th>{heads}</tr></thead>\n{bodies}</table></div>\n</section>\n"
@@ -53,11 +58,11 @@ fn body(scenario: &Scenario<'_>, others: &[&str]) -> String {
     )
 }
 
-/// A panel in which somebody is compared.
+/// A panel in which somebody stands beside the baseline.
 fn line(phase: &Phase<'_>, panel: &Panel<'_>, others: &[&str]) -> Option<String> {
     let of = |peer: &str| panel.rows.iter().find(|row| row.measurement.peer == peer);
     let own = of(BASELINE)?.summary?;
-    panel.rows.iter().find(|row| row.ratio.is_some())?;
+    panel.rows.get(1)?;
     let cells = others.iter().map(|peer| cell(panel, of(peer)));
     let cells: String = cells.collect();
     Some(format!(
@@ -69,16 +74,40 @@ fn line(phase: &Phase<'_>, panel: &Panel<'_>, others: &[&str]) -> Option<String>
     ))
 }
 
+/// The ratio of a peer, or what it measured where there is no ratio. Who does no policy is no rival.
 fn cell(panel: &Panel<'_>, row: Option<&Row<'_>>) -> String {
-    match row.and_then(|row| row.ratio) {
-        Some(ratio) => {
-            let (class, value) = (
-                shade(&ratio, panel.unit.direction()),
-                quantity::number(ratio.value),
-            );
-            format!("<td class=\"n {class}\">×{value}</td>")
-        }
-        None => format!("<td class=\"n absent\">{NOTHING}</td>"),
+    let Some((row, summary)) = row.and_then(|row| Some((row, row.summary?))) else {
+        return format!("<td class=\"n absent\">{NOTHING}</td>");
+    };
+    let Some(ratio) = row.ratio else {
+        let median = quantity::text(panel.unit, summary.median);
+        let class = beside_nothing(panel, &summary);
+        return format!("<td class=\"n {class}\">{median}</td>");
+    };
+    let class = match Part::of(&row.measurement.peer) {
+        Part::Floor => "floor".to_owned(),
+        Part::Baseline | Part::Rival => shade(&ratio, panel.unit.direction()),
+    };
+    format!(
+        "<td class=\"n {class}\">×{}</td>",
+        quantity::number(ratio.value)
+    )
+}
+
+/// How a figure is coloured that has no ratio: something beside nothing could not be more.
+fn beside_nothing(panel: &Panel<'_>, summary: &Summary) -> &'static str {
+    let own = panel
+        .rows
+        .iter()
+        .find(|row| row.measurement.peer == BASELINE);
+    let own = own.and_then(|row| row.summary);
+    match (
+        own.is_some_and(|own| own.high == 0.0),
+        panel.unit.direction(),
+    ) {
+        (true, Direction::Down) if summary.median > 0.0 => "good4",
+        (true, Direction::Up) if summary.median > 0.0 => "bad4",
+        (true | false, Direction::Down | Direction::Up) => "absent",
     }
 }
 

@@ -50,7 +50,7 @@ impl Page<'_> {
              <meta name=\"color-scheme\" content=\"light dark\">\n\
              <title>{title}</title>\n<style>\n{STYLE}{style}</style>\n</head>\n<body>\n\
              <a class=\"skip\" href=\"#content\">To the content</a>\n\
-             <header class=\"masthead\">\n<p class=\"mark\">Margay</p>\n<h1>{title}</h1>\n\
+             <header class=\"masthead\">\n<p class=\"brand\">Margay</p>\n<h1>{title}</h1>\n\
              <p class=\"lead\">{lead}</p>\n{summary}</header>\n\
              <nav class=\"contents\" aria-label=\"Contents\">\n<ul>\n{entries}</ul>\n</nav>\n\
              <main id=\"content\">\n{body}</main>\n</body>\n</html>\n",

@@ -66,9 +66,9 @@ pub(super) fn place(value: f64) -> String {
     }
 }
 
-/// The sign of a peer: its form tells it from others where colours do not.
-pub(super) fn sign(number: usize, x: f64, y: f64) -> String {
-    let class = format!("sign p{}", number % PEERS);
+/// A sign in one of four forms.
+pub(super) fn sign(class: &str, number: usize, x: f64, y: f64) -> String {
+    let class = format!("sign {class}");
     let at = |dx: f64, dy: f64| format!("{} {}", place(x + dx), place(y + dy));
     match number % 4 {
         0 => format!(

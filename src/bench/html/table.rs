@@ -20,7 +20,7 @@ pub(super) fn table(
     for name in axis.iter().copied().chain(["peer"]) {
         head.push_str(&format!("<th scope=\"col\">{}</th>", escape(name)));
     }
-    for name in ["median", "± spread", "p90", "p99", "max", "rounds"] {
+    for name in ["median", "± spread", "p90", "p99", "max"] {
         head.push_str(&format!("<th scope=\"col\" class=\"n\">{name}</th>"));
     }
     if compared {
@@ -68,7 +68,7 @@ fn body(axis: Option<&str>, panel: &Panel<'_>, compared: bool, palette: &Palette
 fn numbers(panel: &Panel<'_>, row: &Row<'_>) -> String {
     let cell = |text: &str| format!("<td class=\"n\">{text}</td>");
     let Some(summary) = row.summary else {
-        return [NOTHING; 5].map(cell).concat() + &cell("0");
+        return [NOTHING; 5].map(cell).concat();
     };
     let values = [
         summary.median,
@@ -77,12 +77,9 @@ fn numbers(panel: &Panel<'_>, row: &Row<'_>) -> String {
         summary.p99,
         summary.high,
     ];
-    let cells = values.map(|value| cell(&quantity::text(panel.unit, value)));
-    let rounds = match summary.failed {
-        0 => summary.rounds.to_string(),
-        failed => format!("{} of {}", summary.rounds, summary.rounds + failed),
-    };
-    cells.concat() + &cell(&rounds)
+    values
+        .map(|value| cell(&quantity::text(panel.unit, value)))
+        .concat()
 }
 
 fn ratio(row: &Row<'_>) -> String {

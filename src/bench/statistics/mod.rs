@@ -17,10 +17,12 @@ pub struct Summary {
     pub failed: usize,
     /// The lowest value.
     pub low: f64,
-    /// A tenth of all values is below.
-    pub p10: f64,
+    /// A quarter of all values is below.
+    pub p25: f64,
     /// Half of them are.
     pub median: f64,
+    /// Three quarters are.
+    pub p75: f64,
     /// Nine tenths are.
     pub p90: f64,
     /// All but one in a hundred are; of fewer rounds, what lies on the way to the highest.
@@ -41,8 +43,9 @@ impl Summary {
             rounds: sorted.len(),
             failed: values.len() - sorted.len(),
             low,
-            p10: at(0.1),
+            p25: at(0.25),
             median: at(0.5),
+            p75: at(0.75),
             p90: at(0.9),
             p99: at(0.99),
             high,
@@ -103,7 +106,7 @@ mod tests {
             (5.0, 9.0, 10.0)
         );
         assert!((summary.p99 - 9.9).abs() < 1e-9, "{summary:?}");
-        assert_eq!((summary.low, summary.p10, summary.spread), (0.0, 1.0, 3.0));
+        assert_eq!((summary.low, summary.p25, summary.spread), (0.0, 2.5, 3.0));
         assert_eq!(of(&[1.0, 2.0]).median, 1.5);
         let one = of(&[7.0]);
         assert_eq!(

@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::bench::compare::{Comparison, Outcome, Pair, compare};
+use crate::bench::measurement::Unit;
 use crate::bench::{folder, quantity};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::{Form, Output};
@@ -123,7 +124,7 @@ fn line(cells: &[String; 10], widths: &[usize]) -> String {
 
 fn summary(comparison: &Comparison) -> String {
     let told = Outcome::ALL.map(|outcome| format!("{} {outcome}", comparison.count(outcome)));
-    let threshold = comparison.threshold * 100.0;
+    let threshold = quantity::mark(Unit::Count, comparison.threshold * 100.0);
     format!(
         "{} measurements: {}; threshold {threshold} %\n",
         comparison.pairs.len(),
