@@ -18,7 +18,7 @@ pub(super) fn section(run: &Run) -> Option<String> {
         ""
     };
     Some(format!(
-        "<section id=\"claims\">\n<h2>What must hold</h2>\n<div class=\"scroll\"><table class=\"claims\">\n\
+        "<section id=\"claims\">\n<h2>What must hold</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Claims\"><table class=\"claims\">\n\
          <caption class=\"hidden\">Claims</caption>\n<thead><tr><th scope=\"col\">verdict</th>\
          <th scope=\"col\">scenario</th><th scope=\"col\">claim</th><th scope=\"col\" class=\"n\">measured</th>\
          <th scope=\"col\" class=\"n\">required</th>{floor}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div>\n\

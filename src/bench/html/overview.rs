@@ -35,7 +35,7 @@ pub(super) fn section(outline: &Outline<'_>) -> Option<String> {
          the stronger, the more. What is uncoloured differs by less than a tenth or no more than its \
          interval allows; so are floors, which do no policy or are sent bytes made beforehand. Without × it is \
          the figure itself.</p>\n\
-         <div class=\"scroll\"><table class=\"overview\">\n<caption class=\"hidden\">Ratios to Margay</caption>\n\
+         <div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Ratios to Margay\"><table class=\"overview\">\n<caption class=\"hidden\">Ratios to Margay</caption>\n\
          <thead><tr><th scope=\"col\">phase and quantity</th><th scope=\"col\">scale</th>\
          <th scope=\"col\" class=\"n\">{BASELINE}</th>{heads}</tr></thead>\n{bodies}</table></div>\n</section>\n"
     ))

@@ -30,9 +30,9 @@ pub(super) fn table(
         .iter()
         .map(|panel| body(axis, panel, compared, palette));
     let bodies: String = bodies.collect();
+    let caption = escape(caption);
     format!(
-        "<div class=\"scroll\"><table class=\"numbers\">\n<caption class=\"hidden\">{}</caption>\n<thead><tr>{head}</tr></thead>\n{bodies}</table></div>\n",
-        escape(caption)
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\"><table class=\"numbers\">\n<caption class=\"hidden\">{caption}</caption>\n<thead><tr>{head}</tr></thead>\n{bodies}</table></div>\n"
     )
 }
 
