@@ -18,6 +18,7 @@ use crate::lane::in_namespace;
 use crate::record::{Limit, Record};
 use crate::sample::Sample;
 use crate::tun::enter_new_network;
+use crate::walk;
 
 /// Endpoints of the cluster, of which a tenth is on this host.
 const ENDPOINTS: [usize; 2] = [1_000, 100_000];
@@ -27,6 +28,17 @@ const HERE: usize = 10;
 const POLICIES: usize = 50;
 /// How many times what takes place in the small cluster the same may take in the large one.
 const MOST: f64 = 1.5;
+
+/// How often the kernel's walk is measured.
+const WALKS: usize = 50;
+
+/// What one size of cluster took.
+struct Times {
+    working: Sample,
+    whole: Sample,
+    /// What the kernel needs to walk the table, in milliseconds.
+    walk: Sample,
+}
 
 /// Which label changes.
 #[derive(Debug, Clone, Copy)]
@@ -53,12 +65,15 @@ pub(crate) fn measure(record: &mut Record, pace: Pace) {
         ("one that is new here", Label::First),
     ] {
         let times = changes(pace, sizes, label);
-        for (size, [working, whole]) in sizes.iter().zip(&times) {
+        for (size, times) in sizes.iter().zip(&times) {
             let subject = format!("{name}, {size} endpoints");
-            record.sample(&subject, "compile and diff", "us", working);
-            record.sample(&subject, "to in force", "us", whole);
+            record.sample(&subject, "compile and diff", "us", &times.working);
+            record.sample(&subject, "to in force", "us", &times.whole);
+            record.sample(&subject, "floor: one walk of the table", "ms", &times.walk);
         }
-        let [working, whole] = [0, 1].map(|part| times[1][part].over(&times[0][part]));
+        let [small, large] = &times;
+        let working = large.working.over(&small.working);
+        let whole = large.whole.over(&small.whole);
         record.sample(name, "100,000 over 1,000: our work", "x", &working);
         record.sample(name, "100,000 over 1,000: all", "x", &whole);
         let ours = format!("times the work that {name} is among 100,000 endpoints");
@@ -71,7 +86,7 @@ pub(crate) fn measure(record: &mut Record, pace: Pace) {
 }
 
 /// Of each size, the time of compiling and comparing, and the whole time, in rounds that take turns.
-fn changes(pace: Pace, sizes: [usize; 2], label: Label) -> Vec<[Sample; 2]> {
+fn changes(pace: Pace, sizes: [usize; 2], label: Label) -> [Times; 2] {
     in_namespace(move || {
         let mut hosts = sizes.map(|size| {
             // The socket stays in the network that it was opened in, so each host has its own.
@@ -86,10 +101,15 @@ fn changes(pace: Pace, sizes: [usize; 2], label: Label) -> Vec<[Sample; 2]> {
                 times[1].push(whole * 1e6);
             }
         }
-        let samples = times.into_iter();
-        samples
-            .map(|times| times.map(|values| values.into_iter().collect()))
-            .collect()
+        let walks = hosts
+            .each_mut()
+            .map(|host| walk::sample(&mut host.backend, WALKS));
+        let mut walks = walks.into_iter();
+        times.map(|[working, whole]| Times {
+            working: working.into_iter().collect(),
+            whole: whole.into_iter().collect(),
+            walk: walks.next().unwrap(),
+        })
     })
 }
 

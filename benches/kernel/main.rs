@@ -37,6 +37,7 @@ mod shapes;
 #[allow(dead_code, reason = "shared with tests/it, which uses the rest")]
 #[path = "../../tests/it/support/tun.rs"]
 mod tun;
+mod walk;
 mod worlds;
 
 use std::process::ExitCode;

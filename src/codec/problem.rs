@@ -1,7 +1,7 @@
 //! What is wrong with a document, and where.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use super::node::Place;
@@ -47,7 +47,13 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file)?;
+        // A key of an etcd can hold anything; a problem is one line.
+        for c in self.file.chars() {
+            match c.is_control() {
+                true => write!(f, "{}", c.escape_default())?,
+                false => f.write_char(c)?,
+            }
+        }
         if self.line > 0 {
             write!(f, ":{}:{}", self.line, self.column)?;
         }

@@ -12,6 +12,7 @@ mod notify;
 mod outage;
 mod overlay;
 mod pages;
+mod restart;
 
 use margay::agent::moment::Moment;
 use margay::agent::status::{Status, StoreLink, Sync};

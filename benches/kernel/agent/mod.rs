@@ -8,10 +8,13 @@ mod witness;
 
 use std::time::{Duration, Instant};
 
+use margay::backend::nft::{NftBackend, Ownership};
+
 use crate::arguments::Pace;
 use crate::etcd::Etcd;
 use crate::record::{Limit, Record};
 use crate::sample::{Sample, interleaved};
+use crate::walk;
 use cluster::{Cluster, Kind, Size, Writer};
 use host::Host;
 use network::Network;
@@ -36,6 +39,8 @@ const CHANGES: usize = 300;
 const SPACING: Duration = Duration::from_millis(20);
 /// Changes a second that others make meanwhile.
 const LOAD: u32 = 500;
+/// How often the kernel's walk is measured.
+const WALKS: usize = 50;
 /// Changes between two readings of the processor's time.
 const BATCH: usize = 50;
 
@@ -82,6 +87,16 @@ impl Stand {
     fn writer(&self) -> Writer {
         let (etcd, size) = (self.etcd.endpoint(), self.size);
         self.network.within(|| Writer::new(&etcd, size))
+    }
+
+    /// What the kernel needs to walk the table of the daemon, which ends before.
+    fn walk(self, rounds: usize) -> Sample {
+        let Self { network, host, .. } = self;
+        network.within(move || {
+            drop(host);
+            let mut backend = NftBackend::new(Ownership::None).unwrap();
+            walk::sample(&mut backend, rounds)
+        })
     }
 
     fn restart(&mut self, batch_delay: Duration) {
@@ -157,5 +172,11 @@ fn costs(record: &mut Record, mut stands: [Stand; 2], pace: Pace) {
         let what = format!("times the cost of a change of {kind} with 10,000 endpoints");
         record.sample(&kind.to_string(), "large over small", "x", &ratio);
         record.require(&what, ratio.median(), Limit::AtMost(MOST));
+    }
+    record.note("floor: what the kernel needs to walk the table when a rule with a verdict comes");
+    for stand in stands {
+        let subject = stand.size.to_string();
+        let walk = stand.walk(pace.size(WALKS, WALKS / 10));
+        record.sample(&subject, "floor: one walk of the table", "ms", &walk);
     }
 }

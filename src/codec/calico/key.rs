@@ -7,15 +7,21 @@ use crate::codec::document::Reader;
 use crate::codec::fields::{Findings, Path};
 use crate::codec::{Change, Strictness, json};
 use crate::model::ScopedName;
+use crate::net::InvalidValue;
 
 /// Where the resources stand.
 pub const PREFIX: &str = "/calico/resources/v3/projectcalico.org/";
 
-/// What a key and its value say. A key that is not one of a known kind says nothing.
+/// What a key and its value say. A key that is not one of a known kind says nothing; one that is, with a
+/// name that no resource can have, says what is wrong with it.
 ///
 /// The name is that of the key, whatever the value says of itself.
 pub fn change(key: &str, value: &str) -> Option<Change> {
-    let (kind, identity) = parsed(key)?;
+    let (kind, path) = known(key)?;
+    let identity = match identity(kind, path) {
+        Ok(identity) => identity,
+        Err(error) => return Some(Change::unreadable(key, error.to_string())),
+    };
     let mut findings = Findings::new(Strictness::Lenient);
     let mut references = Vec::new();
     let mut events = Vec::new();
@@ -48,22 +54,27 @@ pub fn change(key: &str, value: &str) -> Option<Change> {
 
 /// Whether a key is one of a known kind.
 pub fn is_known(key: &str) -> bool {
-    parsed(key).is_some()
+    known(key).is_some()
 }
 
-/// The kind and the name of a key.
-fn parsed(key: &str) -> Option<(Kind, ScopedName)> {
+/// The kind of a key, and the part of it that names the resource.
+fn known(key: &str) -> Option<(Kind, &str)> {
     let (plural, rest) = key.strip_prefix(PREFIX)?.split_once('/')?;
     let kind = Kind::ALL.into_iter().find(|kind| kind.plural() == plural)?;
+    Some((kind, rest))
+}
+
+fn identity(kind: Kind, path: &str) -> Result<ScopedName, InvalidValue> {
+    let unnamed = || InvalidValue::new("key", path, "a namespace, / and a name");
     let (namespace, name) = match kind.reach() {
         Reach::Namespaced => {
-            let (namespace, name) = rest.split_once('/')?;
-            (Some(unescaped(namespace).parse().ok()?), name)
+            let (namespace, name) = path.split_once('/').ok_or_else(unnamed)?;
+            (Some(unescaped(namespace).parse()?), name)
         }
-        Reach::Global => (None, rest),
+        Reach::Global => (None, path),
     };
-    let name = unescaped(name).parse().ok()?;
-    Some((kind, ScopedName { namespace, name }))
+    let name = unescaped(name).parse()?;
+    Ok(ScopedName { namespace, name })
 }
 
 fn unescaped(part: &str) -> String {

@@ -23,11 +23,14 @@ enum Missed {
     DestinationPort,
 }
 
-const PARTS: [Missed; 5] = [
+/// Ports, which only some rules have, twice as often as the rest.
+const PARTS: [Missed; 7] = [
     Missed::Transport,
     Missed::SourceAddress,
     Missed::DestinationAddress,
     Missed::SourcePort,
+    Missed::SourcePort,
+    Missed::DestinationPort,
     Missed::DestinationPort,
 ];
 
@@ -43,7 +46,7 @@ pub(in crate::scenario) fn beside_a_rule(
         return None;
     }
     let rare: Vec<&Rule> = rules.iter().copied().filter(|rule| is_rare(rule)).collect();
-    let rule = match !rare.is_empty() && random.percent(75) {
+    let rule = match !rare.is_empty() && random.percent(80) {
         true => *random.pick(&rare),
         false => *random.pick(&rules),
     };

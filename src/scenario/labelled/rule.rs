@@ -160,7 +160,7 @@ fn addresses(random: &mut Random, who: Who, family: Family, known: &[IpAddr]) ->
 /// What an end must be, or must not, as a document would say it.
 fn selectors(random: &mut Random, who: Who, namespace: Option<&Namespace>, end: &mut EntityMatch) {
     let chances = match who {
-        Who::Peer => [14, 18, 7, 6],
+        Who::Peer => [14, 19, 7, 6],
         Who::Own => [8, 9, 2, 2],
     };
     let [selector, not_selector, namespaces, accounts] =
@@ -188,13 +188,12 @@ fn ports(random: &mut Random, rule: &mut Rule) {
     for end in [&mut rule.source, &mut rule.destination] {
         match rule.protocol {
             Some(_) if !has_ports => {}
-            Some(_) => match random.below(12) {
-                0..3 => end.ports = list(random, range),
-                3 => end.ports = list(random, named),
-                4 => end.ports = [list(random, range), list(random, named)].concat(),
-                5..8 => end.not_ports = list(random, range),
-                8 | 9 => end.not_ports = list(random, named),
-                10 => end.ports = list(random, named),
+            Some(_) => match random.below(17) {
+                0..4 => end.ports = list(random, range),
+                4..7 => end.ports = list(random, named),
+                7 => end.ports = [list(random, range), list(random, named)].concat(),
+                8..13 => end.not_ports = list(random, range),
+                13..16 => end.not_ports = list(random, named),
                 _ => {}
             },
             // Without a protocol there are no numbers.

@@ -29,16 +29,16 @@ const NAT: &str = "table ip n {
 }";
 
 /// A client behind `tap0`, a server behind `tap1`, somebody outside.
-struct World {
-    host: Host,
-    client: Pod,
-    server: Pod,
+pub(super) struct World {
+    pub(super) host: Host,
+    pub(super) client: Pod,
+    pub(super) server: Pod,
     outside: Pod,
     table: Conntrack,
 }
 
 impl World {
-    fn new(script: &Script, settings: &[(&str, &str)]) -> Self {
+    pub(super) fn new(script: &Script, settings: &[(&str, &str)]) -> Self {
         std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
         nft(&["-f", "-"], NAT);
         let host = Host::start_with(script, settings);
@@ -137,10 +137,14 @@ fn passes(from: &mut TcpStream, to: &mut TcpStream) -> bool {
 }
 
 /// An exchange of UDP.
-struct Udp(UdpSocket, UdpSocket, SocketAddr);
+pub(super) struct Udp(
+    pub(super) UdpSocket,
+    pub(super) UdpSocket,
+    pub(super) SocketAddr,
+);
 
 impl Udp {
-    fn open(from: &Pod, to: &Pod, port: u16) -> Self {
+    pub(super) fn open(from: &Pod, to: &Pod, port: u16) -> Self {
         let bind = |pod: &Pod, address: &'static str, port| {
             let socket = pod.run(move || UdpSocket::bind((address, port)).unwrap());
             socket.set_read_timeout(Some(WAIT)).unwrap();
@@ -173,7 +177,7 @@ impl Udp {
 }
 
 /// Policy before, with everything, or after, without what the odd ones use.
-fn script(ports: &[u16], outside: &[u16]) -> Script {
+pub(super) fn script(ports: &[u16], outside: &[u16]) -> Script {
     let both = |port: &u16| ["tcp", "udp"].map(|p| format!("{p} {port} from group client"));
     let ingress: Vec<String> = ports.iter().flat_map(both).collect();
     let out = |port: &u16| format!("tcp {port} to all");

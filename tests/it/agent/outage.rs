@@ -235,8 +235,6 @@ fn an_etcd_that_lost_everything_takes_no_policy_away() {
 /// What becomes of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
-    /// It is none of ours: no resource can have such a name.
-    Unknown,
     Refused,
     Taken,
 }
@@ -295,7 +293,7 @@ fn hostile() -> Vec<(Pair, Fate)> {
                 "globalnetworkpolicies/a\";flush ruleset;\n'",
                 good.as_bytes(),
             ),
-            Fate::Unknown,
+            Fate::Refused,
         ),
         (at("globalnetworksets/long", long.as_bytes()), Fate::Refused),
         (

@@ -52,12 +52,32 @@ fn keys_of_others_say_nothing() {
         "/calico/ipam/v2/assignment/ipv4/block/10.0.0.0-26",
         "/calico/felix/v2/no-region/host/h/status",
         "/calico/resources/v3/projectcalico.org/bgppeers/a",
-        "/calico/resources/v3/projectcalico.org/networkpolicies/a",
         "/calico/resources/v3/projectcalico.org/tiers",
-        "/calico/resources/v3/projectcalico.org/tiers/a%2fb",
         "calico/resources/v3/projectcalico.org/tiers/a",
     ] {
         assert!(change(key, "{}").is_none(), "{key}");
+    }
+}
+
+/// A policy that nobody hears of would not be enforced.
+#[test]
+fn a_known_kind_under_a_name_that_cannot_be_says_why() {
+    for (key, why) in [
+        (
+            "networkpolicies/a",
+            "invalid key \"a\": expected a namespace, / and a name",
+        ),
+        ("networkpolicies/a b/c", "invalid namespace \"a b\""),
+        (
+            "tiers/a%2fb",
+            "invalid name \"a/b\": expected 1-253 of A-Z a-z 0-9 . _ -",
+        ),
+        ("tiers/", "invalid name \"\""),
+        ("tiers/a\nb", "tiers/a\\nb: error: invalid name \"a\\nb\""),
+    ] {
+        let (events, problems) = said(key, r#"{"metadata":{}}"#);
+        assert!(events.is_empty(), "{key}: {events:?}");
+        assert!(problems.contains(why), "{key}: {problems}");
     }
 }
 

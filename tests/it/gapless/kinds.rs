@@ -177,14 +177,17 @@ fn replaced(name: &'static str, size: Size, rules: usize) -> Kind {
     kind(name, size, halves)
 }
 
-/// A range of ports that no probe uses.
+/// Ports that no probe uses, from as many places as such a long list has: every fourth is a range of
+/// ports, from where probes come from.
 fn rule(random: &mut Random, n: usize) -> String {
     let first = 1_000 + n * 6 + random.below(3);
-    let slot = random.below(4);
-    format!(
-        "udp {first}-{} from slot {slot}",
-        first + 1 + random.below(3)
-    )
+    match n % 4 {
+        0 => {
+            let (last, slot) = (first + 1 + random.below(3), random.below(4));
+            format!("udp {first}-{last} from slot {slot}")
+        }
+        _ => format!("udp {first} from far {}", n + random.below(2)),
+    }
 }
 
 /// Both groups may use port 300 at any time.

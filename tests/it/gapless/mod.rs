@@ -33,9 +33,7 @@ use record::Record;
 /// Probes that must overlap a transaction before a kind of update has been tried enough.
 const OVERLAPPED: u64 = 10_000;
 
-/// Probes a second of the sender's own time that all kinds together must reach. While the other core
-/// builds sets of 10,000 boxes without a pause, both wait for the same memory: that kind reached 83,000
-/// to 100,000 on an idle machine of two processors, before and after the compiler got lanes.
+/// Probes a second of the sender's own time that all kinds together must reach.
 const RATE: u64 = 100_000;
 
 #[test]

@@ -49,6 +49,13 @@ impl Script {
         self.workload(&format!("remote{n}"), place, &addresses.join(", "), groups)
     }
 
+    /// The same, where each rule counts its packets.
+    #[must_use]
+    pub(crate) fn counted(mut self) -> Self {
+        self.0 += "---\napiVersion: margay/v1\nkind: Settings\npolicyCounters: true\n";
+        self
+    }
+
     /// The documents.
     pub(crate) fn text(&self) -> &str {
         &self.0

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 
-use margay::net::{Family, MacAddress};
+use margay::net::{Family, InterfaceName, MacAddress};
 use margay::scenario::{Packet, Probe, place};
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socket_with};
 
@@ -27,6 +27,21 @@ pub(crate) struct Wiring {
     devices: BTreeMap<String, Device>,
     sockets: BTreeMap<(bool, u8), OwnedFd>,
     serial: u32,
+}
+
+/// A way through the namespace, from device to device.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Path<'a> {
+    from: &'a Device,
+    to: &'a Device,
+}
+
+impl Path<'_> {
+    /// Sends bytes made before; whether they arrived at the other end, judged by their end.
+    pub(crate) fn shoot(&self, frame: &[u8], transport: &[u8]) -> bool {
+        self.from.send(frame).unwrap();
+        arrived(self.to, transport)
+    }
 }
 
 /// Protocols that the host listens to besides the known ones: no part of the kernel takes them.
@@ -87,11 +102,13 @@ impl Wiring {
         frame(self.devices[probe.from.as_str()].link, probe, transport)
     }
 
-    /// Sends bytes made before; whether they arrived at another device, judged by their end.
-    pub(crate) fn shoot(&self, probe: &Probe, frame: &[u8], transport: &[u8]) -> bool {
-        self.devices[probe.from.as_str()].send(frame).unwrap();
-        let to = probe.to.as_ref().unwrap();
-        arrived(&self.devices[to.as_str()], transport)
+    /// Where a probe goes in and where it would come out, when that is another device.
+    pub(crate) fn path(&self, probe: &Probe) -> Path<'_> {
+        let device = |name: &InterfaceName| &self.devices[name.as_str()];
+        Path {
+            from: device(&probe.from),
+            to: device(probe.to.as_ref().unwrap()),
+        }
     }
 
     /// Throws away what came out so far: answers of the host, and what the kernel sends by itself.

@@ -1,10 +1,10 @@
 //! The calls that Rust cannot check: the one file of the tests with `unsafe` in it.
 
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 use rustix::ioctl::{Setter, ioctl, opcode};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
@@ -71,14 +71,15 @@ impl Device {
 
     /// Puts a packet on the wire. The kernel takes it to its verdict before this returns.
     pub(crate) fn send(&self, frame: &[u8]) -> std::io::Result<()> {
-        (&self.file).write_all(frame)
+        rustix::io::write(&self.file, frame)?;
+        Ok(())
     }
 
     /// The next packet that came out, if there is one.
     pub(crate) fn receive<'a>(&self, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
-        match (&self.file).read(buffer) {
+        match rustix::io::read(&self.file, &mut *buffer) {
             Ok(length) => Some(&buffer[..length]),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+            Err(Errno::AGAIN) => None,
             Err(error) => panic!("reading from a device: {error}"),
         }
     }

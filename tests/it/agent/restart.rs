@@ -1,0 +1,180 @@
+//! What the end of a daemon leaves alone: running streams, counters, the table.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::net::UdpSocket;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::cutting::{Udp, World, script};
+use super::daemon::Host;
+use crate::support::netns::{in_netns, nft};
+use crate::support::pod::Pod;
+
+/// How long after a datagram of a stream the next one goes.
+const PACE: Duration = Duration::from_micros(500);
+/// How long the last one may be under way.
+const WAIT: Duration = Duration::from_millis(500);
+
+/// Datagrams of one flow, from workload to workload, without a pause.
+struct Stream {
+    over: Arc<AtomicBool>,
+    sender: JoinHandle<u64>,
+    receiver: JoinHandle<u64>,
+}
+
+impl Stream {
+    fn open(from: &Pod, to: &Pod) -> Self {
+        let Udp(client, server, target) = Udp::open(from, to, 200);
+        let over = Arc::new(AtomicBool::new(false));
+        let until = over.clone();
+        let sender = std::thread::spawn(move || {
+            let mut sent = 0;
+            while !until.load(Ordering::SeqCst) {
+                client.send_to(b"x", target).unwrap();
+                sent += 1;
+                std::thread::sleep(PACE);
+            }
+            sent
+        });
+        Self {
+            over,
+            sender,
+            receiver: std::thread::spawn(move || received(&server)),
+        }
+    }
+
+    /// How many were sent, and how many came.
+    fn end(self) -> (u64, u64) {
+        self.over.store(true, Ordering::SeqCst);
+        (self.sender.join().unwrap(), self.receiver.join().unwrap())
+    }
+}
+
+/// Everything that comes until nothing comes any more.
+fn received(socket: &UdpSocket) -> u64 {
+    socket.set_read_timeout(Some(WAIT)).unwrap();
+    let mut buffer = [0; 8];
+    let mut count = 0;
+    while socket.recv(&mut buffer).is_ok() {
+        count += 1;
+    }
+    count
+}
+
+/// Packets of every counter that counted any.
+fn counted() -> BTreeMap<String, u64> {
+    let listing: Value = serde_json::from_str(&nft(&["-j", "list", "counters"], "")).unwrap();
+    let objects = listing["nftables"].as_array().unwrap().iter();
+    let counters = objects.filter_map(|object| object.get("counter"));
+    let counters = counters.map(|counter| {
+        let name = counter["name"].as_str().unwrap().to_owned();
+        (name, counter["packets"].as_u64().unwrap())
+    });
+    counters.filter(|(_, packets)| *packets > 0).collect()
+}
+
+#[test]
+fn a_restart_keeps_counters_and_loses_no_packet_of_a_stream() {
+    let test = "a_restart_keeps_counters_and_loses_no_packet_of_a_stream";
+    in_netns(test, || {
+        let mut world = World::new(&script(&[100, 200], &[]).counted(), &[]);
+        let stream = Stream::open(&world.client, &world.server);
+        for _ in 0..3 {
+            drop(Udp::open(&world.client, &world.server, 100));
+        }
+        let before = counted();
+        assert!(before.values().any(|packets| *packets >= 3), "{before:?}");
+        for ends_well in [true, false, true, false] {
+            let host = &mut world.host;
+            match ends_well {
+                true => host.process.stop(),
+                false => host.process.kill(),
+            }
+            host.process.run();
+            host.wait(|host| host.status().0 == 0);
+        }
+        assert_eq!(counted(), before);
+        drop(Udp::open(&world.client, &world.server, 100));
+        assert_ne!(counted(), before, "they count on");
+        let (sent, came) = stream.end();
+        assert!(sent > 100, "{sent}");
+        assert_eq!(came, sent);
+    });
+}
+
+/// A group of processes that may take no more memory than so much (`Documentation/admin-guide/cgroup-v1/
+/// memory.rst` and `cgroup-v2.rst` of the kernel).
+struct MemoryGroup(PathBuf);
+
+impl MemoryGroup {
+    /// Under the memory controller that this machine has, if it may be written.
+    fn new(bytes: u64) -> Option<Self> {
+        let controllers = [
+            ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+            ("/sys/fs/cgroup", "memory.max"),
+        ];
+        controllers.into_iter().find_map(|(root, limit)| {
+            let group = Self(PathBuf::from(format!(
+                "{root}/margay-{}",
+                std::process::id()
+            )));
+            std::fs::create_dir(&group.0).ok()?;
+            std::fs::write(group.0.join(limit), bytes.to_string()).ok()?;
+            Some(group)
+        })
+    }
+
+    fn take(&self, process: u32) {
+        std::fs::write(self.0.join("cgroup.procs"), process.to_string()).unwrap();
+    }
+}
+
+impl Drop for MemoryGroup {
+    fn drop(&mut self) {
+        // What was never made is not there.
+        let _gone = std::fs::remove_dir(&self.0);
+    }
+}
+
+/// More documents than fit into the memory that the daemon is left with.
+fn flood() -> String {
+    (0..60_000).fold(String::new(), |mut text, n| {
+        let _ = write!(
+            text,
+            "---\napiVersion: margay/v1\nkind: SecurityGroup\nname: g{n}\nrules:\n  ingress:\n    \
+             - allow IPv4 tcp {} from 10.0.0.0/8\n  egress: []\n",
+            n + 1
+        );
+        text
+    })
+}
+
+#[test]
+fn who_is_killed_for_its_memory_leaves_the_table_in_force() {
+    let test = "who_is_killed_for_its_memory_leaves_the_table_in_force";
+    in_netns(test, || {
+        let Some(group) = MemoryGroup::new(24 << 20) else {
+            eprintln!("SKIPPED {test}: no memory controller of cgroups may be written here");
+            return;
+        };
+        let mut host = Host::start(&script(&[100], &[]));
+        host.wait(|host| host.status().0 == 0);
+        let before = host.held();
+        group.take(host.process.id());
+        host.write(&flood());
+        let status = host.process.wait(Duration::from_secs(60));
+        assert_eq!(status.signal(), Some(9), "{status}");
+        assert_eq!(host.held(), before);
+        let after = script(&[200], &[]);
+        host.write(after.text());
+        host.process.run();
+        host.wait_for(&after.state());
+    });
+}
