@@ -103,7 +103,7 @@ fn changes(pace: Pace, sizes: [usize; 2], label: Label) -> [Times; 2] {
         }
         let walks = hosts
             .each_mut()
-            .map(|host| walk::sample(&mut host.backend, WALKS));
+            .map(|host| walk::sample(&mut host.backend, pace.size(WALKS, WALKS / 10)));
         let mut walks = walks.into_iter();
         times.map(|[working, whole]| Times {
             working: working.into_iter().collect(),

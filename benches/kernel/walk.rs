@@ -13,7 +13,8 @@ use crate::sample::Sample;
 /// A chain that nothing reaches, with the one rule that makes the kernel walk.
 const ALONE: &str = "table inet margay {\n\tchain walk {\n\t\taccept\n\t}\n}\n";
 
-/// Milliseconds of the processor that a chain of one rule costs in the table that is there.
+/// Milliseconds of the processor that a commit of one chain with one rule costs in the table that is there: no
+/// less than the walk, and next to nothing in a small table.
 pub(crate) fn sample(backend: &mut NftBackend, rounds: usize) -> Sample {
     let (name, chain) = alone();
     let rule = chain.rules[0].clone();

@@ -47,25 +47,31 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A key of an etcd can hold anything; a problem is one line.
-        for c in self.file.chars() {
-            match c.is_control() {
-                true => write!(f, "{}", c.escape_default())?,
-                false => f.write_char(c)?,
-            }
-        }
+        write!(f, "{}", OneLine(&self.file))?;
         if self.line > 0 {
             write!(f, ":{}:{}", self.line, self.column)?;
         }
         write!(f, ": {}: ", self.severity)?;
         if !self.field.is_empty() {
-            write!(f, "{}: ", self.field)?;
+            write!(f, "{}: ", OneLine(&self.field))?;
         }
         f.write_str(&self.message)?;
         match &self.allowed {
             Some(allowed) => write!(f, "; allowed: {allowed}"),
             None => Ok(()),
         }
+    }
+}
+
+/// A key of an etcd or of a document, which can hold anything: its control characters escaped.
+struct OneLine<'a>(&'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| match c.is_control() {
+            true => write!(f, "{}", c.escape_default()),
+            false => f.write_char(c),
+        })
     }
 }
 
@@ -145,6 +151,22 @@ impl Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_problem_is_one_line_whatever_keys_hold() {
+        let problem = Problem {
+            severity: Severity::Error,
+            file: "a\nb".into(),
+            line: 3,
+            column: 1,
+            field: "spec.\u{1b}[31m\u{e9}".to_owned(),
+            message: "unknown field".to_owned(),
+            allowed: None,
+            excerpt: None,
+        };
+        let text = "a\\nb:3:1: error: spec.\\u{1b}[31m\u{e9}: unknown field";
+        assert_eq!(problem.to_string(), text);
+    }
 
     #[test]
     fn an_excerpt_is_one_line_and_short() {

@@ -17,23 +17,33 @@ use super::daemon::Host;
 use crate::support::netns::{in_netns, nft};
 use crate::support::pod::Pod;
 
-/// How long after a datagram of a stream the next one goes.
-const PACE: Duration = Duration::from_micros(500);
+/// How long after a datagram of a stream the next one goes: a receiver that waits for its turn for half a
+/// second has room for all that come meanwhile.
+const PACE: Duration = Duration::from_millis(2);
 /// How long the last one may be under way.
 const WAIT: Duration = Duration::from_millis(500);
 
 /// Datagrams of one flow, from workload to workload, without a pause.
 struct Stream {
-    over: Arc<AtomicBool>,
+    over: StopOnDrop,
     sender: JoinHandle<u64>,
     receiver: JoinHandle<u64>,
+}
+
+/// Lets the threads end also where the test panics.
+struct StopOnDrop(Arc<AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 impl Stream {
     fn open(from: &Pod, to: &Pod) -> Self {
         let Udp(client, server, target) = Udp::open(from, to, 200);
         let over = Arc::new(AtomicBool::new(false));
-        let until = over.clone();
+        let [until, ended] = [over.clone(), over.clone()];
         let sender = std::thread::spawn(move || {
             let mut sent = 0;
             while !until.load(Ordering::SeqCst) {
@@ -44,28 +54,32 @@ impl Stream {
             sent
         });
         Self {
-            over,
+            over: StopOnDrop(over),
             sender,
-            receiver: std::thread::spawn(move || received(&server)),
+            receiver: std::thread::spawn(move || received(&server, &ended)),
         }
     }
 
     /// How many were sent, and how many came.
     fn end(self) -> (u64, u64) {
-        self.over.store(true, Ordering::SeqCst);
+        drop(self.over);
         (self.sender.join().unwrap(), self.receiver.join().unwrap())
     }
 }
 
-/// Everything that comes until nothing comes any more.
-fn received(socket: &UdpSocket) -> u64 {
+/// Everything that comes until the stream is over and nothing comes any more.
+fn received(socket: &UdpSocket, over: &AtomicBool) -> u64 {
     socket.set_read_timeout(Some(WAIT)).unwrap();
     let mut buffer = [0; 8];
     let mut count = 0;
-    while socket.recv(&mut buffer).is_ok() {
-        count += 1;
+    loop {
+        let was_over = over.load(Ordering::SeqCst);
+        match socket.recv(&mut buffer) {
+            Ok(_) => count += 1,
+            Err(_) if was_over => return count,
+            Err(_) => {}
+        }
     }
-    count
 }
 
 /// Packets of every counter that counted any.

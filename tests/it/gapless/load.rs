@@ -111,7 +111,7 @@ pub(crate) fn fire(wiring: &Wiring, shots: &[Shot], clock: &Clock) -> Seen {
             if clock.stop.load(Ordering::Relaxed) {
                 break;
             }
-            // Who is nearly always in the kernel keeps every grace period waiting, three times as long.
+            // Who is nearly always in the kernel keeps every grace period waiting.
             sched_yield();
         }
     }

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 
 use rustix::fs::OFlags;
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::ioctl::{Setter, ioctl, opcode};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
@@ -71,7 +71,8 @@ impl Device {
 
     /// Puts a packet on the wire. The kernel takes it to its verdict before this returns.
     pub(crate) fn send(&self, frame: &[u8]) -> std::io::Result<()> {
-        rustix::io::write(&self.file, frame)?;
+        let sent = retry_on_intr(|| rustix::io::write(&self.file, frame))?;
+        assert_eq!(sent, frame.len(), "a device takes a packet whole");
         Ok(())
     }
 
