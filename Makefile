@@ -32,8 +32,8 @@ demo: deps
 	$(CARGO) run --profile demo --no-default-features -- demo
 
 # Runs every test; those that need the kernel skip loudly without root, unless REQUIRE_KERNEL=1.
-# The peers of `margay bench` are commands of these packages.
-test: NEEDS = iptables:iptables ipset:ipset
+# The peers of `margay bench` are commands of iptables and ipset; chromium looks at its report.
+test: NEEDS = iptables:iptables ipset:ipset chromium:chromium
 test: deps
 	$(CARGO) test
 

@@ -18,18 +18,19 @@ impl Batches {
         let mut catalog = Catalog::default();
         if let Some(applied) = applied {
             let load = between(None, applied, &table_key());
-            Self::encode(&load, &mut catalog);
+            Self::after(&load, &mut catalog);
         }
-        Self {
-            encoded: Self::encode(commit, &mut catalog),
-        }
+        Self::after(commit, &mut catalog)
     }
 
-    fn encode(commit: &Commit, catalog: &mut Catalog) -> Vec<Encoded> {
+    /// Encodes a commit that comes after those that the catalog knows.
+    pub(crate) fn after(commit: &Commit, catalog: &mut Catalog) -> Self {
         let steps = commit.steps.iter();
         let encoded = steps
             .map(|step| encode(&commit.table, Ownership::None, catalog, &step.operations).unwrap());
-        encoded.collect()
+        Self {
+            encoded: encoded.collect(),
+        }
     }
 
     /// The bytes of each batch.

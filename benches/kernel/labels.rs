@@ -2,23 +2,24 @@
 //! and in a large cluster.
 
 use margay::backend::Backend;
-use margay::backend::nft::{NftBackend, Ownership};
+use margay::backend::nft::{Catalog, NftBackend, Ownership};
 use margay::codec::calico::key::{PREFIX, change};
 use margay::compile::Compiler;
 use margay::compile::skeleton::{Skeleton, table_key};
 use margay::model::{Event, State};
 use margay::ruleset::diff::diff;
 use margay::ruleset::tracked::Tracked;
+use margay::ruleset::transaction::Commit;
 use serde_json::json;
 
 use crate::arguments::Pace;
-use crate::batch::without_collect;
+use crate::batch::{Batches, without_collect};
 use crate::clock::seconds;
 use crate::lane::in_namespace;
 use crate::record::{Limit, Record};
 use crate::sample::Sample;
 use crate::tun::enter_new_network;
-use crate::walk;
+use crate::walk::Walk;
 
 /// Endpoints of the cluster, of which a tenth is on this host.
 const ENDPOINTS: [usize; 2] = [1_000, 100_000];
@@ -36,8 +37,17 @@ const WALKS: usize = 50;
 struct Times {
     working: Sample,
     whole: Sample,
-    /// What the kernel needs to walk the table, in milliseconds.
-    walk: Sample,
+    /// What another host takes to send the same bytes, encoded before, without waiting for packets.
+    replay: Sample,
+    /// What the kernel needs to walk the table.
+    walk: Walk,
+}
+
+/// How a commit comes into the kernel.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Commit,
+    Replay,
 }
 
 /// Which label changes.
@@ -69,13 +79,16 @@ pub(crate) fn measure(record: &mut Record, pace: Pace) {
             let subject = format!("{name}, {size} endpoints");
             record.sample(&subject, "compile and diff", "us", &times.working);
             record.sample(&subject, "to in force", "us", &times.whole);
-            record.sample(&subject, "floor: one walk of the table", "ms", &times.walk);
+            record.sample(&subject, "floor: replay of the bytes", "us", &times.replay);
+            times.walk.report(record, &subject);
         }
         let [small, large] = &times;
         let working = large.working.over(&small.working);
         let whole = large.whole.over(&small.whole);
+        let replay = large.replay.over(&small.replay);
         record.sample(name, "100,000 over 1,000: our work", "x", &working);
         record.sample(name, "100,000 over 1,000: all", "x", &whole);
+        record.sample(name, "100,000 over 1,000: replay", "x", &replay);
         let ours = format!("times the work that {name} is among 100,000 endpoints");
         let all = format!("times that {name} takes to change among 100,000 endpoints");
         if !matches!(label, Label::First) {
@@ -85,30 +98,37 @@ pub(crate) fn measure(record: &mut Record, pace: Pace) {
     }
 }
 
-/// Of each size, the time of compiling and comparing, and the whole time, in rounds that take turns.
+/// Of each size, the time of compiling and comparing, the whole time and that of a replay, in rounds that take turns.
 fn changes(pace: Pace, sizes: [usize; 2], label: Label) -> [Times; 2] {
     in_namespace(move || {
-        let mut hosts = sizes.map(|size| {
+        let host = |size, way| {
             // The socket stays in the network that it was opened in, so each host has its own.
             enter_new_network().unwrap();
-            Host::new(size, label)
-        });
-        let mut times = [const { [Vec::new(), Vec::new()] }; 2];
+            Host::new(size, label, way)
+        };
+        let mut hosts = sizes.map(|size| [Way::Commit, Way::Replay].map(|way| host(size, way)));
+        let mut times = [const { [Vec::new(), Vec::new(), Vec::new()] }; 2];
         for _ in 0..pace.rounds() {
-            for (host, times) in hosts.iter_mut().zip(&mut times) {
-                let (working, whole) = host.round();
+            for ([commits, replays], times) in hosts.iter_mut().zip(&mut times) {
+                let (working, sending) = commits.round();
+                let (_, replaying) = replays.round();
                 times[0].push(working * 1e6);
-                times[1].push(whole * 1e6);
+                times[1].push((working + sending) * 1e6);
+                times[2].push(replaying * 1e6);
             }
         }
         let walks = hosts
             .each_mut()
-            .map(|host| walk::sample(&mut host.backend, pace.size(WALKS, WALKS / 10)));
+            .map(|[commits, _]| Walk::measured(&mut commits.backend, pace.size(WALKS, WALKS / 10)));
         let mut walks = walks.into_iter();
-        times.map(|[working, whole]| Times {
-            working: working.into_iter().collect(),
-            whole: whole.into_iter().collect(),
-            walk: walks.next().unwrap(),
+        times.map(|times| {
+            let [working, whole, replay] = times.map(|times| times.into_iter().collect());
+            Times {
+                working,
+                whole,
+                replay,
+                walk: walks.next().unwrap(),
+            }
         })
     })
 }
@@ -118,12 +138,15 @@ struct Host {
     compiler: Compiler,
     held: Tracked,
     backend: NftBackend,
+    way: Way,
+    /// What was encoded for replays.
+    catalog: Catalog,
     /// The same endpoint with one label and with another.
     turns: [Event; 2],
 }
 
 impl Host {
-    fn new(size: usize, label: Label) -> Self {
+    fn new(size: usize, label: Label, way: Way) -> Self {
         let mut state = State::default();
         for event in (0..POLICIES).map(policy) {
             state.apply(event);
@@ -140,18 +163,20 @@ impl Host {
             compiler: Compiler::of(state, "node0", &Skeleton::builtin().unwrap()),
             held: Tracked::default(),
             backend: NftBackend::new(Ownership::None).unwrap(),
+            way,
+            catalog: Catalog::default(),
             turns,
         };
         let load = diff(None, host.compiler.table(), &table_key());
-        host.backend.commit(&load).unwrap();
+        host.send(&load);
         host.held.apply(&load);
         host.settle();
         host
     }
 
-    /// There and back: seconds of work, and seconds until both were in force.
+    /// There and back: seconds of work, and seconds of sending until both were in force.
     fn round(&mut self) -> (f64, f64) {
-        let (mut working, mut whole) = (0.0, 0.0);
+        let (mut working, mut sending) = (0.0, 0.0);
         for turn in 0..self.turns.len() {
             let event = self.turns[turn].clone();
             let mut commit = None;
@@ -162,12 +187,25 @@ impl Host {
             let commit = commit.unwrap();
             assert!(!commit.is_empty(), "a label that changes nothing");
             let (change, collect) = without_collect(&commit);
-            whole += seconds(|| self.backend.commit(&change).unwrap());
-            self.backend.commit(&collect).unwrap();
+            sending += self.send(&change);
+            self.send(&collect);
             self.held.apply(&commit);
             self.settle();
         }
-        (working, working + whole)
+        (working, sending)
+    }
+
+    /// Seconds until the kernel has acknowledged it.
+    fn send(&mut self, commit: &Commit) -> f64 {
+        let backend = &mut self.backend;
+        match self.way {
+            Way::Commit => seconds(|| backend.commit(commit).unwrap()),
+            Way::Replay => {
+                let batches = Batches::after(commit, &mut self.catalog);
+                let bytes = batches.bytes();
+                seconds(|| bytes.for_each(|batch| backend.send_raw(batch).unwrap()))
+            }
+        }
     }
 
     fn settle(&mut self) {

@@ -13,6 +13,9 @@ use crate::net::{Cidr, Family, PortRange, Protocol};
 /// The group whose policy has the rules; every endpoint here belongs to it.
 pub const POLICY: &str = "web";
 
+/// The numbers whose services are no ranges; of prefixes, number 0 is one address.
+const EXACT: [usize; 10] = [0, 1, 0, 1, 4, 5, 6, 7, 8, 8];
+
 /// How large a world is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flat {
@@ -22,6 +25,8 @@ pub struct Flat {
     pub first: Family,
     /// The families of the rest.
     pub families: Families,
+    /// What they say.
+    pub shapes: Shapes,
     /// Groups that the policy names, each in one more rule of each family.
     pub groups_named: usize,
     /// Endpoints of this host.
@@ -39,12 +44,22 @@ pub enum Families {
     First,
 }
 
+/// What the rules of prefixes say of peers and ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shapes {
+    /// Prefixes that nest and ranges that overlap are among them.
+    Mixed,
+    /// One address each, and no range of ports: nothing that takes an interval.
+    Exact,
+}
+
 impl Default for Flat {
     fn default() -> Self {
         Self {
             rules: 1_000,
             first: Family::V6,
             families: Families::Both,
+            shapes: Shapes::Mixed,
             groups_named: 20,
             endpoints: 10,
             bundles: 1,
@@ -107,10 +122,14 @@ fn prefix_rule(random: &mut Random, size: Flat, n: usize) -> GroupRule {
         (Families::Both, Family::V6) => Family::V4,
     };
     let family = [size.first, second][n / 10 % 2];
+    let (service_of, prefix_of) = match size.shapes {
+        Shapes::Mixed => (n, n),
+        Shapes::Exact => (EXACT[n % EXACT.len()], 0),
+    };
     GroupRule {
         family,
-        service: service(random, n, family),
-        peer: Peer::Cidr(prefix(random, n, family)),
+        service: service(random, service_of, family),
+        peer: Peer::Cidr(prefix(random, prefix_of, family)),
         origin: Origin::default(),
     }
 }

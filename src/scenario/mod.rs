@@ -9,7 +9,7 @@ pub mod random;
 pub mod traffic;
 pub mod world;
 
-pub use flat::{Families, Flat, flat};
+pub use flat::{Families, Flat, Shapes, flat};
 pub use packet::{Packet, Probe, Transport};
 pub use random::Random;
 pub use traffic::packets;

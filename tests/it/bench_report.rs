@@ -65,8 +65,9 @@ fn a_run_becomes_the_golden_files() {
 
 #[test]
 fn a_report_is_made_again_from_the_lines() {
+    let run = written(&run());
     let folder = tempfile::tempdir().unwrap();
-    fs::copy(golden().join(LINES), folder.path().join(LINES)).unwrap();
+    fs::copy(run.path().join(LINES), folder.path().join(LINES)).unwrap();
     let (told, _) = margay(&["report", path(&folder)], 0);
     assert_eq!(told.lines().count(), 3, "{told}");
     let elsewhere = tempfile::tempdir().unwrap();
@@ -82,7 +83,7 @@ fn a_report_is_made_again_from_the_lines() {
         0,
     );
     for name in &FILES[1..] {
-        let expected = text(&golden(), name);
+        let expected = text(run.path(), name);
         assert!(expected == text(folder.path(), name), "{name} differs");
         assert!(expected == text(&out, name), "{name} differs elsewhere");
     }
@@ -92,7 +93,7 @@ fn a_report_is_made_again_from_the_lines() {
 #[test]
 fn a_faulty_line_is_named_and_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
-    let lines = text(&golden(), LINES).replacen("\"unit\":\"ns\"", "\"unit\":\"days\"", 1);
+    let lines = jsonl::write(&run()).replacen("\"unit\":\"ns\"", "\"unit\":\"days\"", 1);
     let at = lines
         .lines()
         .position(|line| line.contains("days"))

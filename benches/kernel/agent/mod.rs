@@ -14,7 +14,7 @@ use crate::arguments::Pace;
 use crate::etcd::Etcd;
 use crate::record::{Limit, Record};
 use crate::sample::{Sample, interleaved};
-use crate::walk;
+use crate::walk::Walk;
 use cluster::{Cluster, Kind, Size, Writer};
 use host::Host;
 use network::Network;
@@ -90,12 +90,12 @@ impl Stand {
     }
 
     /// What the kernel needs to walk the table of the daemon, which ends before.
-    fn walk(self, rounds: usize) -> Sample {
+    fn walk(self, rounds: usize) -> Walk {
         let Self { network, host, .. } = self;
         network.within(move || {
             drop(host);
             let mut backend = NftBackend::new(Ownership::None).unwrap();
-            walk::sample(&mut backend, rounds)
+            Walk::measured(&mut backend, rounds)
         })
     }
 
@@ -177,6 +177,6 @@ fn costs(record: &mut Record, mut stands: [Stand; 2], pace: Pace) {
     for stand in stands {
         let subject = stand.size.to_string();
         let walk = stand.walk(pace.size(WALKS, WALKS / 10));
-        record.sample(&subject, "floor: one walk of the table", "ms", &walk);
+        walk.report(record, &subject);
     }
 }

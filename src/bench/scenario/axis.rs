@@ -15,6 +15,8 @@ pub enum Axis {
     Rules,
     /// Members of one more group that it names.
     Members,
+    /// Whether its rules name prefixes and ranges of ports, or addresses and ports alone.
+    Prefixes,
     /// 4 or 6.
     Family,
     /// Bytes of a packet.
@@ -25,12 +27,13 @@ pub enum Axis {
 
 impl Axis {
     /// Every axis.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Endpoints,
         Self::Bundles,
         Self::Groups,
         Self::Rules,
         Self::Members,
+        Self::Prefixes,
         Self::Family,
         Self::Frame,
         Self::Rate,
@@ -44,6 +47,7 @@ impl Axis {
             Self::Groups => 20,
             Self::Rules => 1_000,
             Self::Members => 0,
+            Self::Prefixes => 1,
             Self::Family => 4,
             Self::Frame => 64,
             Self::Rate => 100,
@@ -56,6 +60,7 @@ impl Axis {
             Self::Endpoints => "2 to 1000000",
             Self::Bundles => "1 to 100000",
             Self::Groups => "0 to 10000",
+            Self::Prefixes => "0 or 1",
             Self::Family => "4 or 6",
             Self::Frame => "64 to 1500",
             Self::Members => "0 to 10000000",
@@ -69,6 +74,7 @@ impl Axis {
             Self::Endpoints => (2..=1_000_000).contains(&value),
             Self::Bundles => (1..=100_000).contains(&value),
             Self::Groups => value <= 10_000,
+            Self::Prefixes => value <= 1,
             Self::Family => [4, 6].contains(&value),
             Self::Frame => (64..=1_500).contains(&value),
             Self::Members => value <= 10_000_000,
@@ -83,7 +89,7 @@ impl Axis {
             Self::Bundles => 50,
             Self::Groups => 100,
             Self::Members => 20_000,
-            Self::Family | Self::Frame | Self::Rate => u64::MAX,
+            Self::Prefixes | Self::Family | Self::Frame | Self::Rate => u64::MAX,
         }
     }
 }
@@ -96,6 +102,7 @@ impl Word for Axis {
             Self::Groups => "groups",
             Self::Rules => "rules",
             Self::Members => "members",
+            Self::Prefixes => "prefixes",
             Self::Family => "family",
             Self::Frame => "frame",
             Self::Rate => "rate",
@@ -107,8 +114,11 @@ impl Word for Axis {
             Self::Endpoints => "endpoints of this host",
             Self::Bundles => "different lists of policies among the endpoints",
             Self::Groups => "groups that the policy names, of two members each",
-            Self::Rules => "rules of prefixes and ports in the policy, each direction",
+            Self::Rules => "rules of peers and ports in the policy, each direction",
             Self::Members => "addresses of one more group that the policy names",
+            Self::Prefixes => {
+                "1: the rules name prefixes and ranges of ports, 0: addresses and ports alone"
+            }
             Self::Family => "4 or 6, of rules, members and packets",
             Self::Frame => "bytes of a packet, headers included",
             Self::Rate => "changes a second in burst-churn; 0 is as fast as can be",

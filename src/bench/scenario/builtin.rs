@@ -6,6 +6,7 @@ use super::{Axis, Phase, Scenario};
 pub fn builtin() -> Vec<Scenario> {
     vec![
         packets(),
+        exact(),
         frames(),
         family(),
         endpoints(),
@@ -60,6 +61,12 @@ fn packets() -> Scenario {
     let about = "what a packet costs as rules become more";
     let axes: &[(Axis, &[u64])] = &[(Axis::Rules, &[10, 1_000, 10_000])];
     scenario("packets", about, axes, &PACKETS)
+}
+
+fn exact() -> Scenario {
+    let about = "the same where no rule needs an interval";
+    let axes: &[(Axis, &[u64])] = &[(Axis::Rules, &[10, 10_000]), (Axis::Prefixes, &[0])];
+    scenario("exact", about, axes, &PACKETS[..3])
 }
 
 fn frames() -> Scenario {

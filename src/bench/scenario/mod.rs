@@ -14,7 +14,7 @@ pub use phase::Phase;
 
 use super::world::Size;
 use crate::net::Family;
-use crate::scenario::{Families, Flat};
+use crate::scenario::{Families, Flat, Shapes};
 
 /// Something that scenarios name by a word.
 pub trait Word: Copy + PartialEq + 'static {
@@ -116,6 +116,10 @@ impl Point {
                 first: family,
                 // A rule of the other family costs a packet next to nothing, in linear rules as well.
                 families: Families::First,
+                shapes: match self.value(Axis::Prefixes) {
+                    0 => Shapes::Exact,
+                    _ => Shapes::Mixed,
+                },
                 groups_named: number(Axis::Groups),
                 endpoints: number(Axis::Endpoints),
                 bundles: number(Axis::Bundles),

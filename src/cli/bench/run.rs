@@ -46,7 +46,9 @@ impl Run {
             return Err(Failure::Refused(why));
         }
         let bar = bar();
-        let measured = run::run(&order, &peer::all(), &mut |progress| show(&bar, progress));
+        let measured = run::run(&order, &peer::all(), &mut |progress| {
+            show(&bar, screen, progress)
+        });
         bar.finish_and_clear();
         let found = measured?;
         for skip in &found.skips {
@@ -129,7 +131,7 @@ fn unknown(what: &str, name: &str, allowed: &str, screen: &Screen) -> Exit {
     Exit::Usage
 }
 
-/// A bar on a terminal, and nothing elsewhere.
+/// A bar on a terminal; elsewhere it is hidden.
 fn bar() -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{prefix}\n[{elapsed}] {bar:30} {pos}/{len} {msg}");
@@ -139,10 +141,15 @@ fn bar() -> ProgressBar {
     }
 }
 
-fn show(bar: &ProgressBar, progress: Progress) {
+/// Where there is no terminal, a line for each world is enough.
+fn show(bar: &ProgressBar, screen: &Screen, progress: Progress) {
     match progress {
         Progress::World { number, of, what } => {
-            bar.set_prefix(format!("world {} of {of}: {what}", number + 1));
+            let world = format!("world {} of {of}: {what}", number + 1);
+            match bar.is_hidden() {
+                true => screen.diagnostic(&format!("{world}, after {:.0?}\n", bar.elapsed())),
+                false => bar.set_prefix(world),
+            }
         }
         Progress::Step { number, of, what } => {
             bar.set_length(u64::try_from(of).unwrap_or(0));

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::cutting::{Udp, World, script};
 use super::daemon::Host;
-use crate::support::netns::{in_netns, nft};
+use crate::support::netns::{in_netns, nft, skip};
 use crate::support::pod::Pod;
 
 /// How long after a datagram of a stream the next one goes: a receiver that waits for its turn for half a
@@ -125,35 +125,73 @@ fn a_restart_keeps_counters_and_loses_no_packet_of_a_stream() {
 
 /// A group of processes that may take no more memory than so much (`Documentation/admin-guide/cgroup-v1/
 /// memory.rst` and `cgroup-v2.rst` of the kernel).
-struct MemoryGroup(PathBuf);
+struct MemoryGroup {
+    folder: PathBuf,
+    controller: Controller,
+}
+
+/// A memory controller: where it is, the files of its limits, and the one that counts who was killed.
+#[derive(Clone, Copy)]
+struct Controller {
+    root: &'static str,
+    memory: &'static str,
+    /// In the first version with memory, in the second without.
+    swap: (&'static str, u64),
+    killed: &'static str,
+}
+
+const LIMIT_BYTES: u64 = 24 << 20;
+const CONTROLLERS: [Controller; 2] = [
+    Controller {
+        root: "/sys/fs/cgroup/memory",
+        memory: "memory.limit_in_bytes",
+        swap: ("memory.memsw.limit_in_bytes", LIMIT_BYTES),
+        killed: "memory.oom_control",
+    },
+    Controller {
+        root: "/sys/fs/cgroup",
+        memory: "memory.max",
+        swap: ("memory.swap.max", 0),
+        killed: "memory.events",
+    },
+];
 
 impl MemoryGroup {
     /// Under the memory controller that this machine has, if it may be written.
-    fn new(bytes: u64) -> Option<Self> {
-        let controllers = [
-            ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
-            ("/sys/fs/cgroup", "memory.max"),
-        ];
-        controllers.into_iter().find_map(|(root, limit)| {
-            let group = Self(PathBuf::from(format!(
-                "{root}/margay-{}",
-                std::process::id()
-            )));
-            std::fs::create_dir(&group.0).ok()?;
-            std::fs::write(group.0.join(limit), bytes.to_string()).ok()?;
+    fn new() -> Option<Self> {
+        CONTROLLERS.into_iter().find_map(|controller| {
+            let name = format!("margay-{}", std::process::id());
+            let folder = PathBuf::from(controller.root).join(name);
+            std::fs::create_dir(&folder).ok()?;
+            let group = Self { folder, controller };
+            group.write(controller.memory, LIMIT_BYTES).ok()?;
+            // A kernel without swap has no such file, and nothing to limit.
+            let (file, bytes) = controller.swap;
+            let _limited = group.write(file, bytes);
             Some(group)
         })
     }
 
+    fn write(&self, file: &str, value: u64) -> std::io::Result<()> {
+        std::fs::write(self.folder.join(file), value.to_string())
+    }
+
     fn take(&self, process: u32) {
-        std::fs::write(self.0.join("cgroup.procs"), process.to_string()).unwrap();
+        self.write("cgroup.procs", process.into()).unwrap();
+    }
+
+    /// How many of its processes the kernel killed for their memory.
+    fn killed(&self) -> u64 {
+        let text = std::fs::read_to_string(self.folder.join(self.controller.killed)).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
+        line.unwrap().parse().unwrap()
     }
 }
 
 impl Drop for MemoryGroup {
     fn drop(&mut self) {
         // What was never made is not there.
-        let _gone = std::fs::remove_dir(&self.0);
+        let _gone = std::fs::remove_dir(&self.folder);
     }
 }
 
@@ -174,9 +212,8 @@ fn flood() -> String {
 fn who_is_killed_for_its_memory_leaves_the_table_in_force() {
     let test = "who_is_killed_for_its_memory_leaves_the_table_in_force";
     in_netns(test, || {
-        let Some(group) = MemoryGroup::new(24 << 20) else {
-            eprintln!("SKIPPED {test}: no memory controller of cgroups may be written here");
-            return;
+        let Some(group) = MemoryGroup::new() else {
+            return skip(test, "no memory controller of cgroups may be written here");
         };
         let mut host = Host::start(&script(&[100], &[]));
         host.wait(|host| host.status().0 == 0);
@@ -185,6 +222,7 @@ fn who_is_killed_for_its_memory_leaves_the_table_in_force() {
         host.write(&flood());
         let status = host.process.wait(Duration::from_secs(60));
         assert_eq!(status.signal(), Some(9), "{status}");
+        assert_eq!(group.killed(), 1);
         assert_eq!(host.held(), before);
         let after = script(&[200], &[]);
         host.write(after.text());

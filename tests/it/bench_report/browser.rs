@@ -1,19 +1,21 @@
 //! The page as a browser sees it: Debian's chromium, without a window.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{golden, text};
+use super::{run, text, written};
+use crate::support::netns::skip;
 
 const PROGRAM: &str = "chromium";
+const PAGE: &str = "report.html";
 /// A browser that hangs is ended after this.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// What the browser writes to its standard output; nothing where there is no browser.
-fn browse(options: &[&str], page: &Path) -> Option<String> {
+/// What the browser writes to its standard output about the page in a folder; nothing where there is no browser.
+fn browse(options: &[&str], folder: &Path) -> Option<String> {
     let profile = tempfile::tempdir().unwrap();
     let output = profile.path().join("stdout");
     let spawned = Command::new(PROGRAM)
@@ -24,20 +26,21 @@ fn browse(options: &[&str], page: &Path) -> Option<String> {
             "--no-first-run",
         ])
         .args([
+            "--disable-dev-shm-usage",
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
         ])
         .arg(format!("--user-data-dir={}", profile.path().display()))
         .args(options)
-        .arg(format!("file://{}", page.display()))
+        .arg(format!("file://{}", folder.join(PAGE).display()))
         .stdout(fs::File::create(&output).unwrap())
         .stderr(Stdio::null())
         .spawn();
     match spawned {
         Ok(child) => ended(child),
-        Err(_) => {
-            println!("*** SKIPPED: there is no {PROGRAM} to look at the report with ***");
+        Err(error) => {
+            skip("the report in a browser", &format!("{PROGRAM}: {error}"));
             return None;
         }
     }
@@ -59,60 +62,59 @@ fn ended(mut child: Child) {
     }
 }
 
-fn report() -> PathBuf {
-    golden().join("report.html")
-}
-
-/// Elements of a name that have a class.
-fn count(dom: &str, begin: &str) -> usize {
-    dom.matches(begin).count()
+#[test]
+fn the_page_has_its_plots_and_tables() {
+    let folder = written(&run());
+    let Some(dom) = browse(&["--dump-dom"], folder.path()) else {
+        return;
+    };
+    // A sweep, the stems of one member, the bars of connections and of wrong verdicts.
+    let parts = [
+        ("<svg ", 4),
+        ("<table class=\"numbers\"", 4),
+        ("<desc ", 4),
+        ("</title>", 1 + 4),
+        ("<path class=\"line ", 3),
+        ("<path class=\"stem ", 3),
+        ("<rect class=\"bar ", 4),
+        ("badge holds", 2),
+        ("badge fails", 1),
+        ("<script", 0),
+        ("<img", 0),
+        ("iptables-nft-restore is not installed", 1),
+    ];
+    for (part, count) in parts {
+        assert_eq!(dom.matches(part).count(), count, "{part}");
+    }
+    assert!(dom.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
 }
 
 #[test]
-fn the_page_has_its_plots_and_tables_with_and_without_scripts() {
-    let Some(dom) = browse(&["--dump-dom"], &report()) else {
+fn the_page_looks_the_same_without_scripts() {
+    let folder = written(&run());
+    let shots = [true, false].map(|scripts| {
+        let picture = folder.path().join(format!("{scripts}.png"));
+        let options = [
+            format!("--blink-settings=scriptEnabled={scripts}"),
+            format!("--screenshot={}", picture.display()),
+            "--window-size=1200,2400".to_owned(),
+        ];
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        browse(&options, folder.path()).map(|_| fs::read(picture).unwrap())
+    });
+    let [Some(with), Some(without)] = shots else {
         return;
     };
-    // A sweep, the bars of one member, of connections and of wrong verdicts.
-    assert_eq!(
-        (
-            count(&dom, "<svg "),
-            count(&dom, "<table class=\"numbers\"")
-        ),
-        (4, 4)
-    );
-    assert_eq!(count(&dom, "</title>"), 1 + count(&dom, "<desc "), "{dom}");
-    assert_eq!(
-        (
-            count(&dom, "<path class=\"line "),
-            count(&dom, "<rect class=\"bar ")
-        ),
-        (3, 4)
-    );
-    assert_eq!(
-        (count(&dom, "badge holds"), count(&dom, "badge fails")),
-        (2, 1)
-    );
-    assert_eq!(
-        (count(&dom, "<script"), count(&dom, "<img")),
-        (0, 0),
-        "{dom}"
-    );
-    assert!(dom.contains("iptables-nft-restore is not installed"));
-    assert!(dom.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
-    let without = browse(
-        &["--blink-settings=scriptEnabled=false", "--dump-dom"],
-        &report(),
-    );
-    assert_eq!(without.unwrap(), dom);
+    assert!(with.len() > 50_000, "{} bytes", with.len());
+    assert!(with == without, "the pictures differ");
 }
 
 #[test]
 fn the_page_prints() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = written(&run());
     let pdf = folder.path().join("report.pdf");
     let option = format!("--print-to-pdf={}", pdf.display());
-    if browse(&[&option, "--no-pdf-header-footer"], &report()).is_none() {
+    if browse(&[&option, "--no-pdf-header-footer"], folder.path()).is_none() {
         return;
     }
     let printed = fs::read(pdf).unwrap();
@@ -125,7 +127,7 @@ fn the_page_prints() {
 
 #[test]
 fn the_page_fetches_nothing() {
-    let page = text(&golden(), "report.html");
+    let page = text(written(&run()).path(), PAGE);
     // The text of a name may say anything; what a page fetches stands in its tags and styles.
     let tags = page
         .split('<')
