@@ -1,14 +1,22 @@
 //! Commands as peers: what one is told, and how it is run.
 
 use std::io::Write as _;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::PeerError;
 
 /// Where commands are.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// What does not end by then is killed: some peers take hours for what others do in a moment.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Bytes of a complaint that are kept.
 const COMPLAINT: usize = 400;
 
@@ -42,7 +50,7 @@ impl Job {
             .map_err(|error| self.refused(&error.to_string()))?;
         match output.status.success() {
             true => Ok(output.stdout),
-            false => Err(self.refused(&String::from_utf8_lossy(&output.stderr))),
+            false => Err(self.refused(&complaint(output.status, &output.stderr))),
         }
     }
 
@@ -60,11 +68,17 @@ impl Job {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()?;
-        let input = child.stdin.take();
+        let (input, handle) = (child.stdin.take(), handle(&child)?);
+        let (say, ended) = channel();
         thread::scope(|scope| {
-            // Who ends early closes its end: what it says then is its complaint, and its status counts.
-            scope.spawn(move || input.map(|mut input| input.write_all(self.input.as_bytes())));
-            child.wait_with_output()
+            scope.spawn(move || {
+                // Who ends early closes its end: what it says then is its complaint, and its status counts.
+                let _read = input.map(|mut input| input.write_all(self.input.as_bytes()));
+                watch(&handle, &ended);
+            });
+            let output = child.wait_with_output();
+            let _heard = say.send(());
+            output
         })
     }
 
@@ -78,6 +92,30 @@ impl Job {
             what: self.said(),
             complaint: complaint.trim().chars().take(COMPLAINT).collect(),
         }
+    }
+}
+
+/// Something by which a process is known as long as we like, unlike its number.
+fn handle(child: &Child) -> std::io::Result<OwnedFd> {
+    let number = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let number = number.ok_or(std::io::ErrorKind::NotFound)?;
+    Ok(pidfd_open(number, PidfdFlags::empty())?)
+}
+
+/// Kills a process that has not ended in time.
+fn watch(process: &OwnedFd, ended: &Receiver<()>) {
+    if ended.recv_timeout(PATIENCE).is_err() {
+        // Who ended just now needs no killing.
+        let _sent = pidfd_send_signal(process, Signal::KILL);
+    }
+}
+
+/// What a command that failed says, or how it was ended.
+fn complaint(status: ExitStatus, said: &[u8]) -> String {
+    match status.signal() {
+        Some(9) => format!("it took more than {} s", PATIENCE.as_secs()),
+        Some(signal) => format!("signal {signal}"),
+        None => String::from_utf8_lossy(said).into_owned(),
     }
 }
 

@@ -16,6 +16,7 @@ pub fn builtin() -> Vec<Scenario> {
         members(),
         resync(),
         churn(),
+        verdicts(),
         update(),
         takeover(),
     ]
@@ -130,6 +131,16 @@ fn churn() -> Scenario {
     let about = "changes as fast as can be, and at a rate";
     let axes: &[(Axis, &[u64])] = &[(Axis::Endpoints, &[1_000]), (Axis::Rate, &[0, 100, 1_000])];
     scenario("churn", about, axes, &[Phase::BurstChurn])
+}
+
+fn verdicts() -> Scenario {
+    let about = "what packets see of updates, up to one of 1,000 elements";
+    let axes: &[(Axis, &[u64])] = &[
+        (Axis::Members, &[500]),
+        (Axis::Rules, &[100, 1_000]),
+        (Axis::Family, &[4, 6]),
+    ];
+    scenario("verdicts", about, axes, &[Phase::WrongVerdicts])
 }
 
 fn update() -> Scenario {

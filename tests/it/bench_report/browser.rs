@@ -89,24 +89,17 @@ fn the_page_has_its_plots_and_tables() {
     assert!(dom.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
 }
 
+/// Its policy allows no script, so what is seen is what anybody sees who has none.
 #[test]
-fn the_page_looks_the_same_without_scripts() {
+fn the_page_is_drawn() {
     let folder = written(&run());
-    let shots = [true, false].map(|scripts| {
-        let picture = folder.path().join(format!("{scripts}.png"));
-        let options = [
-            format!("--blink-settings=scriptEnabled={scripts}"),
-            format!("--screenshot={}", picture.display()),
-            "--window-size=1200,2400".to_owned(),
-        ];
-        let options: Vec<&str> = options.iter().map(String::as_str).collect();
-        browse(&options, folder.path()).map(|_| fs::read(picture).unwrap())
-    });
-    let [Some(with), Some(without)] = shots else {
+    let picture = folder.path().join("report.png");
+    let option = format!("--screenshot={}", picture.display());
+    if browse(&[&option, "--window-size=1200,2400"], folder.path()).is_none() {
         return;
-    };
-    assert!(with.len() > 50_000, "{} bytes", with.len());
-    assert!(with == without, "the pictures differ");
+    }
+    let bytes = fs::read(picture).unwrap().len();
+    assert!(bytes > 50_000, "{bytes} bytes");
 }
 
 #[test]
@@ -126,7 +119,7 @@ fn the_page_prints() {
 }
 
 #[test]
-fn the_page_fetches_nothing() {
+fn the_page_fetches_and_runs_nothing() {
     let page = text(written(&run()).path(), PAGE);
     // The text of a name may say anything; what a page fetches stands in its tags and styles.
     let tags = page
@@ -140,7 +133,7 @@ fn the_page_fetches_nothing() {
         .and_then(|rest| rest.split_once("</style>"));
     let (style, _) = style.unwrap();
     for fetching in [
-        "http:", "https:", "//", "url(", "@import", "src=", "<link", "srcset",
+        "http:", "https:", "//", "url(", "@import", "src=", "<link", "srcset", "script", " on",
     ] {
         assert!(
             !tags.contains(fetching) && !style.contains(fetching),
