@@ -217,9 +217,10 @@ impl Of<'_> {
                 phase,
                 metric: "wall",
             };
-            let value = self.ratio(which, "nft", "margay")?;
+            // Both have what is to change at hand, one as operations and one as text.
+            let value = self.ratio(which, "nft", "margay-commit")?;
             let what = format!(
-                "times margay's time that nft -f takes, {}, {}",
+                "times margay's time from the commit to its acknowledgement that nft -f takes, {}, {}",
                 phase.word(),
                 place(at)
             );
@@ -287,12 +288,19 @@ impl Of<'_> {
             let what = "times margay's look at 100,000 elements that nft -j list ruleset takes";
             claim("resync", what, value, Limit::AtLeast(20.0), || None)
         });
+        let listed = self
+            .ratio(which("wall-listed"), "nft", "margay")
+            .map(|value| {
+                let what =
+                    "times margay's reading of 100,000 elements that nft -j list ruleset takes";
+                claim("resync", what, value, Limit::AtLeast(1.0), || None)
+            });
         let found = self.median(which("altered-element-found"), "margay");
         let found = found.map(|value| {
             let what = "of one altered element that are found";
             claim("resync", what, value, Limit::AtLeast(1.0), || None)
         });
-        [faster, found].into_iter().flatten().collect()
+        [faster, listed, found].into_iter().flatten().collect()
     }
 
     /// The worst of every scenario and every kind of update.

@@ -217,12 +217,10 @@ impl<'w> Trial<'w> {
     /// What an element less is found by whoever compares.
     fn is_spoiled(&mut self) {
         match self.prepared.spoil() {
-            Ok(()) => assert_eq!(
-                self.prepared.verify(),
-                Ok(false),
-                "{} is spoiled",
-                self.name
-            ),
+            Ok(()) => {
+                let seen = (self.prepared.resync(), self.prepared.verify());
+                assert_eq!(seen, (Ok(false), Ok(false)), "{} is spoiled", self.name);
+            }
             Err(PeerError::Unable(why)) => {
                 report(&format!("{} is not spoiled: {why}", self.name));
                 return;

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::os::fd::OwnedFd;
-use std::os::unix::process::ExitStatusExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -60,6 +60,7 @@ impl Job {
         // takes the longer the more memory we have.
         let path = located(self.program).unwrap_or_else(|| self.program.into());
         let mut child = Command::new(path)
+            .arg0(self.program)
             .args(self.arguments)
             .env_clear()
             .env("PATH", PATH)
@@ -167,11 +168,8 @@ mod tests {
         };
         assert_eq!(echo.run().unwrap().len(), 1_000_000);
         let refused = Job::asking("cat", &["/nowhere"]).run().unwrap_err();
-        assert!(
-            refused
-                .to_string()
-                .starts_with("cat /nowhere: cat: /nowhere")
-        );
+        let said = refused.to_string();
+        assert!(said.starts_with("cat /nowhere: cat: /nowhere"), "{said}");
     }
 
     #[test]

@@ -77,6 +77,7 @@ impl Peer for Margay {
             state: world.state.clone(),
             given: None,
             events: events.into(),
+            coming: Vec::new(),
             compiler: None,
             held: Tracked::default(),
             backend: None,
@@ -129,6 +130,8 @@ struct Ready {
     /// The state that the next load compiles.
     given: Option<State>,
     events: BTreeMap<Altered, [Vec<Event>; 2]>,
+    /// Those of the next change.
+    coming: Vec<Event>,
     compiler: Option<Compiler>,
     held: Tracked,
     backend: Option<NftBackend>,
@@ -166,16 +169,22 @@ impl Ready {
         self.compiler = Some(compiler);
     }
 
-    /// Takes in what a change says, and remembers what it has to say to the kernel.
-    fn compile_change(&mut self, change: &Change) -> Result<(), PeerError> {
+    /// What a change says, as whoever says it hands it over.
+    fn hear(&mut self, change: &Change) -> Result<(), PeerError> {
         let [there, back] = self
             .events
             .get(&change.what)
             .ok_or(PeerError::Unable("it does not know this change"))?;
-        let events = match change.way {
+        self.coming = match change.way {
             Way::There => there.clone(),
             Way::Back => back.clone(),
         };
+        Ok(())
+    }
+
+    /// Takes in what was heard, and remembers what it has to say to the kernel.
+    fn compile_change(&mut self) -> Result<(), PeerError> {
+        let events = std::mem::take(&mut self.coming);
         let compiler = self.compiler.as_mut();
         let compiler = compiler.ok_or(PeerError::Unable("nothing is loaded"))?;
         compiler.apply_all(events);
@@ -278,9 +287,10 @@ impl Prepared for Ready {
                 self.compile_all(self.state.clone());
                 self.encode_stage()?;
             }
-            (Task::Change(_), Start::State) => {}
+            (Task::Change(change), Start::State) => self.hear(change)?,
             (Task::Change(change), Start::Commit | Start::Bytes) => {
-                self.compile_change(change)?;
+                self.hear(change)?;
+                self.compile_change()?;
                 self.encode_stage()?;
             }
         }
@@ -295,9 +305,9 @@ impl Prepared for Ready {
         self.send(0)
     }
 
-    fn change(&mut self, change: &Change) -> Result<(), PeerError> {
+    fn change(&mut self, _: &Change) -> Result<(), PeerError> {
         if self.start == Start::State {
-            self.compile_change(change)?;
+            self.compile_change()?;
         }
         self.since = Since::Change;
         self.send(0)
@@ -340,6 +350,15 @@ impl Prepared for Ready {
         let observed = observed.map(Tracked::from);
         let desired = self.compiler()?.table();
         Ok(diff(observed.as_ref(), desired, &key).is_empty())
+    }
+
+    /// As the agent does: where the generation has not moved since our last commit, nobody wrote.
+    fn resync(&mut self) -> Result<bool, PeerError> {
+        let moved = self.backend()?.has_moved();
+        match moved.map_err(|error| refused(&error))? {
+            true => self.verify(),
+            false => Ok(true),
+        }
     }
 
     fn take_over(&mut self) -> Result<(), PeerError> {

@@ -171,11 +171,20 @@ pub trait Prepared: Debug + Send {
     /// It was refused.
     fn remove(&mut self) -> Result<(), PeerError>;
 
-    /// Compares what is in force with what should be: whether nothing differs.
+    /// Reads all that is in force and compares it with what should be: whether nothing differs.
     ///
     /// # Errors
     /// It cannot be read, or the peer has no such thing: [`PeerError::Unable`].
     fn verify(&mut self) -> Result<bool, PeerError>;
+
+    /// Looks whether what is in force is still what should be, as it does from time to time: whether nothing
+    /// differs. Who can tell without reading that nobody wrote meanwhile need not read.
+    ///
+    /// # Errors
+    /// As for `verify`.
+    fn resync(&mut self) -> Result<bool, PeerError> {
+        self.verify()
+    }
 
     /// Starts anew, as after the end of its process, with what is in force: reads it, and brings it to what
     /// should be.

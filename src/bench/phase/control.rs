@@ -34,18 +34,20 @@ fn reload(stand: &mut Stand) -> Result<(Cost, Cost), Fault> {
     Ok((removal, load))
 }
 
-/// Looks at a state that is right, then at one in which an element is missing.
+/// Looks at a state that is right, reads all of it, then looks at one in which an element is missing.
 pub(super) fn resync(stand: &mut Stand) -> Result<Vec<Reading>, Fault> {
-    let (cost, same) = measured(|| stand.prepared.verify());
-    if !same? {
+    let (cost, same) = measured(|| stand.prepared.resync());
+    let (listed, read) = measured(|| stand.prepared.verify());
+    if !(same? && read?) {
         let what = "verify".to_owned();
         let complaint = "it finds a difference in a state that is right".to_owned();
         return Err(PeerError::Refused { what, complaint }.into());
     }
     let mut readings = timed(cost, "");
+    readings.extend(timed(listed, "-listed"));
     match stand.prepared.spoil() {
         Ok(()) => {
-            let found = !stand.prepared.verify()?;
+            let found = !stand.prepared.resync()?;
             let found = whole(u64::from(found));
             readings.push(Reading::new("altered-element-found", Unit::Count, found));
             reload(stand)?;

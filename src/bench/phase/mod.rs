@@ -89,10 +89,10 @@ impl Pace {
     /// As a record wants it.
     pub const FULL: Self = Self {
         packets: Duration::from_millis(200),
-        updates: Duration::from_millis(1_500),
+        updates: Duration::from_secs(1),
         changes: 10,
-        burst: 500,
-        patience: Duration::from_secs(60),
+        burst: 200,
+        patience: Duration::from_secs(30),
     };
     /// To see that it runs; its numbers say little.
     pub const QUICK: Self = Self {

@@ -135,11 +135,7 @@ fn churn() -> Scenario {
 
 fn verdicts() -> Scenario {
     let about = "what packets see of updates, up to one of 1,000 elements";
-    let axes: &[(Axis, &[u64])] = &[
-        (Axis::Members, &[500]),
-        (Axis::Rules, &[100, 1_000]),
-        (Axis::Family, &[4, 6]),
-    ];
+    let axes: &[(Axis, &[u64])] = &[(Axis::Members, &[500]), (Axis::Family, &[4, 6])];
     scenario("verdicts", about, axes, &[Phase::WrongVerdicts])
 }
 
