@@ -2,8 +2,8 @@
 //! at that size makes no such claim.
 
 use super::measurement::{Claim, Limit, Measurement, Run};
-use super::phase::quantile;
 use super::scenario::{Phase, Word};
+use super::statistics::median;
 
 /// At this many rules the cost of a packet is judged.
 const RULES: u64 = 10_000;
@@ -13,9 +13,8 @@ const GROWTH_SHARE: f64 = 0.45;
 /// At this many members a load is judged.
 const MEMBERS: u64 = 1_000_000;
 /// Where one change is judged: the scenario, and its size.
-const DELTAS_AT: [(&str, &[(&str, u64)]); 4] = [
+const DELTAS_AT: [(&str, &[(&str, u64)]); 3] = [
     ("endpoints", &[("endpoints", 10_000)]),
-    ("bundles", &[("bundles", 50)]),
     ("bundles", &[("bundles", 5_000)]),
     ("rules", &[("rules", 100_000)]),
 ];
@@ -87,8 +86,8 @@ impl Of<'_> {
             let values: Vec<f64> = values.copied().collect();
             Some(combine(values.try_into().ok()?))
         };
-        let mut values: Vec<f64> = (0..rounds).filter_map(of_round).collect();
-        Some(quantile(&mut values, 0.5)).filter(|value| value.is_finite())
+        let values: Vec<f64> = (0..rounds).filter_map(of_round).collect();
+        Some(median(&values))
     }
 
     fn median(&self, which: Which<'_>, peer: &str) -> Option<f64> {
@@ -127,7 +126,7 @@ impl Of<'_> {
         };
         let (small, large) = (exact(&[("rules", 10)]), exact(&[("rules", RULES)]));
         let sides = above_empty([large, small]);
-        let value = self.rounds(sides, |[a, b, c, d]| (a - b) / (c - d))?;
+        let value = self.rounds(sides, |[a, b, c, d]| share(a - b, c - d))?;
         Some(claim(
             "exact",
             "times the cost above an empty table at 10 rules that 10,000 cost, where none needs an interval",
@@ -143,7 +142,9 @@ impl Of<'_> {
     fn against_linear(&self, linear: &str, least: f64) -> Option<Claim> {
         let at = packet(&[("rules", RULES)]);
         let sides = [(at, linear), (at, "margay"), (at, "empty")];
-        let value = self.rounds(sides, |[other, own, empty]| (other - empty) / (own - empty))?;
+        let value = self.rounds(sides, |[other, own, empty]| {
+            share(other - empty, own - empty)
+        })?;
         let own = self.rounds([(at, "margay"), (at, "empty")], |[a, b]| a - b);
         Some(claim(
             "packets",
@@ -210,17 +211,16 @@ impl Of<'_> {
     }
 
     fn deltas(&self, scenario: &str, at: &[(&str, u64)]) -> Vec<Claim> {
-        let one = |phase: Phase| {
+        let one = |(phase, (peer, start)): (Phase, (&str, &str))| {
             let which = Which {
                 scenario,
                 at,
                 phase,
                 metric: "wall",
             };
-            // Both have what is to change at hand, one as operations and one as text.
-            let value = self.ratio(which, "nft", "margay-commit")?;
+            let value = self.ratio(which, "nft", peer)?;
             let what = format!(
-                "times margay's time from the commit to its acknowledgement that nft -f takes, {}, {}",
+                "times margay's time from the {start} to its acknowledgement that nft -f takes for text at hand, {}, {}",
                 phase.word(),
                 place(at)
             );
@@ -229,7 +229,7 @@ impl Of<'_> {
                 Some(format!("replay of the same bytes would be {most:.0} times"))
             }))
         };
-        DELTAS.into_iter().filter_map(one).collect()
+        each_start().filter_map(one).collect()
     }
 
     fn growth_of_deltas(&self) -> Vec<Claim> {
@@ -257,16 +257,16 @@ impl Of<'_> {
     }
 
     fn deltas_above_replay(&self) -> Vec<Claim> {
-        let one = |phase: Phase| {
+        let one = |(phase, (peer, start)): (Phase, (&str, &str))| {
             let which = Which {
                 scenario: "bundles",
                 at: &[("bundles", 5_000)],
                 phase,
                 metric: "wall",
             };
-            let value = self.ratio(which, "margay-commit", "replay")?;
+            let value = self.ratio(which, peer, "replay")?;
             let what = format!(
-                "times a replay of the same bytes, from commit to acknowledgement, {}, 5,000 bundles",
+                "times a replay of the same bytes, from the {start} to its acknowledgement, {}, 5,000 bundles",
                 phase.word()
             );
             Some(claim("bundles", &what, value, Limit::AtMost(1.2), || {
@@ -274,7 +274,7 @@ impl Of<'_> {
                 Some(format!("a replay takes {:.1} us", replay / 1e3))
             }))
         };
-        DELTAS.into_iter().filter_map(one).collect()
+        each_start().filter_map(one).collect()
     }
 
     fn resync(&self) -> Vec<Claim> {
@@ -288,13 +288,15 @@ impl Of<'_> {
             let what = "times margay's look at 100,000 elements that nft -j list ruleset takes";
             claim("resync", what, value, Limit::AtLeast(20.0), || None)
         });
-        let listed = self
-            .ratio(which("wall-listed"), "nft", "margay")
-            .map(|value| {
-                let what =
-                    "times margay's reading of 100,000 elements that nft -j list ruleset takes";
-                claim("resync", what, value, Limit::AtLeast(1.0), || None)
-            });
+        let listed = self.ratio(which("wall-listed"), "nft", "margay");
+        let listed = listed.map(|value| {
+            let what =
+                "times margay's reading of all 100,000 elements that nft -j list ruleset takes";
+            claim("resync", what, value, Limit::AtLeast(20.0), || {
+                let most = self.ratio(which("wall-listed"), "nft", "replay")?;
+                Some(format!("listing without reading would be {most:.1} times"))
+            })
+        });
         let found = self.median(which("altered-element-found"), "margay");
         let found = found.map(|value| {
             let what = "of one altered element that are found";
@@ -305,10 +307,30 @@ impl Of<'_> {
 
     /// The worst of every scenario and every kind of update.
     fn wrong_verdicts(&self) -> Vec<Claim> {
+        let kinds = [
+            (
+                "wrong-per-update",
+                "wrong verdicts per update, the worst of all rounds",
+            ),
+            (
+                "packets-l",
+                "packets lost or leaked by a restart, the worst of all rounds",
+            ),
+            (
+                "messages-sent",
+                "messages that a restart over a right state sends, the worst of all rounds",
+            ),
+        ];
+        let of = |(metric, what)| self.never(metric, what);
+        kinds.into_iter().flat_map(of).collect()
+    }
+
+    /// Of each scenario, what must never happen.
+    fn never(&self, metric: &str, what: &str) -> Vec<Claim> {
         let mut claims: Vec<Claim> = Vec::new();
         let own = self.0.measurements.iter();
         let own = own.filter(|known| known.peer == "margay");
-        for known in own.filter(|known| known.metric.starts_with("wrong-per-update")) {
+        for known in own.filter(|known| known.metric.starts_with(metric)) {
             let worst = known.values.iter().copied().fold(0.0, f64::max);
             let same = claims
                 .iter_mut()
@@ -317,7 +339,7 @@ impl Of<'_> {
                 Some(claim) => claim.value = claim.value.max(worst),
                 None => claims.push(Claim {
                     scenario: known.scenario.clone(),
-                    what: "wrong verdicts per update, the worst of all rounds".to_owned(),
+                    what: what.to_owned(),
                     value: worst,
                     limit: Limit::AtMost(0.0),
                     floor: None,
@@ -346,12 +368,27 @@ impl Of<'_> {
     }
 }
 
+/// The small changes, each from what operators say and from the commit at hand.
+fn each_start() -> impl Iterator<Item = (Phase, (&'static str, &'static str))> {
+    let starts = [("margay", "policy"), ("margay-commit", "commit")];
+    let with = move |phase| starts.map(|start| (phase, start));
+    DELTAS.into_iter().flat_map(with)
+}
+
 fn packet<'a>(at: &'a [(&'a str, u64)]) -> Which<'a> {
     Which {
         scenario: "packets",
         at,
         phase: Phase::PacketNew,
         metric: "packet",
+    }
+}
+
+/// A share of what is above nothing; of what is not, there is none, and no claim about it holds.
+fn share(part: f64, whole: f64) -> f64 {
+    match whole > 0.0 {
+        true => part / whole,
+        false => f64::NAN,
     }
 }
 

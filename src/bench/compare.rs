@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::measurement::{Measurement, Run, Unit};
-use super::quantity::Direction;
+use super::quantity::{Direction, direction};
 use super::statistics::{Ratio, Summary, difference, unpaired};
 
 /// Above this probability that nothing differs, a difference is not believed. A run has a hundred
@@ -144,7 +144,10 @@ fn pair(measurement: &Measurement, [before, after]: [Option<Vec<f64>>; 2], thres
         summary.map(|summary| summary.median)
     };
     let (ratio, p, outcome) = match (&before, &after) {
-        (Some(before), Some(after)) => judged(before, after, measurement.unit, threshold),
+        (Some(before), Some(after)) => {
+            let direction = direction(&measurement.metric, measurement.unit);
+            judged(before, after, direction, threshold)
+        }
         (Some(_), None) => (None, None, Outcome::OnlyBefore),
         (None, _) => (None, None, Outcome::OnlyAfter),
     };
@@ -167,7 +170,7 @@ fn pair(measurement: &Measurement, [before, after]: [Option<Vec<f64>>; 2], thres
 fn judged(
     before: &[f64],
     after: &[f64],
-    unit: Unit,
+    direction: Direction,
     threshold: f64,
 ) -> (Option<Ratio>, Option<f64>, Outcome) {
     let (ratio, p) = (unpaired(after, before), difference(after, before));
@@ -181,8 +184,9 @@ fn judged(
         return (ratio, p, outcome);
     };
     let (up, down) = (value > 1.0 + threshold, value < 1.0 / (1.0 + threshold));
-    let outcome = match (up, down, unit.direction()) {
+    let outcome = match (up, down, direction) {
         (false, false, _) => Outcome::Same,
+        (_, _, Direction::Neither) => Outcome::Unclear,
         (true, _, _) | (_, true, _) if !sure => Outcome::Unclear,
         (true, _, Direction::Down) | (_, true, Direction::Up) => Outcome::Worse,
         (true, _, Direction::Up) | (_, true, Direction::Down) => Outcome::Better,

@@ -8,14 +8,16 @@ use std::time::{Duration, Instant};
 use rustix::thread::{MembarrierCommand, membarrier};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::lane::{self, nanoseconds};
+use super::lane::{self, Processor, nanoseconds};
 use crate::netlink::socket::{give_memory_back, time_of_children};
 
-/// How much memory of the kernel may come and go for other reasons.
-const OTHERS_BYTES: u64 = 8 << 20;
+/// How much memory of the kernel may come and go for other reasons between two looks.
+const OTHERS_BYTES: u64 = 256 << 10;
+/// Looks without less memory after which nothing more is freed.
+const LOOKS: usize = 3;
 /// When to believe that what is left is somebody else's.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Between two looks at the kernel's memory, and once more at the end for what is freed unseen.
+/// Between two looks at the kernel's memory.
 const REST: Duration = Duration::from_millis(50);
 /// Between two looks at the memory of children.
 const LOOK: Duration = Duration::from_micros(500);
@@ -57,7 +59,7 @@ pub(crate) fn peak_memory<T>(work: impl FnOnce() -> T) -> (u64, T) {
     let parent = rustix::thread::gettid().as_raw_nonzero().get();
     let done = thread::scope(|scope| {
         scope.spawn(|| {
-            let _pinned = lane::pin(0);
+            let _pinned = lane::pin(Processor::First);
             while !stop.load(Ordering::Relaxed) {
                 of_children.fetch_max(children(parent), Ordering::Relaxed);
                 thread::sleep(LOOK);
@@ -133,16 +135,22 @@ impl KernelMemory {
     pub(crate) fn above(self, before: Self) -> u64 {
         self.bytes.saturating_sub(before.bytes)
     }
+}
 
-    /// Waits until there is no more than this was: what was deleted is freed behind our back, at the cost of
-    /// whoever is measured meanwhile.
-    pub(crate) fn wait(self) {
-        let start = Instant::now();
-        // Nothing is freed before the packets that may still read it have left.
-        let _left = membarrier(MembarrierCommand::Global);
-        while Self::now().above(self) > OTHERS_BYTES && start.elapsed() < PATIENCE {
-            thread::sleep(REST);
-        }
+/// Waits until the kernel's memory falls no more: what was deleted is freed behind our back, at the cost of
+/// whoever is measured meanwhile.
+pub(crate) fn wait_for_freeing() {
+    let start = Instant::now();
+    // Nothing is freed before the packets that may still read it have left.
+    let _left = membarrier(MembarrierCommand::Global);
+    let (mut least, mut looks) = (KernelMemory::now(), 0);
+    while looks < LOOKS && start.elapsed() < PATIENCE {
         thread::sleep(REST);
+        let now = KernelMemory::now();
+        looks = match least.above(now) > OTHERS_BYTES {
+            true => 0,
+            false => looks + 1,
+        };
+        least = now;
     }
 }

@@ -18,6 +18,20 @@ pub enum Direction {
     Down,
     /// The more, the better.
     Up,
+    /// It says under which conditions another quantity was measured.
+    Neither,
+}
+
+/// In which direction a quantity of this name and unit is better: time, bytes and messages cost, a rate is
+/// what one gets.
+pub fn direction(metric: &str, unit: Unit) -> Direction {
+    let is_of = |prefix: &&str| metric.starts_with(*prefix);
+    match unit {
+        _ if ["updates", "packets-per-update"].iter().any(is_of) => Direction::Neither,
+        _ if metric.ends_with("-found") => Direction::Up,
+        Unit::Nanoseconds | Unit::Bytes | Unit::Count => Direction::Down,
+        Unit::PerSecond => Direction::Up,
+    }
 }
 
 impl Unit {
@@ -31,14 +45,6 @@ impl Unit {
             Self::Bytes => "bytes",
             Self::Count => "count",
             Self::PerSecond => "per_second",
-        }
-    }
-
-    /// Time, bytes and messages cost; a rate is what one gets.
-    pub fn direction(self) -> Direction {
-        match self {
-            Self::Nanoseconds | Self::Bytes | Self::Count => Direction::Down,
-            Self::PerSecond => Direction::Up,
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::claims;
+use super::cost::wait_for_freeing;
 use super::lane::{Lane, LaneError, processors};
 use super::machine;
 use super::measurement::{Measurement, Run, Skip};
@@ -13,6 +14,8 @@ use super::scenario::{Axis, Phase, Point, Scenario, Word};
 use super::trial::Trials;
 use super::world::World;
 
+/// All peers, where something is left out.
+const ALL: &str = "all";
 /// How often each peer is measured in a run for a record.
 pub const ROUNDS: usize = 9;
 /// And in a quick one.
@@ -74,19 +77,22 @@ enum Standing {
     Out,
 }
 
-/// Measures everything that is ordered.
+/// Measures everything that is ordered. What was found so far is handed over before the first world and after
+/// each, so that a run which is ended is not lost.
 ///
 /// # Errors
-/// There can be no lanes here.
-pub fn run(
+/// What it was handed over to does not take it.
+pub fn run<E>(
     order: &Order,
     peers: &[&dyn Peer],
     progress: &mut dyn FnMut(Progress),
-) -> Result<Run, LaneError> {
+    keep: &mut dyn FnMut(&Run) -> Result<(), E>,
+) -> Result<Run, E> {
     let mut found = Run {
-        facts: machine::facts(),
+        facts: facts(order),
         ..Run::default()
     };
+    keep(&found)?;
     let worlds = order.scenarios.iter();
     let worlds = worlds.flat_map(|scenario| {
         let points = scenario.points().into_iter();
@@ -105,10 +111,33 @@ pub fn run(
             point,
             found: &mut found,
         };
-        site.measure(peers, progress)?;
+        if let Err(error) = site.measure(peers, progress) {
+            site.skip(ALL, &error.to_string());
+        }
+        // The next world does not pay for the end of this one.
+        wait_for_freeing();
+        found.claims = claims::judged(&found);
+        keep(&found)?;
     }
-    found.claims = claims::judged(&found);
     Ok(found)
+}
+
+/// What a reader must know to make the run again.
+fn facts(order: &Order) -> Vec<(String, String)> {
+    let seeds = order.scenarios.iter();
+    let seeds: Vec<_> = seeds
+        .map(|scenario| format!("{} {}", scenario.name, scenario.seed))
+        .collect();
+    let defaults = Axis::ALL.map(|axis| format!("{} {}", axis.word(), axis.default_value()));
+    let mut facts = machine::facts();
+    let own = [
+        ("rounds", order.rounds.to_string()),
+        ("pace", format!("{:?}", order.pace)),
+        ("seeds", seeds.join(", ")),
+        ("where a scenario does not say", defaults.join(", ")),
+    ];
+    facts.extend(own.map(|(name, value)| (name.to_owned(), value)));
+    facts
 }
 
 fn described(scenario: &Scenario, point: &Point) -> String {
@@ -137,7 +166,7 @@ impl Site<'_> {
     ) -> Result<(), LaneError> {
         let size = self.point.size(self.scenario.seed);
         let Some(world) = World::new(size) else {
-            self.skip("all", "there is no such world");
+            self.skip(ALL, "there is no such world");
             return Ok(());
         };
         let wanted: Vec<_> = peers
@@ -166,7 +195,7 @@ impl Site<'_> {
         drop(world);
         for phase in phases {
             if phase.takes_two() && processors() < 2 {
-                self.skip("all", &format!("{}: it takes two processors", phase.word()));
+                self.skip(ALL, &format!("{}: it takes two processors", phase.word()));
                 continue;
             }
             for round in 0..self.order.rounds {

@@ -27,7 +27,7 @@ pub struct Flat {
     pub families: Families,
     /// What they say.
     pub shapes: Shapes,
-    /// Groups that the policy names, each in one more rule of each family.
+    /// Groups that the policy names, each in one more rule of each of the families.
     pub groups_named: usize,
     /// Endpoints of this host.
     pub endpoints: usize,
@@ -51,6 +51,16 @@ pub enum Shapes {
     Mixed,
     /// One address each, and no range of ports: nothing that takes an interval.
     Exact,
+}
+
+impl Shapes {
+    /// The number of the service that the n-th rule has.
+    fn number(self, n: usize) -> usize {
+        match self {
+            Self::Mixed => n,
+            Self::Exact => EXACT[n % EXACT.len()],
+        }
+    }
 }
 
 impl Default for Flat {
@@ -104,9 +114,14 @@ fn policy(random: &mut Random, size: Flat) -> Option<SecurityGroup> {
         .collect();
     for n in 0..size.groups_named {
         let peer: GroupName = format!("peer{n}").parse().ok()?;
-        rules.extend(Family::ALL.map(|family| GroupRule {
+        let families = match size.families {
+            Families::Both => Vec::from(Family::ALL),
+            Families::First => vec![size.first],
+        };
+        let number = size.shapes.number(n);
+        rules.extend(families.into_iter().map(|family| GroupRule {
             family,
-            service: service(random, n, family),
+            service: service(random, number, family),
             peer: Peer::Group(peer.clone()),
             origin: Origin::default(),
         }));
@@ -122,13 +137,13 @@ fn prefix_rule(random: &mut Random, size: Flat, n: usize) -> GroupRule {
         (Families::Both, Family::V6) => Family::V4,
     };
     let family = [size.first, second][n / 10 % 2];
-    let (service_of, prefix_of) = match size.shapes {
-        Shapes::Mixed => (n, n),
-        Shapes::Exact => (EXACT[n % EXACT.len()], 0),
+    let prefix_of = match size.shapes {
+        Shapes::Mixed => n,
+        Shapes::Exact => 0,
     };
     GroupRule {
         family,
-        service: service(random, service_of, family),
+        service: service(random, size.shapes.number(n), family),
         peer: Peer::Cidr(prefix(random, prefix_of, family)),
         origin: Origin::default(),
     }

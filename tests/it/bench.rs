@@ -3,6 +3,7 @@
 //! Nothing here looks at how long anything took.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::fs;
 use std::process::{Command, Output, Stdio};
 
@@ -257,7 +258,13 @@ fn who_is_wrong_is_not_timed() {
             peers: Vec::new(),
         };
         let peers: [&dyn Peer; 3] = [&Liar, &Slow, &peer::margay::FROM_STATE];
-        let found = run(&order, &peers, &mut |_| {}).unwrap();
+        let mut kept = 0;
+        let mut keep = |_: &_| {
+            kept += 1;
+            Ok::<_, Infallible>(())
+        };
+        let found = run(&order, &peers, &mut |_| {}, &mut keep).unwrap();
+        assert!(kept > 1, "before the first world and after each");
         let why = |peer: &str| -> Vec<&str> {
             let skips = found.skips.iter().filter(|skip| skip.peer == peer);
             skips.map(|skip| skip.reason.as_str()).collect()

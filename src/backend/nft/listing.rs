@@ -8,7 +8,7 @@ use super::message::{FAMILY_BYTES, MessageType};
 use crate::backend::ObserveError;
 use crate::netlink::attribute::Reader;
 use crate::netlink::message::messages;
-use crate::ruleset::{Table, TableKey};
+use crate::ruleset::{Name, Table, TableKey};
 
 /// How often a dump is begun anew because somebody changed the ruleset meanwhile.
 const ATTEMPTS: usize = 20;
@@ -86,6 +86,35 @@ impl NftBackend {
             };
         }
         Err(std::io::Error::from(std::io::ErrorKind::ResourceBusy).into())
+    }
+
+    /// Has the kernel list a table and these sets of it, reads nothing of what it says, and gives how many
+    /// objects and elements' messages that were: the floor of `observe`.
+    ///
+    /// # Errors
+    /// The kernel cannot be asked, or the table changed meanwhile.
+    pub fn list_all(&mut self, table: &TableKey, sets: &[Name]) -> Result<usize, ObserveError> {
+        let kinds = [
+            MessageType::GetTable,
+            MessageType::GetObject,
+            MessageType::GetSet,
+            MessageType::GetChain,
+            MessageType::GetRule,
+        ];
+        let whole = kinds.into_iter().map(|kind| (kind, None));
+        let elements = sets.iter();
+        let elements = elements.map(|set| (MessageType::GetElement, Some(set.as_str())));
+        let mut listed = 0;
+        for (kind, set) in whole.chain(elements) {
+            match self.list(kind, table, set) {
+                Ok(objects) => listed += objects.len(),
+                Err(Stop::Error(error)) => return Err(error),
+                Err(Stop::Torn) => {
+                    return Err(std::io::Error::from(std::io::ErrorKind::ResourceBusy).into());
+                }
+            }
+        }
+        Ok(listed)
     }
 }
 

@@ -86,7 +86,9 @@ fn cell(panel: &Panel<'_>, row: Option<&Row<'_>>) -> String {
     };
     let class = match Part::of(&row.measurement.peer) {
         Part::Floor => "floor".to_owned(),
-        Part::Baseline | Part::Rival => shade(&ratio, panel.unit.direction()),
+        Part::Baseline | Part::Rival => {
+            shade(&ratio, quantity::direction(panel.metric, panel.unit))
+        }
     };
     format!(
         "<td class=\"n {class}\">×{}</td>",
@@ -103,11 +105,11 @@ fn beside_nothing(panel: &Panel<'_>, summary: &Summary) -> &'static str {
     let own = own.and_then(|row| row.summary);
     match (
         own.is_some_and(|own| own.high == 0.0),
-        panel.unit.direction(),
+        quantity::direction(panel.metric, panel.unit),
     ) {
         (true, Direction::Down) if summary.median > 0.0 => "good4",
         (true, Direction::Up) if summary.median > 0.0 => "bad4",
-        (true | false, Direction::Down | Direction::Up) => "absent",
+        (true | false, Direction::Down | Direction::Up | Direction::Neither) => "absent",
     }
 }
 
@@ -119,6 +121,7 @@ fn shade(ratio: &Ratio, direction: Direction) -> String {
     let advantage = match direction {
         Direction::Down => ratio.value,
         Direction::Up => 1.0 / ratio.value,
+        Direction::Neither => return "even".to_owned(),
     };
     let factor = advantage.max(1.0 / advantage);
     // Below zero there is no factor.

@@ -8,10 +8,11 @@ mod frame;
 mod road;
 
 use std::io;
+use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
-use rustix::thread::{CpuSet, sched_setaffinity};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 pub(crate) use frame::Opening;
 pub use frame::{FRAME_BYTES_MAX, FRAME_BYTES_MIN};
@@ -50,8 +51,11 @@ pub enum LaneError {
     /// The kernel gives no namespace.
     #[error("no network namespace: {0}; run it as root, with CAP_SYS_ADMIN")]
     NoNamespace(#[source] io::Error),
+    /// The thread could not be kept on a processor.
+    #[error("it cannot stay on one processor: {0}")]
+    NotPinned(#[source] io::Error),
     /// The devices could not be made.
-    #[error("no TUN devices: {0}; is /dev/net/tun there?")]
+    #[error("no devices: {0}; are /dev/net/tun, ip and tc there?")]
     NoDevices(#[source] io::Error),
     /// Its thread is gone.
     #[error("a lane ended early")]
@@ -111,7 +115,7 @@ impl Drop for Lane {
 
 fn stand(prepared: Box<dyn Prepared>, trials: Trials) -> Result<Stand, LaneError> {
     enter_new_network().map_err(LaneError::NoNamespace)?;
-    pin(processors() - 1).map_err(LaneError::NoNamespace)?;
+    pin(Processor::Last).map_err(LaneError::NotPinned)?;
     let road = Road::new(&trials).map_err(LaneError::NoDevices)?;
     Ok(Stand {
         road,
@@ -120,14 +124,38 @@ fn stand(prepared: Box<dyn Prepared>, trials: Trials) -> Result<Stand, LaneError
     })
 }
 
+/// A processor of those that this process may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Processor {
+    /// What runs beside.
+    First,
+    /// Who programs and sends.
+    Last,
+}
+
 /// How many processors this process may use, at least one.
 pub(crate) fn processors() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
+    allowed().len().max(1)
 }
 
 /// Keeps the calling thread on a processor.
-pub(crate) fn pin(processor: usize) -> io::Result<()> {
+pub(crate) fn pin(processor: Processor) -> io::Result<()> {
+    let number = match processor {
+        Processor::First => allowed().first(),
+        Processor::Last => allowed().last(),
+    };
+    let number = number.ok_or(io::ErrorKind::NotFound)?;
     let mut set = CpuSet::new();
-    set.set(processor);
+    set.set(*number);
     Ok(sched_setaffinity(None, &set)?)
+}
+
+/// Their numbers, as they were before the first thread was pinned: threads begin where the one was that made
+/// them.
+fn allowed() -> &'static [usize] {
+    static ALLOWED: OnceLock<Vec<usize>> = OnceLock::new();
+    ALLOWED.get_or_init(|| {
+        let set = sched_getaffinity(None).unwrap_or_else(|_| CpuSet::new());
+        (0..CpuSet::MAX_CPU).filter(|n| set.is_set(*n)).collect()
+    })
 }

@@ -105,21 +105,26 @@ impl Road {
         Ok(median(times))
     }
 
-    /// Nanoseconds that each of many packets takes which open an allowed flow.
+    /// Nanoseconds that each of many packets takes which open an allowed flow, of those that count: what is
+    /// asked before and after a packet must say so.
     pub(crate) fn latencies(
         &mut self,
         trials: &Trials,
         budget: Duration,
         goes_on: &dyn Fn() -> bool,
+        counts: &dyn Fn() -> bool,
     ) -> Result<Vec<f64>, Lost> {
         self.forget_flows()?;
         let begun = Instant::now();
         let mut times = Vec::new();
         while begun.elapsed() < budget || goes_on() {
             for bytes in self.packets(trials, Sent::New) {
-                let start = Instant::now();
+                let (counted, start) = (counts(), Instant::now());
                 self.send(&trials.flow.from, &bytes)?;
-                times.push(nanoseconds(start.elapsed()));
+                let time = nanoseconds(start.elapsed());
+                if counted || counts() {
+                    times.push(time);
+                }
             }
             self.device(&trials.flow.to)?.drain();
             self.next_port += BURST;

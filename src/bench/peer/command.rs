@@ -72,11 +72,9 @@ impl Job {
         let (input, handle) = (child.stdin.take(), handle(&child)?);
         let (say, ended) = channel();
         thread::scope(|scope| {
-            scope.spawn(move || {
-                // Who ends early closes its end: what it says then is its complaint, and its status counts.
-                let _read = input.map(|mut input| input.write_all(self.input.as_bytes()));
-                watch(&handle, &ended);
-            });
+            scope.spawn(move || watch(&handle, &ended));
+            // Who ends early closes its end: what it says then is its complaint, and its status counts.
+            scope.spawn(move || input.map(|mut input| input.write_all(self.input.as_bytes())));
             let output = child.wait_with_output();
             let _heard = say.send(());
             output

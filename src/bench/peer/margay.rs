@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use rustix::thread::{MembarrierCommand, membarrier};
 
+use super::events::events;
 use super::{Peer, PeerError, Prepared, Task, Traffic};
 use crate::backend::Backend;
 use crate::backend::nft::{Catalog, Encoded, NftBackend, Ownership, encode};
@@ -244,6 +245,14 @@ impl Ready {
         done.map_err(|error| refused(&error))
     }
 
+    /// Has the kernel list everything, and looks at none of it: what reading takes at the least.
+    fn list(&mut self) -> Result<bool, PeerError> {
+        let sets: Vec<Name> = self.held.table().sets.keys().cloned().collect();
+        let key = self.key.clone();
+        let listed = self.backend()?.list_all(&key, &sets);
+        Ok(listed.map_err(|error| refused(&error))? > 0)
+    }
+
     fn replay(&mut self, batches: &[Batch]) -> Result<(), PeerError> {
         for batch in batches {
             if batch.wait == Wait::Grace {
@@ -341,8 +350,10 @@ impl Prepared for Ready {
     }
 
     fn verify(&mut self) -> Result<bool, PeerError> {
-        if self.start != Start::State {
-            return Err(PeerError::Unable("it is margay, which does this"));
+        match self.start {
+            Start::State => {}
+            Start::Commit => return Err(PeerError::Unable("it is margay, which does this")),
+            Start::Bytes => return self.list(),
         }
         let key = self.key.clone();
         let observed = self.backend()?.observe(&key);
@@ -355,9 +366,9 @@ impl Prepared for Ready {
     /// As the agent does: where the generation has not moved since our last commit, nobody wrote.
     fn resync(&mut self) -> Result<bool, PeerError> {
         let moved = self.backend()?.has_moved();
-        match moved.map_err(|error| refused(&error))? {
-            true => self.verify(),
-            false => Ok(true),
+        match (self.start, moved.map_err(|error| refused(&error))?) {
+            (Start::State, false) => Ok(true),
+            (Start::State, true) | (Start::Commit | Start::Bytes, _) => self.verify(),
         }
     }
 
@@ -383,6 +394,9 @@ impl Prepared for Ready {
     }
 
     fn spoil(&mut self) -> Result<(), PeerError> {
+        if self.start != Start::State {
+            return Err(PeerError::Unable("it compares nothing"));
+        }
         let sets = self.held.table().sets.iter();
         let largest = sets.max_by_key(|(_, set)| set.elements.len());
         let victim = largest.and_then(|(name, set)| {
@@ -452,23 +466,4 @@ fn messages(mut batch: &[u8]) -> u64 {
         count += 1;
     }
     count
-}
-
-/// What makes one state of another, of what a world changes: groups and endpoints.
-fn events(old: &State, new: &State) -> Vec<Event> {
-    let mut events = Vec::new();
-    for (name, group) in &new.groups {
-        if old.groups.get(name) != Some(group) {
-            events.push(Event::Group(group.clone()));
-        }
-    }
-    for (name, endpoint) in &new.endpoints {
-        if old.endpoints.get(name) != Some(endpoint) {
-            events.push(Event::Endpoint(Box::new(endpoint.clone())));
-        }
-    }
-    let gone = old.endpoints.keys();
-    let gone = gone.filter(|name| !new.endpoints.contains_key(*name));
-    events.extend(gone.cloned().map(Event::EndpointGone));
-    events
 }

@@ -14,6 +14,7 @@ mod script;
 mod scripted;
 
 pub mod empty;
+mod events;
 pub mod margay;
 
 use std::fmt::Debug;

@@ -1,6 +1,7 @@
 //! Margay's own table, programmed by nft: the same objects and the same transactions, as scripts.
 
 use super::command::Job;
+use super::events::events;
 use super::listing;
 use super::program::Inventory;
 use super::script::nft::job;
@@ -8,10 +9,9 @@ use super::{NFT_NEEDED, Peer, PeerError, Prepared, Task, Traffic};
 use crate::bench::world::{Change, Way, World};
 use crate::compile::Compiler;
 use crate::compile::skeleton::{Skeleton, table_key};
-use crate::model::{Event, Object, State};
 use crate::ruleset::diff::diff;
 use crate::ruleset::render::script;
-use crate::ruleset::transaction::Commit;
+use crate::ruleset::transaction::{Commit, Phase};
 use crate::ruleset::{Ruleset, Table, Tracked};
 use crate::scenario::place::HOST;
 
@@ -60,8 +60,8 @@ struct Scripts {
     /// What is in force, with the generations of names.
     held: Tracked,
     compiler: Compiler,
-    /// The change that comes next.
-    next: Option<(Commit, Job)>,
+    /// The change that comes next: until it is in force, and what only clears away.
+    next: Option<(Commit, [Job; 2])>,
     /// What is in force and `held` does not know of.
     done: Done,
     traffic: Traffic,
@@ -72,7 +72,7 @@ struct Scripts {
 enum Done {
     Nothing,
     Load,
-    Change(Commit),
+    Change(Commit, Job),
 }
 
 impl Prepared for Scripts {
@@ -87,7 +87,12 @@ impl Prepared for Scripts {
         match std::mem::replace(&mut self.done, Done::Nothing) {
             Done::Nothing => return Ok(()),
             Done::Load => self.held = Tracked::from(self.base.clone()),
-            Done::Change(commit) => self.held.apply(&commit),
+            Done::Change(commit, collect) => {
+                if !collect.input.is_empty() {
+                    run(&collect)?;
+                }
+                self.held.apply(&commit);
+            }
         }
         self.held.settle();
         self.compiler.table().settle();
@@ -102,9 +107,9 @@ impl Prepared for Scripts {
 
     fn change(&mut self, change: &Change) -> Result<(), PeerError> {
         self.write(change)?;
-        if let Some((commit, job)) = self.next.take() {
-            self.traffic = run(&job)?;
-            self.done = Done::Change(commit);
+        if let Some((commit, [main, collect])) = self.next.take() {
+            self.traffic = run(&main)?;
+            self.done = Done::Change(commit, collect);
         }
         Ok(())
     }
@@ -140,10 +145,24 @@ impl Scripts {
         self.compiler.apply_all(events);
         let goal = self.compiler.table();
         let commit = diff(Some(&self.held), goal, &table_key());
-        let text = script(&commit, &[self.held.table(), goal.table()]);
-        self.next = Some((commit, job(text)));
+        let tables = [self.held.table(), goal.table()];
+        let jobs = parts(&commit).map(|part| job(script(&part, &tables)));
+        self.next = Some((commit, jobs));
         Ok(())
     }
+}
+
+/// What brings a change into force, and what clears away after it.
+fn parts(commit: &Commit) -> [Commit; 2] {
+    let (collect, main) = commit
+        .steps
+        .iter()
+        .cloned()
+        .partition(|step| step.phase == Phase::Collect);
+    [main, collect].map(|steps| Commit {
+        table: commit.table.clone(),
+        steps,
+    })
 }
 
 /// One transaction.
@@ -163,22 +182,4 @@ fn inventory(table: &Table) -> Inventory {
         sets: table.sets.len(),
         elements: elements.sum(),
     }
-}
-
-/// What makes one state of another, as far as groups and endpoints go.
-fn events(before: &State, after: &State) -> Vec<Event> {
-    let groups = before.groups.keys().chain(after.groups.keys());
-    let groups = groups.filter(|name| before.groups.get(name) != after.groups.get(name));
-    let endpoints = before.endpoints.keys().chain(after.endpoints.keys());
-    let endpoints =
-        endpoints.filter(|name| before.endpoints.get(name) != after.endpoints.get(name));
-    let mut objects: Vec<Object> = groups
-        .map(|name| Object::Group(name.clone()))
-        .chain(endpoints.map(|name| Object::Endpoint(name.clone())))
-        .collect();
-    objects.sort();
-    objects.dedup();
-    let gone = |object: &Object| before.said(object).map(Event::undone);
-    let of = |object: &Object| after.said(object).or_else(|| gone(object));
-    objects.iter().filter_map(of).collect()
 }

@@ -1,7 +1,7 @@
 //! Programming: everything at once, one change, nothing.
 
 use super::{Fault, Pace, Reading, prove, quantile, whole};
-use crate::bench::cost::{Cost, KernelMemory, measured};
+use crate::bench::cost::{Cost, measured, wait_for_freeing};
 use crate::bench::lane::Stand;
 use crate::bench::measurement::Unit;
 use crate::bench::peer::{PeerError, Task, Traffic};
@@ -22,11 +22,9 @@ pub(super) fn teardown(stand: &mut Stand) -> Result<Vec<Reading>, Fault> {
 /// What the removal cost, and the load.
 fn reload(stand: &mut Stand) -> Result<(Cost, Cost), Fault> {
     let prepared = &mut stand.prepared;
-    let full = KernelMemory::now();
     let (removal, removed) = measured(|| prepared.remove());
     removed?;
-    // What was there is freed behind our back; there is no saying how much that is but that it ends.
-    full.wait();
+    wait_for_freeing();
     prepared.ready(&Task::Load)?;
     let (load, loaded) = measured(|| prepared.load());
     loaded?;

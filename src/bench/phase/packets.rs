@@ -40,7 +40,7 @@ pub(super) fn packets(stand: &mut Stand, doing: &Doing) -> Result<Vec<Reading>, 
 
 fn first_packet(stand: &mut Stand, doing: &Doing) -> Result<Vec<Reading>, Fault> {
     let (road, trials) = (&mut stand.road, &stand.trials);
-    let mut times = road.latencies(trials, doing.pace.packets, &|| false)?;
+    let mut times = road.latencies(trials, doing.pace.packets, &|| false, &|| true)?;
     Ok(percentiles(&mut times, "latency"))
 }
 

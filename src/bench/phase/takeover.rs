@@ -6,7 +6,7 @@ use std::thread;
 use super::control::said;
 use super::{Fault, Reading, bytes, whole};
 use crate::bench::cost::measured;
-use crate::bench::lane::{Lost, Stand, pin};
+use crate::bench::lane::{Lost, Processor, Stand, pin};
 use crate::bench::measurement::Unit;
 
 /// Takes over while packets of known verdict are sent, and counts those that got another one.
@@ -21,7 +21,7 @@ pub(super) fn take_over(stand: &mut Stand) -> Result<Vec<Reading>, Fault> {
     let stop = AtomicBool::new(false);
     let (cost, taken, seen) = thread::scope(|scope| {
         let prober = scope.spawn(|| {
-            let _pinned = pin(0);
+            let _pinned = pin(Processor::First);
             let (mut lost, mut leaked) = (0_u64, 0_u64);
             while !stop.load(Ordering::Relaxed) {
                 for trial in &trials.list {

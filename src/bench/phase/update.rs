@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::control::change;
 use super::packets::percentiles;
 use super::{Doing, Fault, Reading, bytes, quantile, whole};
-use crate::bench::lane::{Lost, Road, Stand, pin};
+use crate::bench::lane::{Lost, Processor, Road, Stand, pin};
 use crate::bench::measurement::Unit;
 use crate::bench::peer::{PeerError, Prepared, Task};
 use crate::bench::trial::Trials;
@@ -22,20 +22,20 @@ pub(super) fn latency(stand: &mut Stand, doing: &Doing) -> Result<Vec<Reading>, 
         0 => Altered::Rule,
         1.. => Altered::Crowd,
     };
-    let (road, trials) = (&mut stand.road, &stand.trials);
-    let mut idle = road.latencies(trials, doing.pace.packets, &|| false)?;
-    let stop = AtomicBool::new(false);
     let Stand { road, prepared, .. } = stand;
     let trials = stand.trials.clone();
+    let mut idle = beside(|| road.latencies(&trials, doing.pace.packets, &|| false, &|| true))?;
+    let (clock, stop) = (Clock::default(), AtomicBool::new(false));
     let mut updated = Ok(0);
     let times = thread::scope(|scope| {
         let sender = scope.spawn(|| {
-            let _pinned = pin(0);
-            road.latencies(&trials, std::time::Duration::ZERO, &|| {
-                !stop.load(Ordering::Relaxed)
-            })
+            let _pinned = pin(Processor::First);
+            let goes_on = || !stop.load(Ordering::Relaxed);
+            // Only what an update overlaps: between updates a peer makes ready what it has to say.
+            let counts = || clock.read() % 2 == 1;
+            road.latencies(&trials, std::time::Duration::ZERO, &goes_on, &counts)
         });
-        updated = take_turns(prepared.as_mut(), what, doing, &Clock::default());
+        updated = take_turns(prepared.as_mut(), what, doing, &clock);
         stop.store(true, Ordering::Relaxed);
         sender.join()
     });
@@ -47,6 +47,18 @@ pub(super) fn latency(stand: &mut Stand, doing: &Doing) -> Result<Vec<Reading>, 
     readings.push(Reading::new("added-p99", Unit::Nanoseconds, added));
     readings.push(Reading::new("updates", Unit::Count, whole(updates)));
     Ok(readings)
+}
+
+/// Does something on the processor of what runs beside.
+fn beside<T: Send>(work: impl FnOnce() -> Result<T, Lost> + Send) -> Result<T, Lost> {
+    let done = thread::scope(|scope| {
+        let pinned = || {
+            let _pinned = pin(Processor::First);
+            work()
+        };
+        scope.spawn(pinned).join()
+    });
+    done.map_err(|_| Lost::Refused("the sender ended early".to_owned()))?
 }
 
 /// Every kind of change there and back, while packets are sent whose verdict is known.
@@ -129,7 +141,7 @@ fn under_load(stand: &mut Stand, what: Altered, doing: &Doing) -> Result<Seen, F
     let mut updated = Ok(0);
     let seen = thread::scope(|scope| {
         let prober = scope.spawn(|| {
-            let _pinned = pin(0);
+            let _pinned = pin(Processor::First);
             probe(road, trials, what, &clock, &stop)
         });
         updated = take_turns(prepared.as_mut(), what, doing, &clock);

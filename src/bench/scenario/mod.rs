@@ -90,6 +90,7 @@ impl Scenario {
             for value in values.iter_mut() {
                 *value = (*value).min(axis.quick());
             }
+            values.sort_unstable();
             values.dedup();
         }
         self

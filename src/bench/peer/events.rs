@@ -1,0 +1,21 @@
+//! What operators say when one state becomes another.
+
+use crate::model::{Event, Object, State};
+
+/// What makes one state of another, as far as groups and endpoints go.
+pub(super) fn events(before: &State, after: &State) -> Vec<Event> {
+    let groups = before.groups.keys().chain(after.groups.keys());
+    let groups = groups.filter(|name| before.groups.get(name) != after.groups.get(name));
+    let endpoints = before.endpoints.keys().chain(after.endpoints.keys());
+    let endpoints =
+        endpoints.filter(|name| before.endpoints.get(name) != after.endpoints.get(name));
+    let mut objects: Vec<Object> = groups
+        .map(|name| Object::Group(name.clone()))
+        .chain(endpoints.map(|name| Object::Endpoint(name.clone())))
+        .collect();
+    objects.sort();
+    objects.dedup();
+    let gone = |object: &Object| before.said(object).map(Event::undone);
+    let of = |object: &Object| after.said(object).or_else(|| gone(object));
+    objects.iter().filter_map(of).collect()
+}
