@@ -32,10 +32,11 @@ fn reload(stand: &mut Stand) -> Result<(Cost, Cost), Fault> {
     Ok((removal, load))
 }
 
-/// Looks at a state that is right, reads all of it, then looks at one in which an element is missing.
+/// Reads all of a state that is right, as whoever starts does, looks at it once more, then looks at one in which
+/// an element is missing.
 pub(super) fn resync(stand: &mut Stand) -> Result<Vec<Reading>, Fault> {
-    let (cost, same) = measured(|| stand.prepared.resync());
     let (listed, read) = measured(|| stand.prepared.verify());
+    let (cost, same) = measured(|| stand.prepared.resync());
     if !(same? && read?) {
         let what = "verify".to_owned();
         let complaint = "it finds a difference in a state that is right".to_owned();
