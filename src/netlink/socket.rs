@@ -1,4 +1,5 @@
-//! The netlink socket: one for life, one `send` a transaction.
+//! The netlink socket: one for life, one `send` a transaction. And whatever else no crate has without
+//! `unsafe`, which may stand in this file alone: namespaces, TUN devices, times of children, memory given back.
 
 use std::fs::File;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};

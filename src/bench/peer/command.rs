@@ -112,7 +112,10 @@ fn watch(process: &OwnedFd, ended: &Receiver<()>) {
 /// What a command that failed says, or how it was ended.
 fn complaint(status: ExitStatus, said: &[u8]) -> String {
     match status.signal() {
-        Some(9) => format!("it took more than {} s", PATIENCE.as_secs()),
+        Some(9) => format!(
+            "it was killed: by us after {} s, or by somebody else",
+            PATIENCE.as_secs()
+        ),
         Some(signal) => format!("signal {signal}"),
         None => String::from_utf8_lossy(said).into_owned(),
     }
