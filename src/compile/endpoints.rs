@@ -46,7 +46,7 @@ pub(super) struct Targets {
     pub(super) egress: Option<Name>,
 }
 
-/// What one endpoint is in the source check and both dispatch maps.
+/// What one endpoint is in the sets of the source check and in both dispatch maps.
 pub(super) fn elements(
     endpoint: &Endpoint,
     targets: &Targets,
@@ -59,8 +59,6 @@ pub(super) fn elements(
         elements.insert((names::fixed(set), key), Element::of(data));
     };
     put(skeleton::ENDPOINTS, key(), ElementData::None);
-    let check = ElementData::Verdict(source_check(endpoint.mac));
-    put(skeleton::SOURCE, key(), check);
     for &address in &endpoint.addresses {
         let (set, key) = source(&interface, address, endpoint.mac);
         put(set, key, ElementData::None);
@@ -69,10 +67,8 @@ pub(super) fn elements(
         let (set, key) = source_prefix(&interface, prefix);
         put(set, key, ElementData::None);
     }
-    if let Some(mac) = endpoint.mac {
-        let key = KeyBuilder::default().exact(&interface).exact(&mac.0);
-        put(skeleton::SOURCE_MACS, key.build(), ElementData::None);
-    }
+    let (set, sender) = sender(&interface, endpoint.mac);
+    put(set, sender, ElementData::None);
     if let Some(policy) = &targets.egress {
         let jump = ElementData::Verdict(Verdict::Jump(policy.clone()));
         put(skeleton::FROM, key(), jump);
@@ -83,12 +79,13 @@ pub(super) fn elements(
     elements
 }
 
-fn source_check(mac: Option<MacAddress>) -> Verdict {
-    Verdict::Goto(names::fixed(if mac.is_some() {
-        skeleton::SOURCE_MAC
-    } else {
-        skeleton::SOURCE_IP
-    }))
+/// `iifname . ether saddr`, or `iifname` alone where the MAC is not known.
+fn sender(interface: &[u8], mac: Option<MacAddress>) -> (&'static str, Key) {
+    let key = KeyBuilder::default().exact(interface);
+    match mac {
+        Some(mac) => (skeleton::SOURCE_MACS, key.exact(&mac.0).build()),
+        None => (skeleton::SOURCE_ANY_MAC, key.build()),
+    }
 }
 
 /// `iifname . ip saddr`, with `. ether saddr` where the MAC is known.

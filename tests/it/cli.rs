@@ -370,7 +370,7 @@ fn trace_in_words_points_at_the_document() {
                  verdict  accepted\n\
                  policy   web egress: rule 1: allow IPv4 to 0.0.0.0/0  (F/w.yaml:11)\n\
                  policy   web ingress: rule 1: allow IPv4 tcp 80-443 from 0.0.0.0/0  (F/w.yaml:6)\n\
-                 path     prerouting: iifname vmap @source";
+                 path     prerouting: iifname @endpoints goto source-check";
     assert!(
         stdout.replace(path(&documents), "F").starts_with(begin),
         "{stdout}"

@@ -283,9 +283,9 @@ mod tests {
     #[test]
     fn a_retyped_slot_is_shown_where_it_is_declared() {
         let error = altered("slots.nft", "type ifname : verdict", "type mark : verdict");
-        let line = line("slots.nft", "map source {");
-        let expected = "slot source is declared as map source { type mark : verdict; }, \
-                        expected map source { type ifname : verdict; }";
+        let line = line("slots.nft", "map from {");
+        let expected = "slot from is declared as map from { type mark : verdict; }, \
+                        expected map from { type ifname : verdict; }";
         assert_eq!(error.to_string(), format!("slots.nft:{line}:6: {expected}"));
         let error = altered(
             "slots.nft",
@@ -318,9 +318,9 @@ mod tests {
         let at = line("source.nft", "table inet margay");
         let expected = "found table ip margay, expected table inet margay";
         assert_eq!(error.to_string(), format!("source.nft:{at}:10: {expected}"));
-        let error = altered("source.nft", "chain source-ip {", "chain source/ip {");
-        let at = line("source.nft", "chain source-ip {");
-        let expected = "found the name source/ip, expected a name without `/`";
+        let error = altered("source.nft", "chain source-check {", "chain source/check {");
+        let at = line("source.nft", "chain source-check {");
+        let expected = "found the name source/check, expected a name without `/`";
         assert_eq!(error.to_string(), format!("source.nft:{at}:8: {expected}"));
     }
 }

@@ -9,8 +9,6 @@ use crate::ruleset::{Datatype, Set, SetFlags, Table};
 pub const ENDPOINTS: &str = "endpoints";
 /// The set of what the names of workload interfaces begin with.
 pub const WORKLOADS: &str = "workloads";
-/// The map from an interface to its source check.
-pub const SOURCE: &str = "source";
 /// The set of the IPv4 addresses that an endpoint may send from.
 pub const SOURCE_IP4: &str = "source-ip4";
 /// The set of the IPv6 addresses that an endpoint may send from.
@@ -21,6 +19,8 @@ pub const SOURCE_MAC4: &str = "source-mac4";
 pub const SOURCE_MAC6: &str = "source-mac6";
 /// The set of MACs, for packets without an address.
 pub const SOURCE_MACS: &str = "source-macs";
+/// The set of the interfaces whose endpoints may send with any MAC.
+pub const SOURCE_ANY_MAC: &str = "source-any-mac";
 /// The map from an interface to the policy of what its endpoint sends.
 pub const FROM: &str = "from";
 /// The map from an interface to the policy of what its endpoint receives.
@@ -41,10 +41,6 @@ pub const REFUSED: &str = "refused";
 pub const INVALID: &str = "invalid";
 /// The chain that holds the digest.
 pub const STATE: &str = "state";
-/// The chain of the source check without a MAC, a target of [`SOURCE`].
-pub const SOURCE_IP: &str = "source-ip";
-/// The chain of the source check with a MAC, a target of [`SOURCE`].
-pub const SOURCE_MAC: &str = "source-mac";
 /// The chain where the egress policy leads what it allows.
 pub const DESTINATION: &str = "destination";
 /// The chain where the ingress policy leads what it allows.
@@ -75,7 +71,7 @@ pub enum SlotKind {
 }
 
 /// Every slot.
-pub const SLOTS: [Slot; 22] = [
+pub const SLOTS: [Slot; 20] = [
     Slot {
         name: ENDPOINTS,
         kind: SlotKind::Set(&[Datatype::IfName]),
@@ -83,10 +79,6 @@ pub const SLOTS: [Slot; 22] = [
     Slot {
         name: WORKLOADS,
         kind: SlotKind::IntervalSet(&[Datatype::IfName]),
-    },
-    Slot {
-        name: SOURCE,
-        kind: SlotKind::VerdictMap(&[Datatype::IfName]),
     },
     Slot {
         name: SOURCE_IP4,
@@ -107,6 +99,10 @@ pub const SLOTS: [Slot; 22] = [
     Slot {
         name: SOURCE_MACS,
         kind: SlotKind::Set(&[Datatype::IfName, Datatype::EtherAddr]),
+    },
+    Slot {
+        name: SOURCE_ANY_MAC,
+        kind: SlotKind::Set(&[Datatype::IfName]),
     },
     Slot {
         name: SOURCE_NET4,
@@ -147,14 +143,6 @@ pub const SLOTS: [Slot; 22] = [
     Slot {
         name: STATE,
         kind: SlotKind::EmptyChain,
-    },
-    Slot {
-        name: SOURCE_IP,
-        kind: SlotKind::Target,
-    },
-    Slot {
-        name: SOURCE_MAC,
-        kind: SlotKind::Target,
     },
     Slot {
         name: DESTINATION,

@@ -85,8 +85,8 @@ impl Book {
         match name.logical() {
             "state" => vec![],
             "endpoints" => self.interfaces(operation, change(operation)),
-            "source" | "source-ip4" | "source-ip6" | "source-mac4" | "source-mac6"
-            | "source-macs" | "from" | "to" => self.interfaces(operation, Change::Changes),
+            "source-ip4" | "source-ip6" | "source-mac4" | "source-mac6" | "source-macs"
+            | "source-any-mac" | "from" | "to" => self.interfaces(operation, Change::Changes),
             "workloads" | "metadata4" | "metadata6" | "host-action" => {
                 vec![(Concern::Settings, Change::Changes)]
             }

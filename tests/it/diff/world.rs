@@ -117,17 +117,15 @@ impl World {
         set(table, "endpoints").insert(key.clone());
         let address = address(endpoint.address);
         let source = KeyBuilder::default().exact(&key.start).exact(&address);
-        let check = if endpoint.has_mac {
+        if endpoint.has_mac {
             let source = source.exact(&mac(id)).build();
             set(table, "source-mac4").insert(source);
             let known = KeyBuilder::default().exact(&key.start).exact(&mac(id));
             set(table, "source-macs").insert(known.build());
-            "source-mac"
         } else {
             set(table, "source-ip4").insert(source.build());
-            "source-ip"
-        };
-        set(table, "source").insert_verdict(key.clone(), Verdict::Jump(name(check)));
+            set(table, "source-any-mac").insert(key.clone());
+        }
         let groups = endpoint
             .groups
             .iter()

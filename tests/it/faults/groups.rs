@@ -67,7 +67,8 @@ const FAULTS: [Spoiling<Table>; 25] = [
         }
     }),
     ("the source is not checked", |t| {
-        rules(t, "prerouting", "").for_each(|rules| rules.retain(|rule| !looks_up(rule, "source")));
+        rules(t, "prerouting", "")
+            .for_each(|rules| rules.retain(|rule| !looks_up(rule, "endpoints")));
     }),
     ("the MAC is not checked", |t| {
         for (mac, plain) in [("source-mac4", "source-ip4"), ("source-mac6", "source-ip6")] {
@@ -75,11 +76,11 @@ const FAULTS: [Spoiling<Table>; 25] = [
             let cut = |key: &Key| Key::value(&key.start[..key.start.len() - 8]);
             keys.iter().for_each(|key| set(t, plain).insert(cut(key)));
         }
-        let ip = ElementData::Verdict(NftVerdict::Goto(name("source-ip")));
-        set(t, "source")
-            .elements
-            .values_mut()
-            .for_each(|element| element.data = ip.clone());
+        let senders: Vec<Key> = set(t, "source-macs").elements.keys().cloned().collect();
+        let cut = |key: &Key| Key::value(&key.start[..key.start.len() - 8]);
+        senders
+            .iter()
+            .for_each(|key| set(t, "source-any-mac").insert(cut(key)));
     }),
     ("every source without an address may send", |t| {
         last_verdict(t, "source-unassigned", NftVerdict::Accept);
@@ -131,7 +132,8 @@ const FAULTS: [Spoiling<Table>; 25] = [
         rules(t, "bundle/", "").for_each(|rules| drop(rules.pop()));
     }),
     ("the destination's policy is not asked", |t| {
-        rules(t, "destination", "").for_each(|rules| rules.retain(|rule| !looks_up(rule, "to")));
+        rules(t, "destination", "")
+            .for_each(|rules| rules.retain(|rule| !looks_up(rule, "endpoints")));
     }),
     ("an endpoint without policy receives everything", |t| {
         last_verdict(t, "to-endpoint", NftVerdict::Accept);
