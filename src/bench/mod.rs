@@ -8,6 +8,7 @@
 
 pub mod measurement;
 
+mod mover;
 pub mod peer;
 pub mod scenario;
 pub mod world;

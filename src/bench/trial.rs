@@ -6,6 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::lane::{FRAME_BYTES_MIN, Opening};
+use super::mover;
 use super::world::{Altered, CROWD, Flow, World};
 use crate::model::{Direction, Peer, Service};
 use crate::net::{Family, Protocol};
@@ -13,7 +14,7 @@ use crate::net::{Family, Protocol};
 /// The interface that leads outside.
 pub(crate) const UPLINK: &str = "uplink";
 /// The interface of the endpoint that [`Altered::Endpoint`] adds.
-pub(crate) const NEWCOMER: &str = "tap-new";
+const NEWCOMER: &str = "tap-new";
 /// Source ports of trials begin here, one for each; what is timed uses those below.
 const PORTS_FROM: u16 = 60_000;
 
@@ -87,6 +88,7 @@ impl Trials {
         };
         trials.between_endpoints(world);
         trials.between_outside_and_endpoints(world);
+        trials.of_mover(world);
         trials
     }
 
@@ -156,6 +158,41 @@ impl Trials {
             let what = "from the crowd that comes";
             self.add(what, UPLINK, &to, other, only(Altered::Crowd));
         }
+    }
+
+    /// To and from the endpoint that changes groups.
+    fn of_mover(&mut self, world: &World) {
+        let Some(mover) = world.mover() else {
+            return;
+        };
+        self.routes.push((mover, mover::INTERFACE.to_owned()));
+        let towards = |to| Opening {
+            destination: mover,
+            ..self.towards(outsider(world), Protocol::UDP, to)
+        };
+        let sent = self.towards(mover, Protocol::UDP, mover::SENDS);
+        let moved = Altered::Membership;
+        let received = [
+            ("what both groups allow", mover::COMMON, Passes::Always),
+            (
+                "what the old group allows",
+                mover::FIRST,
+                Passes::ExceptAfter(moved),
+            ),
+            (
+                "what the new group allows",
+                mover::SECOND,
+                Passes::OnlyAfter(moved),
+            ),
+            ("what neither group allows", mover::SENDS, Passes::Never),
+        ]
+        .map(|(what, port, passes)| (what, towards(port), passes));
+        for (what, opening, passes) in received {
+            self.add(what, UPLINK, mover::INTERFACE, opening, passes);
+        }
+        let to = self.flow.to.clone();
+        let what = "what both groups may send";
+        self.add(what, mover::INTERFACE, &to, sent, Passes::Always);
     }
 
     /// What members of the group that grows may send, and one of them.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::mover;
 use crate::compile::compile;
 use crate::compile::skeleton::{Skeleton, SkeletonError, table_key};
 use crate::model::{
@@ -23,6 +24,8 @@ const OPEN: &str = "open";
 pub const LAST: &str = "zz-last";
 /// The group of many members.
 pub const CROWD: &str = "crowd";
+/// Which newcomer's address the endpoint has that changes groups.
+const MOVER: u16 = 4;
 /// Addresses that one endpoint of the crowd has.
 const ADDRESSES: u32 = 1_000;
 /// Where the crowd's addresses begin, 11.0.0.0 or fd0b::, and how far it is to those of others.
@@ -90,6 +93,8 @@ pub enum Altered {
     Endpoint,
     /// The policy has one more rule, which allows more.
     Rule,
+    /// An endpoint of this host leaves one group for another one.
+    Membership,
     /// All members of [`CROWD`] leave, and as many others come: a large update.
     Crowd,
 }
@@ -98,7 +103,21 @@ impl Altered {
     /// The small changes.
     pub const SMALL: [Self; 3] = [Self::Member, Self::Endpoint, Self::Rule];
     /// Every kind of change.
-    pub const ALL: [Self; 4] = [Self::Member, Self::Endpoint, Self::Rule, Self::Crowd];
+    pub const ALL: [Self; 5] = [
+        Self::Member,
+        Self::Endpoint,
+        Self::Rule,
+        Self::Membership,
+        Self::Crowd,
+    ];
+
+    /// Whether a world without a crowd has nothing to change here.
+    pub fn needs_crowd(self) -> bool {
+        match self {
+            Self::Member | Self::Endpoint | Self::Rule => false,
+            Self::Membership | Self::Crowd => true,
+        }
+    }
 }
 
 /// Whether a change is made or undone.
@@ -115,6 +134,9 @@ impl World {
     pub fn new(size: Size) -> Option<Self> {
         let mut state = flat(size.flat, size.seed);
         crowd(&mut state, size.members, size.family)?;
+        if size.members > 0 {
+            mover::bring(&mut state, newcomer(size.family, MOVER))?;
+        }
         let last = last_rule(size.family)?;
         let policy = state.groups.get_mut(&group(POLICY)?)?;
         policy.ingress.push(last.clone());
@@ -176,6 +198,7 @@ impl World {
             Altered::Member => one_more_member(&mut state, self.newcomer(1)),
             Altered::Endpoint => self.one_more_endpoint(&mut state),
             Altered::Rule => self.one_more_rule(&mut state),
+            Altered::Membership => mover::moves(&mut state),
             Altered::Crowd => others_come(&mut state),
         };
         state
@@ -189,15 +212,14 @@ impl World {
         }
     }
 
-    /// The `n`-th address of the flow's family that nobody has.
+    /// The `n`-th address of the flow's family that nobody has but the endpoint that changes groups.
     pub fn newcomer(&self, n: u16) -> IpAddr {
-        match Family::of(self.flow.source) {
-            Family::V4 => {
-                let [high, low] = n.to_be_bytes();
-                Ipv4Addr::new(10, 250, high, low).into()
-            }
-            Family::V6 => Ipv6Addr::new(0xfd00, 0xfa00, 0, 0, 0, 0, 0, n).into(),
-        }
+        newcomer(Family::of(self.flow.source), n)
+    }
+
+    /// The address of the endpoint that changes groups, where there is a crowd.
+    pub(crate) fn mover(&self) -> Option<IpAddr> {
+        (self.members > 0).then(|| self.newcomer(MOVER))
     }
 
     /// Who comes in the place of an address of the crowd, where there is one.
@@ -230,6 +252,16 @@ impl World {
             origin: Origin::default(),
         });
         Some(())
+    }
+}
+
+fn newcomer(family: Family, n: u16) -> IpAddr {
+    match family {
+        Family::V4 => {
+            let [high, low] = n.to_be_bytes();
+            Ipv4Addr::new(10, 250, high, low).into()
+        }
+        Family::V6 => Ipv6Addr::new(0xfd00, 0xfa00, 0, 0, 0, 0, 0, n).into(),
     }
 }
 
@@ -273,11 +305,11 @@ fn one_more_member(state: &mut State, address: IpAddr) -> Option<()> {
 }
 
 /// A group's name.
-fn group(name: &str) -> Option<GroupName> {
+pub(super) fn group(name: &str) -> Option<GroupName> {
     name.parse().ok()
 }
 
-fn add(state: &mut State, name: &str, egress: Vec<GroupRule>) -> Option<()> {
+pub(super) fn add(state: &mut State, name: &str, egress: Vec<GroupRule>) -> Option<()> {
     let group = SecurityGroup {
         name: group(name)?,
         ingress: Vec::new(),
@@ -304,7 +336,7 @@ fn last_rule(family: Family) -> Option<GroupRule> {
     })
 }
 
-fn everything() -> Vec<GroupRule> {
+pub(super) fn everything() -> Vec<GroupRule> {
     let all = |family| GroupRule {
         family,
         service: Service::Any,

@@ -1,13 +1,13 @@
 //! The devices of a lane, and what is sent by them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::device::Device;
 use super::frame::Opening;
-use crate::bench::trial::{NEWCOMER, Trial, Trials, UPLINK};
+use crate::bench::trial::{Trial, Trials, UPLINK};
 use crate::host::Conntrack;
 use crate::net::Family;
 
@@ -59,9 +59,11 @@ pub(crate) enum Lost {
 impl Road {
     pub(super) fn new(trials: &Trials) -> io::Result<Self> {
         let flow = &trials.flow;
-        let names = [flow.from.as_str(), flow.to.as_str(), UPLINK, NEWCOMER];
+        let ends = trials.routes.iter().map(|(_, device)| device.as_str());
+        let names: BTreeSet<&str> = ends.chain([UPLINK]).collect();
+        let names: Vec<&str> = names.into_iter().collect();
         let mut devices = BTreeMap::new();
-        for name in names {
+        for &name in &names {
             devices.insert(name.to_owned(), Device::new(name)?);
         }
         settings(&names, Family::of(flow.source))?;

@@ -59,13 +59,7 @@ impl Peer for Margay {
 
     fn prepare(&self, world: &World) -> Result<Box<dyn Prepared>, String> {
         let skeleton = Skeleton::builtin().map_err(|error| error.to_string())?;
-        let changes = [
-            Altered::Member,
-            Altered::Endpoint,
-            Altered::Rule,
-            Altered::Crowd,
-        ];
-        let events = changes.map(|what| {
+        let events = Altered::ALL.map(|what| {
             let after = world.changed(what);
             let [there, back] =
                 [(&world.state, &after), (&after, &world.state)].map(|(old, new)| events(old, new));

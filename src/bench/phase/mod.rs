@@ -191,6 +191,7 @@ fn wrong(trial: &Trial, passed: bool, after: Option<Altered>) -> Fault {
             Some(Altered::Member) => "after one more member",
             Some(Altered::Endpoint) => "after one more endpoint",
             Some(Altered::Rule) => "after one more rule",
+            Some(Altered::Membership) => "after an endpoint changed groups",
             Some(Altered::Crowd) => "after the crowd changed",
         },
     }

@@ -68,11 +68,12 @@ pub(super) fn verdicts(stand: &mut Stand, doing: &Doing) -> Result<Vec<Reading>,
         (Altered::Member, "member"),
         (Altered::Endpoint, "endpoint"),
         (Altered::Rule, "rule"),
+        (Altered::Membership, "membership"),
         (Altered::Crowd, "crowd"),
     ];
     let mut unable = None;
     for (what, name) in kinds {
-        if what == Altered::Crowd && doing.members == 0 {
+        if what.needs_crowd() && doing.members == 0 {
             continue;
         }
         match under_load(stand, what, doing) {

@@ -95,6 +95,7 @@ pub(crate) fn probes(world: &World) -> Vec<Probe> {
             }
         }
     }
+    all.extend(of_mover(&full));
     for (family, ghost) in Family::ALL.into_iter().zip(GHOST.1) {
         let ghost: IpAddr = ghost.parse().unwrap();
         let own = own(&full.endpoints[&"vm2".parse().unwrap()], family).unwrap();
@@ -105,6 +106,22 @@ pub(crate) fn probes(world: &World) -> Vec<Probe> {
         }
     }
     all
+}
+
+/// What the groups allow that an endpoint leaves and joins, and what both may send.
+fn of_mover(full: &State) -> Vec<Probe> {
+    let ends = ["mover", "vm1"].map(|name| &full.endpoints[&name.parse().unwrap()]);
+    let address = *ends[0].addresses.first().unwrap();
+    let receiver = own(ends[1], Family::of(address)).unwrap();
+    let outside: IpAddr = match address {
+        IpAddr::V4(_) => "203.0.113.9".parse().unwrap(),
+        IpAddr::V6(_) => "2001:db8:9::9".parse().unwrap(),
+    };
+    let received = [5_100, 5_200, 5_300, 5_301].map(|port| (outside, address, port));
+    let sent = [5_400, 5_401].map(|port| (address, receiver, port));
+    let all = received.into_iter().chain(sent);
+    all.map(|(from, to, port)| probe(full, from, to, udp(port)))
+        .collect()
 }
 
 /// Everything that a change may bring, at once: what policy says then is for others to say.
