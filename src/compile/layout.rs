@@ -102,11 +102,14 @@ impl<'o> Layout<'o> {
     }
 
     /// Prefixes that match everything, as boxes among those of the shape that all packets of the
-    /// lane have.
+    /// lane have; not where two hash sets hold all there is, which together cost less than ranges.
     fn together(&self, prefixes: &Prefixes) -> Option<(Shape, Vec<Block>)> {
         let (shape, first, last) = self.lane.everything()?;
         let blocks = prefixes.blocks.get(&shape)?;
-        if prefixes.wholly.is_empty() {
+        let is_host = |prefix: &Cidr| prefix.bounds().0 == prefix.bounds().1;
+        let needs_no_range = prefixes.wholly.iter().all(is_host)
+            && blocks.iter().all(|block| is_exact(shape, block));
+        if prefixes.wholly.is_empty() || needs_no_range {
             return None;
         }
         let whole = prefixes.wholly.iter().map(|&prefix| Block {
@@ -270,6 +273,12 @@ pub(super) fn box_keys(shape: Shape, block: &Block) -> Vec<Key> {
                 .build()
         })
         .collect()
+}
+
+/// Whether a box is a point, which a hash set holds.
+fn is_exact(shape: Shape, block: &Block) -> bool {
+    let keys = box_keys(shape, block);
+    keys.iter().all(|key| key.end.is_none())
 }
 
 /// The address comes before ports and messages, and after protocols: a packet leaves a set of boxes
