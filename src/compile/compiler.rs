@@ -232,10 +232,17 @@ impl Compiler {
 
     /// A group comes, changes or goes. Where it comes or goes it changes what its members are.
     fn group(&mut self, name: &GroupName, event: Event) {
-        let was_there = self.state.groups.contains_key(name);
+        let old = self.state.groups.get(name).cloned();
         self.state.apply(event);
-        self.dirty_policy(&Decider::Group(name.clone()));
-        if self.state.groups.contains_key(name) != was_there {
+        let new = self.state.groups.get(name);
+        let changed = Direction::ALL.into_iter().filter(|&direction| {
+            let [old, new] = [old.as_ref(), new].map(|g| g.map(|g| g.rules(direction)));
+            old != new
+        });
+        let changed: Vec<Direction> = changed.collect();
+        let came_or_went = new.is_some() != old.is_some();
+        self.dirty_policy(&Decider::Group(name.clone()), &changed);
+        if came_or_went {
             for subject in self.kin.listing(name) {
                 self.subject(&subject);
                 self.dirty_subject(subject);
@@ -244,7 +251,7 @@ impl Compiler {
     }
 
     fn profile(&mut self, name: &ProfileName) {
-        self.dirty_policy(&Decider::Profile(name.clone()));
+        self.dirty_policy(&Decider::Profile(name.clone()), &Direction::ALL);
         for subject in self.kin.inheriting(name) {
             self.subject(&subject);
             self.dirty_subject(subject);
@@ -289,7 +296,7 @@ impl Compiler {
         let Some(name) = new.or(old).map(|policy| policy.name.clone()) else {
             return;
         };
-        self.dirty_policy(&Decider::Policy(name));
+        self.dirty_policy(&Decider::Policy(name), &Direction::ALL);
         if old.map(Place::of) == new.map(Place::of) {
             return;
         }
@@ -315,11 +322,11 @@ impl Compiler {
         .collect()
     }
 
-    fn dirty_policy(&mut self, decider: &Decider) {
-        let both = Direction::ALL.map(|direction| (decider.clone(), direction));
-        let in_use = both
-            .into_iter()
-            .filter(|policy| self.policies.contains_key(policy));
+    fn dirty_policy(&mut self, decider: &Decider, directions: &[Direction]) {
+        let those = directions
+            .iter()
+            .map(|&direction| (decider.clone(), direction));
+        let in_use = those.filter(|policy| self.policies.contains_key(policy));
         self.dirty.policies.extend(in_use.collect::<Vec<_>>());
     }
 }

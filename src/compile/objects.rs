@@ -59,7 +59,7 @@ impl Objects {
         self.sets.insert(name, map);
     }
 
-    /// Puts these into the table in the place of others.
+    /// Puts these into the table in the place of others, which are there: what is the same stays.
     pub(super) fn replace(&self, old: &Self, table: &mut Tracked) {
         for name in old
             .chains
@@ -82,10 +82,12 @@ impl Objects {
         {
             table.remove_counter(name);
         }
-        for (name, chain) in &self.chains {
+        let is_new = |(name, chain): &(&Name, &Chain)| old.chains.get(*name) != Some(*chain);
+        for (name, chain) in self.chains.iter().filter(is_new) {
             table.put_chain(name.clone(), chain.clone());
         }
-        for (name, set) in &self.sets {
+        let is_new = |(name, set): &(&Name, &Set)| old.sets.get(*name) != Some(*set);
+        for (name, set) in self.sets.iter().filter(is_new) {
             table.put_set(name.clone(), set.clone());
         }
         for (name, comment) in &self.counters {
