@@ -388,6 +388,11 @@ pub enum Test {
     Cpu(u32),
     /// `-m quota`, in bytes.
     Quota(u64),
-    /// A module or an option that is not known here: its text.
-    Unknown(String),
+    /// A module or an option that is not known here.
+    Unknown {
+        /// Its text.
+        text: String,
+        /// What is not understood.
+        reason: String,
+    },
 }

@@ -5,6 +5,7 @@ mod dump;
 mod flags;
 mod limit;
 mod matching;
+mod read;
 mod recent;
 mod rule;
 mod target;
@@ -19,6 +20,7 @@ pub use matching::{
     MatchSet, PacketType, Physical, PolicyElement, RoutingHeader, Sense, Side, SocketOption,
     Statistic, Test,
 };
+pub use read::{ReadError, read};
 pub use recent::{Recent, RecentAction};
 pub use rule::Rule;
 pub use target::{

@@ -94,8 +94,13 @@ pub enum Target {
     Checksum,
     /// `SET`.
     Set(SetTarget),
-    /// A target, or an option of one, that is not known here: its text.
-    Unknown(String),
+    /// A target, or an option of one, that is not known here.
+    Unknown {
+        /// Its text.
+        text: String,
+        /// What is not understood.
+        reason: String,
+    },
 }
 
 /// What is sent back.
@@ -110,8 +115,6 @@ pub enum Reject {
         /// Whose code it is.
         family: Family,
     },
-    /// `icmp6-policy-fail`, `icmp6-reject-route` and others that are not type 1 code 0 to 6.
-    Other(u8),
 }
 
 /// `LOG`.
@@ -160,12 +163,12 @@ pub struct Nat {
 /// Addresses of a translation; nothing keeps the address.
 pub type NatRange = Option<Span<IpAddr>>;
 
-/// `new = (old & !mask) op value`: with `xor` false `|`... see each target: `(old & !clear) ^ toggle`.
+/// How bits change: `new = (old & !clear) ^ toggle`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Bits {
     /// These bits are cleared first.
     pub clear: u32,
-    /// Then these are toggled: `new = (old & !clear) ^ toggle`. `--or-mark v` is clear v, toggle v.
+    /// Then these are toggled; `--or-mark v` clears v and toggles v.
     pub toggle: u32,
 }
 
