@@ -1,0 +1,136 @@
+//! Matches of iptables, each as cases of nft.
+
+mod address;
+mod connection;
+mod extension;
+mod header;
+mod limit;
+mod meta;
+mod recent;
+mod set;
+mod time;
+
+pub(super) use address::{address_field, prefix_item, range_item};
+pub(super) use header::{dscp_field, ecn_field, port_item, protocol_value};
+pub(super) use limit::address_type;
+pub(super) use set::{key, known};
+
+use super::case::{Cases, Outcome, always};
+use super::class::Obstacle;
+use super::draft::Draft;
+use crate::migrate::iptables::{Match, Sense, Test};
+
+/// Says a match in nft.
+pub(super) fn cases(draft: &mut Draft<'_>, one: &Match, implied: bool) -> Outcome<Cases> {
+    let sense = one.sense;
+    match &one.test {
+        Test::Address(side, address) => Ok(address::address(draft.family, sense, *side, address)),
+        Test::AddressRange(side, range) => Ok(address::range(draft.family, sense, *side, range)),
+        Test::AddressType(side, types, kind) => address::kind(draft, sense, *side, *types, *kind),
+        Test::Interface(direction, pattern) => Ok(header::interface(sense, *direction, pattern)),
+        Test::Protocol(protocol) => Ok(match implied {
+            true => always(),
+            false => header::protocol(sense, *protocol),
+        }),
+        Test::Fragment => Ok(header::fragment(sense)),
+        Test::Port(side, ports) => header::port(draft, sense, *side, *ports),
+        Test::Multiport(side, ports) => header::ports(draft, sense, *side, ports),
+        Test::TcpFlags { mask, set } => Ok(header::tcp_flags(sense, *mask, *set)),
+        Test::TcpOption(kind) => Ok(header::tcp_option(sense, *kind)),
+        Test::Icmp(icmp) => Ok(header::icmp(sense, *icmp)),
+        Test::Icmpv6(icmp) => Ok(header::icmpv6(sense, *icmp)),
+        Test::SctpChunks(mode, chunks) => header::chunks(sense, *mode, chunks),
+        Test::DccpTypes(kinds) => Ok(header::dccp(sense, kinds)),
+        Test::DccpOption(_) => Err(unsayable("options of DCCP")),
+        Test::Length(span) => Ok(header::length(sense, *span)),
+        Test::Ttl(bound, number) | Test::HopLimit(bound, number) => {
+            Ok(header::hops(draft.family, sense, *bound, *number))
+        }
+        Test::Dscp(point) => Ok(header::dscp(draft.family, sense, *point)),
+        Test::Tos(octet) => Ok(header::tos(draft, sense, *octet)),
+        Test::Ecn(value) => Ok(header::ecn(draft.family, sense, *value)),
+        Test::EcnTcp(reduced) => Ok(header::ecn_tcp(sense, *reduced)),
+        Test::AhSpi(_) | Test::EspSpi(_) | Test::IpCompSpi(_) => header::spi(draft, one),
+        Test::State(_)
+        | Test::Status(_)
+        | Test::ConnectionProtocol(_)
+        | Test::ConnectionAddress(..)
+        | Test::ConnectionPort(..)
+        | Test::ConnectionExpiry(_)
+        | Test::ConnectionDirection(_)
+        | Test::ConnectionMark(_)
+        | Test::ConnBytes { .. }
+        | Test::ConnLabel { .. }
+        | Test::Helper(_) => connection::cases(draft, one),
+        Test::Set(set) => set::cases(draft, sense, set),
+        Test::Comment(_) => Ok(always()),
+        Test::Limit { rate, burst } => Ok(limit::limit(rate, *burst)),
+        Test::HashLimit(limit) => limit::hash_limit(draft, limit),
+        Test::ConnLimit { above, mask, side } => {
+            limit::connections(draft, sense, *above, *mask, *side)
+        }
+        Test::Recent(recent) => recent::cases(draft, sense, recent),
+        Test::Time(calendar) => time::cases(draft, calendar),
+        Test::Routing(_)
+        | Test::Frag6 { .. }
+        | Test::Options6 { .. }
+        | Test::Headers { .. }
+        | Test::MobilityType(_) => extension::cases(draft, one),
+        Test::PhysicalInterface(..) | Test::Physical(_) => Err(physical()),
+        Test::Mark(_)
+        | Test::Mac(_)
+        | Test::User(_)
+        | Test::Group(_)
+        | Test::SocketExists
+        | Test::PacketType(_)
+        | Test::Statistic(_)
+        | Test::Socket(_)
+        | Test::CgroupClass(_)
+        | Test::CgroupPath(_)
+        | Test::ReversePath(_)
+        | Test::Ipsec { .. }
+        | Test::Realm(_)
+        | Test::DeviceGroup(..)
+        | Test::Cpu(_)
+        | Test::Quota(_) => meta::cases(draft, one),
+        Test::Unknown { text, reason } => Err(Obstacle::new(
+            format!("{text}: {reason}"),
+            "say it in nft by hand, or take the rule out",
+        )),
+    }
+}
+
+/// Whether a test begins with a comparison that nft makes for one protocol only: what asks for the
+/// protocol is implied then.
+pub(super) fn implies_protocol(test: &Test) -> bool {
+    let icmp = |icmp: &crate::migrate::iptables::Icmp| icmp.kind.is_some();
+    matches!(test, Test::Port(..) | Test::Multiport(..))
+        || matches!(test, Test::TcpFlags { mask, .. } if !mask.is_empty())
+        || matches!(test, Test::Icmp(one) | Test::Icmpv6(one) if icmp(one))
+}
+
+fn physical() -> Obstacle {
+    Obstacle::new(
+        "ports of a bridge are seen in family bridge alone",
+        "write the rule in a chain of table bridge, with iifname and oifname",
+    )
+}
+
+/// nft has no words for something.
+fn unsayable(what: &str) -> Obstacle {
+    Obstacle::new(
+        format!("nft has no words for {what}"),
+        "take the rule out, or do without that part of it",
+    )
+}
+
+/// A negation that would mean something else.
+fn unnegatable(what: &str, sense: Sense) -> Outcome<()> {
+    match sense {
+        Sense::Is => Ok(()),
+        Sense::IsNot => Err(Obstacle::new(
+            format!("{what} cannot be negated in nft"),
+            "write a rule that returns where it holds, before this one",
+        )),
+    }
+}
