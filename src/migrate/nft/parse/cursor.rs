@@ -201,7 +201,10 @@ impl<'a> Cursor<'a> {
         let known: Vec<_> = words.iter().map(|(_, word)| *word).collect();
         let expected = format!("{what}: {}", known.join(", "));
         self.read(&expected, |word| {
-            words.iter().find(|(_, w)| *w == word).map(|(value, _)| *value)
+            words
+                .iter()
+                .find(|(_, w)| *w == word)
+                .map(|(value, _)| *value)
         })
     }
 

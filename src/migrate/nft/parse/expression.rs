@@ -185,7 +185,12 @@ fn tcp_option(cursor: &mut Cursor<'_>) -> Result<Expression, NftError> {
 
 fn ipsec(cursor: &mut Cursor<'_>) -> Result<Expression, NftError> {
     const KEYS: [&str; 6] = [
-        "reqid", "spi", "ip saddr", "ip daddr", "ip6 saddr", "ip6 daddr",
+        "reqid",
+        "spi",
+        "ip saddr",
+        "ip daddr",
+        "ip6 saddr",
+        "ip6 daddr",
     ];
     let input = cursor.choice("a direction", &[(true, "in"), (false, "out")])?;
     let number = if cursor.eat("spnum") {

@@ -14,9 +14,7 @@ pub(super) fn after_key(
         let map = map_source(cursor)?;
         return Ok(Statement::VerdictMap { key: left, map });
     }
-    let written = Operator::WRITTEN
-        .iter()
-        .find(|(_, text)| cursor.eat(text));
+    let written = Operator::WRITTEN.iter().find(|(_, text)| cursor.eat(text));
     let operator = written.map_or(Operator::Implicit, |(operator, _)| *operator);
     let right = operand(cursor)?;
     Ok(Statement::Match(Match {

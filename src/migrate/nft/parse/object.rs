@@ -34,7 +34,12 @@ pub(super) fn base(cursor: &mut Cursor<'_>) -> Result<Base, NftError> {
 /// `ct helper x { ... }` and the others.
 pub(super) fn object(cursor: &mut Cursor<'_>) -> Result<Object, NftError> {
     const KINDS: [&str; 6] = [
-        "ct helper", "ct timeout", "synproxy", "counter", "quota", "limit",
+        "ct helper",
+        "ct timeout",
+        "synproxy",
+        "counter",
+        "quota",
+        "limit",
     ];
     let kind = KINDS.into_iter().find(|kind| cursor.eat_words(kind));
     let kind = kind.ok_or_else(|| cursor.unexpected("chain, set, map or an object"))?;

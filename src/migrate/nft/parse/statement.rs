@@ -2,9 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::super::{
-    Amount, Limit, Log, Nat, NatKind, NatTarget, RejectWith, Statement, Verdict,
-};
+use super::super::{Amount, Limit, Log, Nat, NatKind, NatTarget, RejectWith, Statement, Verdict};
 use super::cursor::{Cursor, NftError};
 use super::expression::{concatenation, source};
 use super::lookup::{after_key, map_source};
@@ -358,7 +356,11 @@ fn addresses(word: &str) -> Option<(IpAddr, IpAddr)> {
 
 fn address(word: &str) -> Option<IpAddr> {
     match word.strip_prefix('[') {
-        Some(inside) => inside.strip_suffix(']')?.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
+        Some(inside) => inside
+            .strip_suffix(']')?
+            .parse::<Ipv6Addr>()
+            .ok()
+            .map(IpAddr::V6),
         None => word.parse().ok(),
     }
 }

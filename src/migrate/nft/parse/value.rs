@@ -74,7 +74,9 @@ fn read_value(word: &str) -> Value {
     }
     let number = word.parse().map(Value::Number);
     let address = || word.parse::<IpAddr>().map(Value::Address);
-    number.or_else(|_| address()).unwrap_or_else(|_| Value::word(word))
+    number
+        .or_else(|_| address())
+        .unwrap_or_else(|_| Value::word(word))
 }
 
 fn read_mac(word: &str) -> Option<[u8; 6]> {
@@ -82,7 +84,10 @@ fn read_mac(word: &str) -> Option<[u8; 6]> {
     if bytes.len() != 6 || bytes.iter().any(|byte| byte.len() != 2) {
         return None;
     }
-    let bytes: Option<Vec<_>> = bytes.iter().map(|b| u8::from_str_radix(b, 16).ok()).collect();
+    let bytes: Option<Vec<_>> = bytes
+        .iter()
+        .map(|b| u8::from_str_radix(b, 16).ok())
+        .collect();
     bytes?.try_into().ok()
 }
 

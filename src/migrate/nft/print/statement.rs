@@ -196,10 +196,13 @@ impl fmt::Display for Log {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = [
             Some("log".to_owned()),
-            self.prefix.as_ref().map(|text| format!("prefix \"{text}\"")),
+            self.prefix
+                .as_ref()
+                .map(|text| format!("prefix \"{text}\"")),
             self.group.map(|group| format!("group {group}")),
             self.snaplen.map(|bytes| format!("snaplen {bytes}")),
-            self.queue_threshold.map(|count| format!("queue-threshold {count}")),
+            self.queue_threshold
+                .map(|count| format!("queue-threshold {count}")),
             self.level.as_ref().map(|level| format!("level {level}")),
         ];
         spaced(f, words.into_iter().flatten())?;
@@ -254,7 +257,11 @@ impl fmt::Display for Nat {
             Some(NatTarget::Map { form, key, map }) => {
                 let blank = if form.is_empty() { "" } else { " " };
                 // `prefix` stands before `to`, `addr . port` too.
-                write!(f, "{blank}{form} to {}", Expression::Map(key.clone(), map.clone()))?;
+                write!(
+                    f,
+                    "{blank}{form} to {}",
+                    Expression::Map(key.clone(), map.clone())
+                )?;
             }
         }
         let flags = [

@@ -1,0 +1,3 @@
+//! Whether a translation means the same as its original.
+
+pub mod symbolic;

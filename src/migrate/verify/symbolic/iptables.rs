@@ -1,0 +1,100 @@
+//! The iptables side: a dump as a program.
+
+use super::program::{ACCEPT, DROP, Source};
+use super::{BaseChain, Entry, Place, Program, Rule, Step};
+use crate::migrate::ipset::Set;
+use crate::migrate::iptables::{self as model, Dump, Policy, Table, Test};
+
+mod calendar;
+mod effect;
+mod sets;
+mod stateful;
+mod target;
+mod test;
+
+pub(super) use stateful::{chance, nth, sorted_key};
+pub(super) use target::{copy, handshake, tproxy_label};
+
+/// What rules of one dump are read against.
+#[derive(Debug, Clone, Copy)]
+struct Ground<'a> {
+    family: crate::net::Family,
+    sets: &'a [Set],
+    table: &'a Table,
+}
+
+/// A dump as a program. Set elements are those of the dump of the sets.
+pub fn program(dump: &Dump, sets: &[Set]) -> Program {
+    let mut program = Program::default();
+    for table in &dump.tables {
+        let ground = Ground {
+            family: dump.family,
+            sets,
+            table,
+        };
+        for chain in &table.chains {
+            let name = ground.chain(&chain.name);
+            let rules = chain.rules.iter().map(|rule| ground.rule(rule)).collect();
+            program.chains.insert(name.clone(), rules);
+            let Some(hook) = chain.hook else { continue };
+            let base = BaseChain {
+                chain: name,
+                policy: policy(chain.policy).to_owned(),
+                place: Place {
+                    line: chain.line,
+                    text: format!(":{} {}", chain.name, policy(chain.policy).to_uppercase()),
+                },
+            };
+            let entry = Entry {
+                table: table.name,
+                hook,
+            };
+            program.entries.entry(entry).or_default().push(base);
+        }
+    }
+    program
+}
+
+fn policy(policy: Policy) -> &'static str {
+    match policy {
+        Policy::Drop => DROP,
+        Policy::Accept | Policy::Return => ACCEPT,
+    }
+}
+
+impl Ground<'_> {
+    /// Names are unique in a table only.
+    fn chain(&self, name: &str) -> String {
+        format!("{} {name}", self.table.name)
+    }
+
+    fn rule(&self, rule: &model::Rule) -> Rule {
+        // What stands in the rule itself is asked before any module, wherever it was written.
+        let own = |m: &&model::Match| {
+            matches!(
+                m.test,
+                Test::Address(..) | Test::Interface(..) | Test::Protocol(_) | Test::Fragment
+            )
+        };
+        let first = rule.matches.iter().filter(own);
+        let modules = rule.matches.iter().filter(|m| !own(m));
+        let mut steps: Vec<_> = first.chain(modules).flat_map(|m| self.test(m)).collect();
+        steps.extend(self.target(&rule.target));
+        Rule {
+            place: Place {
+                line: rule.line,
+                text: rule.text.clone(),
+            },
+            steps,
+        }
+    }
+}
+
+/// `variable = value`.
+fn write(variable: super::Variable, value: u128) -> Step {
+    Step::Write {
+        variable,
+        keep: 0,
+        source: Source::Constant(value),
+    }
+}
