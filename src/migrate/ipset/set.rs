@@ -1,6 +1,7 @@
 //! A set: its type, its options, its elements.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::Element;
 use crate::net::Family;
@@ -83,4 +84,34 @@ pub struct Options {
     pub others: BTreeMap<String, String>,
     /// Options that are not known here.
     pub unknown: Vec<String>,
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BitmapIp => f.write_str("bitmap:ip"),
+            Self::BitmapIpMac => f.write_str("bitmap:ip,mac"),
+            Self::BitmapPort => f.write_str("bitmap:port"),
+            Self::Hash(kinds) => {
+                let kinds: Vec<_> = kinds.iter().map(|kind| kind.as_str()).collect();
+                write!(f, "hash:{}", kinds.join(","))
+            }
+            Self::ListSet => f.write_str("list:set"),
+            Self::Unknown(name) => f.write_str(name),
+        }
+    }
+}
+
+impl Kind {
+    /// The word of ipset.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ip => "ip",
+            Self::Net => "net",
+            Self::Port => "port",
+            Self::Mac => "mac",
+            Self::Mark => "mark",
+            Self::Interface => "iface",
+        }
+    }
 }

@@ -59,7 +59,12 @@ pub(super) fn ordered(left: impl Into<Expression>, operator: Operator, value: Va
 pub(super) fn among(sense: Sense, left: impl Into<Expression>, mut items: Vec<Item>) -> Match {
     let right = match items.len() {
         1 => Operand::Items(vec![items.remove(0)]),
-        _ => Operand::Anonymous(items.into_iter().map(|item| Element::new(vec![item])).collect()),
+        _ => Operand::Anonymous(
+            items
+                .into_iter()
+                .map(|item| Element::new(vec![item]))
+                .collect(),
+        ),
     };
     Match {
         left: vec![left.into()],

@@ -105,8 +105,8 @@ impl Draft<'_> {
 
     /// The protocol has ports and the rule asks for it.
     pub(super) fn port_protocol(&self) -> Result<Protocol, Obstacle> {
-        self.rule
-            .protocol
-            .ok_or_else(|| Obstacle::new("ports are compared of no protocol", "add -p tcp or -p udp"))
+        self.rule.protocol.ok_or_else(|| {
+            Obstacle::new("ports are compared of no protocol", "add -p tcp or -p udp")
+        })
     }
 }

@@ -9,7 +9,12 @@ const PRIORITY: i32 = -199;
 
 /// The chains, and where they set helpers a copy of them that a packet meets once it is tracked.
 pub(super) fn after_tracking(chains: Vec<Chain>) -> Vec<Chain> {
-    let sets = |chain: &Chain| chain.rules.iter().any(|rule| rule.statements.iter().any(helps));
+    let sets = |chain: &Chain| {
+        chain
+            .rules
+            .iter()
+            .any(|rule| rule.statements.iter().any(helps))
+    };
     if !chains.iter().any(sets) {
         return chains;
     }
@@ -20,7 +25,13 @@ pub(super) fn after_tracking(chains: Vec<Chain>) -> Vec<Chain> {
 }
 
 fn helps(statement: &Statement) -> bool {
-    matches!(statement, Statement::Set { field: Expression::Field(Field::CtHelper), .. })
+    matches!(
+        statement,
+        Statement::Set {
+            field: Expression::Field(Field::CtHelper),
+            ..
+        }
+    )
 }
 
 fn without_helpers(mut chain: Chain) -> Chain {

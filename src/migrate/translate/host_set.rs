@@ -57,7 +57,10 @@ fn check(set: &Set) -> Outcome<()> {
     );
     match unknown.next() {
         Some((line, option)) => obstacle(
-            format!("set {} has option {option} in line {line}, which is not known", set.name),
+            format!(
+                "set {} has option {option} in line {line}, which is not known",
+                set.name
+            ),
             "take the option out",
         ),
         None => Ok(()),
@@ -82,7 +85,12 @@ fn header(draft: &Draft<'_>, name: Name, set: &Set) -> Outcome<Declared> {
 
 fn types(draft: &Draft<'_>, set: &Set) -> Outcome<Vec<String>> {
     let address = || address_type(set.options.family.unwrap_or(draft.family));
-    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let words = |words: &[&str]| {
+        words
+            .iter()
+            .map(|word| (*word).to_owned())
+            .collect::<Vec<_>>()
+    };
     Ok(match &set.kind {
         Type::BitmapIp => vec![address()],
         Type::BitmapIpMac => vec![address(), "ether_addr".to_owned()],
@@ -98,7 +106,10 @@ fn types(draft: &Draft<'_>, set: &Set) -> Outcome<Vec<String>> {
             each.flatten().collect()
         }
         Type::ListSet | Type::Unknown(_) => {
-            return Err(Obstacle::new("a list of sets is no set of nft", "look up its sets"));
+            return Err(Obstacle::new(
+                "a list of sets is no set of nft",
+                "look up its sets",
+            ));
         }
     })
 }
@@ -106,9 +117,11 @@ fn types(draft: &Draft<'_>, set: &Set) -> Outcome<Vec<String>> {
 fn is_interval(set: &Set, elements: &[Key]) -> bool {
     let net = match &set.kind {
         Type::Hash(kinds) => kinds.contains(&Kind::Net),
-        Type::BitmapIp | Type::BitmapIpMac | Type::BitmapPort | Type::ListSet | Type::Unknown(_) => {
-            false
-        }
+        Type::BitmapIp
+        | Type::BitmapIpMac
+        | Type::BitmapPort
+        | Type::ListSet
+        | Type::Unknown(_) => false,
     };
     let whole = |item: &Item| matches!(item, Item::One(_));
     net || set.options.netmask.is_some() || !elements.iter().all(|key| key.key.iter().all(whole))
@@ -118,7 +131,8 @@ fn is_interval(set: &Set, elements: &[Key]) -> bool {
 fn elements(draft: &mut Draft<'_>, set: &Set) -> Outcome<(Vec<Key>, Vec<Key>)> {
     if let Some(cut) = nesting::flat(set) {
         if cut.nested {
-            draft.equivalent("prefixes that lie in each other, and exceptions, are cut into ranges");
+            draft
+                .equivalent("prefixes that lie in each other, and exceptions, are cut into ranges");
         }
         let each = cut.pieces.into_iter().map(|(range, owner)| {
             let element = &set.elements[owner];
@@ -186,13 +200,19 @@ fn key_items(set: &Set, element: &Element) -> Outcome<Vec<Item>> {
                 items.push(Value::text(name).into());
             }
             Field::Set(name) => {
-                return Err(Obstacle::new(format!("set {name} as an element"), "look it up"));
+                return Err(Obstacle::new(
+                    format!("set {name} as an element"),
+                    "look it up",
+                ));
             }
         }
     }
     if set.kind == Type::BitmapIpMac && items.len() < 2 {
         return Err(Obstacle::new(
-            format!("set {} has an address without a MAC in line {}", set.name, element.line),
+            format!(
+                "set {} has an address without a MAC in line {}",
+                set.name, element.line
+            ),
             "take it into a set of addresses",
         ));
     }
@@ -210,6 +230,9 @@ fn attributes(set: &Set, element: &Element, key: Vec<Item>) -> Key {
     if set.options.counters {
         made.counter = element.packets.zip(element.bytes);
     }
-    made.comment = element.comment.as_ref().map(|text| text.replace(['"', '\n', '\\'], ""));
+    made.comment = element
+        .comment
+        .as_ref()
+        .map(|text| text.replace(['"', '\n', '\\'], ""));
     made
 }

@@ -59,8 +59,11 @@ pub struct Judgement {
 
 /// Says a host in nft, chain for chain: a table for each of its tables, and comments with the lines of its rules.
 pub fn translate(host: &Host) -> Translation {
-    let sets: BTreeMap<&str, &super::ipset::Set> =
-        host.sets.iter().map(|set| (set.name.as_str(), set)).collect();
+    let sets: BTreeMap<&str, &super::ipset::Set> = host
+        .sets
+        .iter()
+        .map(|set| (set.name.as_str(), set))
+        .collect();
     let mut translation = Translation {
         ruleset: Ruleset::default(),
         judgements: Vec::new(),

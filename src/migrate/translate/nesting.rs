@@ -35,7 +35,13 @@ pub(super) fn flat(set: &Set) -> Option<Cut> {
         blocks.push(Block::of(set, element, place)?);
     }
     // Outer blocks come before inner ones, and of two that are the same the later.
-    blocks.sort_by_key(|block| (block.first, std::cmp::Reverse(block.last), std::cmp::Reverse(block.place)));
+    blocks.sort_by_key(|block| {
+        (
+            block.first,
+            std::cmp::Reverse(block.last),
+            std::cmp::Reverse(block.place),
+        )
+    });
     blocks.dedup_by_key(|block| (block.first, block.last));
     Some(sweep(set, &blocks))
 }
@@ -54,7 +60,9 @@ impl Block {
         let (first, last) = match element.fields.as_slice() {
             [Field::Prefix(prefix)] => {
                 let prefix = match set.options.netmask {
-                    Some(length) => format!("{}/{length}", prefix.network()).parse::<Cidr>().ok()?,
+                    Some(length) => format!("{}/{length}", prefix.network())
+                        .parse::<Cidr>()
+                        .ok()?,
                     None => *prefix,
                 };
                 let (first, last) = prefix.bounds();
@@ -93,7 +101,11 @@ fn sweep(set: &Set, blocks: &[Block]) -> Cut {
     let mut open: Vec<Block> = Vec::new();
     let mut at = 0_u128;
     for block in blocks {
-        while let Some(inner) = open.last().copied().filter(|inner| inner.last < block.first) {
+        while let Some(inner) = open
+            .last()
+            .copied()
+            .filter(|inner| inner.last < block.first)
+        {
             emit(set, &mut cut, inner, at, inner.last);
             at = inner.last.saturating_add(1);
             open.pop();
@@ -129,7 +141,9 @@ fn emit(set: &Set, cut: &mut Cut, owner: Block, first: u128, last: u128) {
     };
     let whole = first == owner.first && last == owner.last;
     let item = match set.elements[owner.place].fields.first() {
-        Some(Field::Prefix(_)) if whole => prefix_of(&span).map_or_else(|| range_item(&span), prefix_item),
+        Some(Field::Prefix(_)) if whole => {
+            prefix_of(&span).map_or_else(|| range_item(&span), prefix_item)
+        }
         _ => range_item(&span),
     };
     cut.pieces.push((item, owner.place));
@@ -143,13 +157,17 @@ fn prefix_of(span: &Span<IpAddr>) -> Option<Cidr> {
         Family::V6 => 128,
     };
     let low = 128 - (first ^ last).leading_zeros();
-    let prefix: Cidr = format!("{}/{}", span.first, bits - low.min(bits)).parse().ok()?;
+    let prefix: Cidr = format!("{}/{}", span.first, bits - low.min(bits))
+        .parse()
+        .ok()?;
     let (from, to) = prefix.bounds();
     (number(&from) == first && number(&to) == last).then_some(prefix)
 }
 
 fn number(bytes: &[u8]) -> u128 {
-    bytes.iter().fold(0, |number, byte| number << 8 | u128::from(*byte))
+    bytes
+        .iter()
+        .fold(0, |number, byte| number << 8 | u128::from(*byte))
 }
 
 fn address(family: Family, number: u128) -> IpAddr {
@@ -161,18 +179,31 @@ fn address(family: Family, number: u128) -> IpAddr {
 
 /// Whether an element lies inside of an exception, which lies in another element.
 pub(super) fn deeper_than_exceptions(set: &Set) -> bool {
-    let exceptions: Vec<_> = set.elements.iter().filter(|element| element.nomatch).collect();
-    let inside = |element: &Element| exceptions.iter().any(|outer| covers(&outer.fields, &element.fields));
-    set.elements.iter().any(|element| !element.nomatch && inside(element))
+    let exceptions: Vec<_> = set
+        .elements
+        .iter()
+        .filter(|element| element.nomatch)
+        .collect();
+    let inside = |element: &Element| {
+        exceptions
+            .iter()
+            .any(|outer| covers(&outer.fields, &element.fields))
+    };
+    set.elements
+        .iter()
+        .any(|element| !element.nomatch && inside(element))
 }
 
 fn covers(outer: &[Field], inner: &[Field]) -> bool {
-    outer.iter().zip(inner).all(|(outer, inner)| match (outer, inner) {
-        (Field::Prefix(outer), Field::Prefix(inner)) => {
-            outer.prefix_len() <= inner.prefix_len() && outer.contains(inner.network())
-        }
-        (outer, inner) => outer == inner,
-    })
+    outer
+        .iter()
+        .zip(inner)
+        .all(|(outer, inner)| match (outer, inner) {
+            (Field::Prefix(outer), Field::Prefix(inner)) => {
+                outer.prefix_len() <= inner.prefix_len() && outer.contains(inner.network())
+            }
+            (outer, inner) => outer == inner,
+        })
 }
 
 /// Leaves out elements that lie in another one whole: they would be refused, and say nothing new.
@@ -182,12 +213,20 @@ pub(super) fn outermost(elements: Vec<Key>) -> Vec<Key> {
     }
     let is_covered = |at: usize| {
         elements.iter().enumerate().any(|(other, outer)| {
-            let within = outer.key.iter().zip(&elements[at].key).all(|(outer, inner)| contains(outer, inner));
+            let within = outer
+                .key
+                .iter()
+                .zip(&elements[at].key)
+                .all(|(outer, inner)| contains(outer, inner));
             other != at && within && (outer.key != elements[at].key || other < at)
         })
     };
-    let ranged = elements.iter().any(|key| key.key.iter().any(|item| !matches!(item, Item::One(_))));
-    let covered: Vec<bool> = (0..elements.len()).map(|at| ranged && is_covered(at)).collect();
+    let ranged = elements
+        .iter()
+        .any(|key| key.key.iter().any(|item| !matches!(item, Item::One(_))));
+    let covered: Vec<bool> = (0..elements.len())
+        .map(|at| ranged && is_covered(at))
+        .collect();
     elements
         .into_iter()
         .zip(covered)
@@ -225,10 +264,16 @@ mod tests {
     use crate::migrate::ipset::read;
 
     fn ranges(elements: &str) -> Vec<String> {
-        let adds: String = elements.split(' ').map(|e| format!("add s {}\n", e.replace('!', " nomatch"))).collect();
+        let adds: String = elements
+            .split(' ')
+            .map(|e| format!("add s {}\n", e.replace('!', " nomatch")))
+            .collect();
         let sets = read(&format!("create s hash:net\n{adds}")).unwrap();
         let cut = flat(&sets[0]).unwrap();
-        cut.pieces.iter().map(|(item, _)| item.to_string()).collect()
+        cut.pieces
+            .iter()
+            .map(|(item, _)| item.to_string())
+            .collect()
     }
 
     #[test]
@@ -236,9 +281,16 @@ mod tests {
         assert_eq!(ranges("10.0.0.0/8"), ["10.0.0.0/8"]);
         assert_eq!(
             ranges("10.0.0.0/8 10.1.0.0/16! 10.1.2.0/24"),
-            ["10.0.0.0-10.0.255.255", "10.1.2.0/24", "10.2.0.0-10.255.255.255"]
+            [
+                "10.0.0.0-10.0.255.255",
+                "10.1.2.0/24",
+                "10.2.0.0-10.255.255.255"
+            ]
         );
-        assert_eq!(ranges("10.0.0.0/8 10.0.0.0/9"), ["10.0.0.0/9", "10.128.0.0-10.255.255.255"]);
+        assert_eq!(
+            ranges("10.0.0.0/8 10.0.0.0/9"),
+            ["10.0.0.0/9", "10.128.0.0-10.255.255.255"]
+        );
         assert_eq!(ranges("0.0.0.0/1 128.0.0.0/1!"), ["0.0.0.0/1"]);
     }
 }

@@ -23,16 +23,23 @@ pub(super) fn ends(draft: &mut Draft<'_>, rule: &Rule, to: Cidr) -> Outcome<Ends
             ));
         }
     };
-    let from = rule.matches.iter().find_map(|one| match (&one.test, one.sense) {
-        (Test::Address(asked, Address::Prefix(prefix)), Sense::Is) if *asked == side => Some(*prefix),
-        _ => None,
-    });
-    let from = from.filter(|from| from.prefix_len() >= to.prefix_len()).ok_or_else(|| {
-        Obstacle::new(
-            "NETMAP of addresses that the rule does not name by a prefix as long as its own",
-            "compare that prefix in the rule, with -d for destinations and -s for sources",
-        )
-    })?;
+    let from = rule
+        .matches
+        .iter()
+        .find_map(|one| match (&one.test, one.sense) {
+            (Test::Address(asked, Address::Prefix(prefix)), Sense::Is) if *asked == side => {
+                Some(*prefix)
+            }
+            _ => None,
+        });
+    let from = from
+        .filter(|from| from.prefix_len() >= to.prefix_len())
+        .ok_or_else(|| {
+            Obstacle::new(
+                "NETMAP of addresses that the rule does not name by a prefix as long as its own",
+                "compare that prefix in the rule, with -d for destinations and -s for sources",
+            )
+        })?;
     draft.equivalent("NETMAP is a map from prefix to prefix");
     let pair = (
         vec![prefix_item(from)],
@@ -59,7 +66,9 @@ fn inside(to: Cidr, from: Cidr) -> Cidr {
     let bytes: Vec<u8> = (0..to_bytes.len())
         .map(|at| {
             let bits = kept.saturating_sub(at * 8).min(8);
-            let mask = u8::MAX.checked_shl(8 - u32::try_from(bits).unwrap_or(0)).unwrap_or(0);
+            let mask = u8::MAX
+                .checked_shl(8 - u32::try_from(bits).unwrap_or(0))
+                .unwrap_or(0);
             to_bytes[at] & mask | from_bytes[at] & !mask
         })
         .collect();
@@ -68,7 +77,9 @@ fn inside(to: Cidr, from: Cidr) -> Cidr {
         Err(_) => <[u8; 16]>::try_from(bytes.as_slice())
             .map_or_else(|_| to.network(), std::net::IpAddr::from),
     };
-    format!("{address}/{}", from.prefix_len()).parse().unwrap_or(to)
+    format!("{address}/{}", from.prefix_len())
+        .parse()
+        .unwrap_or(to)
 }
 
 #[cfg(test)]
@@ -77,7 +88,8 @@ mod tests {
 
     #[test]
     fn a_longer_prefix_keeps_its_own_bits() {
-        let of = |to: &str, from: &str| inside(to.parse().unwrap(), from.parse().unwrap()).to_string();
+        let of =
+            |to: &str, from: &str| inside(to.parse().unwrap(), from.parse().unwrap()).to_string();
         assert_eq!(of("192.168.0.0/16", "10.0.5.0/24"), "192.168.5.0/24");
         assert_eq!(of("10.1.0.0/24", "10.0.0.0/24"), "10.1.0.0/24");
         assert_eq!(of("fd00::/64", "fd01::5/128"), "fd00::5/128");

@@ -20,10 +20,7 @@ pub(super) fn translate(draft: &mut Draft<'_>, rule: &Rule) -> Outcome<Vec<Vec<S
         target => action::ends(draft, target)?,
     };
     if cases.len() > 1 || ends.len() > 1 {
-        draft.equivalent(format!(
-            "one rule becomes {}",
-            cases.len() * ends.len()
-        ));
+        draft.equivalent(format!("one rule becomes {}", cases.len() * ends.len()));
     }
     if cases.is_empty() {
         draft.equivalent("no packet can match, so there is nothing to say");

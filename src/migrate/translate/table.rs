@@ -46,7 +46,10 @@ pub(super) fn translate(
         draft.names.of(&chain.name);
     }
     for chain in &table.chains {
-        let hooks = reached.get(chain.name.as_str()).cloned().unwrap_or_default();
+        let hooks = reached
+            .get(chain.name.as_str())
+            .cloned()
+            .unwrap_or_default();
         let mut made = head(&mut draft, table.name, chain);
         for rule in &chain.rules {
             let (rules, judgement) = judged(&mut draft, chain, rule, &hooks);

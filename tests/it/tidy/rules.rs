@@ -69,6 +69,7 @@ const DOORS: &[(&str, &[&str])] = &[
             "src/ruleset/json/",
             "src/agent/",
             "src/bench/",
+            "src/migrate/",
         ],
     ),
     ("neli", &["src/netlink/"]),

@@ -106,7 +106,9 @@ mod tests {
         assert_eq!(sets[0].options.timeout, Some(300));
         assert_eq!(sets[0].elements[0].comment.as_deref(), Some("a b"));
         assert!(sets[0].elements[1].nomatch);
-        assert!(matches!(sets[1].elements[0].fields[1], Field::Port(port) if port.ports.last() == 81));
+        assert!(
+            matches!(sets[1].elements[0].fields[1], Field::Port(port) if port.ports.last() == 81)
+        );
     }
 
     #[test]

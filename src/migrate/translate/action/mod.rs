@@ -129,7 +129,9 @@ fn reject(answer: Reject) -> RejectWith {
 }
 
 fn segment(draft: &mut Draft<'_>, size: SegmentSize) -> Statement {
-    draft.equivalent("a segment size is set where the option is there; TCPMSS adds it to a SYN without one");
+    draft.equivalent(
+        "a segment size is set where the option is there; TCPMSS adds it to a SYN without one",
+    );
     let field = Expression::TcpOption {
         kind: "maxseg".to_owned(),
         field: Some("size".to_owned()),

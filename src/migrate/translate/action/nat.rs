@@ -41,10 +41,8 @@ fn translated(draft: &Draft<'_>, kind: NatKind, nat: &Nat) -> Outcome<Ends> {
     }
     let addresses = nat.range.map(|range| (range.first, range.last));
     let ports = nat.ports.map(|ports| (ports.first(), ports.last()));
-    let to = (addresses.is_some() || ports.is_some()).then_some(NatTarget::Fixed {
-        addresses,
-        ports,
-    });
+    let to =
+        (addresses.is_some() || ports.is_some()).then_some(NatTarget::Fixed { addresses, ports });
     Ok(vec![vec![Statement::Nat(Translated {
         kind,
         family: None,

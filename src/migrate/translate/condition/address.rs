@@ -15,11 +15,7 @@ pub(super) fn address(family: Family, sense: Sense, side: Side, address: &Addres
 }
 
 /// A field that holds an address, compared.
-pub(in crate::migrate::translate) fn under(
-    sense: Sense,
-    field: Field,
-    address: &Address,
-) -> Cases {
+pub(in crate::migrate::translate) fn under(sense: Sense, field: Field, address: &Address) -> Cases {
     match address {
         Address::Prefix(prefix) if prefix.prefix_len() == 0 => constant(sense, true),
         Address::Prefix(prefix) => one(compared(sense, field, prefix_item(*prefix))),

@@ -1,6 +1,8 @@
 //! Connection tracking.
 
-use super::super::case::{Cases, Outcome, any_bit, compared, constant, masked, never, one, ordered};
+use super::super::case::{
+    Cases, Outcome, any_bit, compared, constant, masked, never, one, ordered,
+};
 use super::super::class::Obstacle;
 use super::super::draft::Draft;
 use super::address::under;
@@ -91,7 +93,12 @@ fn state(draft: &mut Draft<'_>, sense: Sense, states: ConnectionStates) -> Cases
         }
         Sense::IsNot => {
             let tracked = stated(Sense::IsNot, plain | WITHOUT_CONNECTION);
-            cases.push(tracked.into_iter().chain([translated(Sense::IsNot)]).collect());
+            cases.push(
+                tracked
+                    .into_iter()
+                    .chain([translated(Sense::IsNot)])
+                    .collect(),
+            );
             let without = WITHOUT_CONNECTION.difference(plain);
             cases.extend(stated(Sense::Is, without).map(|test| vec![test]));
         }
@@ -141,10 +148,7 @@ fn status(sense: Sense, status: ConnectionStatus) -> Cases {
 /// Whole seconds: what is left of the last one belongs to it.
 fn seconds(span: Span<u32>) -> Item {
     let last = format!("{}s999ms", span.last);
-    Item::Range(
-        Value::word(&format!("{}s", span.first)),
-        Value::word(&last),
-    )
+    Item::Range(Value::word(&format!("{}s", span.first)), Value::word(&last))
 }
 
 fn counted(sense: Sense, mode: &str, direction: &str, range: Span<u64>) -> Outcome<Cases> {

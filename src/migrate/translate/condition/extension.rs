@@ -11,9 +11,11 @@ use crate::migrate::nft::{Expression, Field, Statement, Value};
 pub(super) fn cases(draft: &mut Draft<'_>, asked: &Match) -> Outcome<Cases> {
     let sense = asked.sense;
     Ok(match &asked.test {
-        Test::Routing(RoutingHeader::Kind(kind)) => {
-            one(compared(sense, Field::RtType, Value::Number((*kind).into())))
-        }
+        Test::Routing(RoutingHeader::Kind(kind)) => one(compared(
+            sense,
+            Field::RtType,
+            Value::Number((*kind).into()),
+        )),
         Test::Routing(RoutingHeader::SegmentsLeft(span)) => {
             one(compared(sense, Field::RtSegLeft, numbers(*span)))
         }
@@ -100,14 +102,19 @@ fn named(
         (ExtensionHeaders::ROUTE, "rt"),
         (ExtensionHeaders::FRAG, "frag"),
     ];
-    let known = NAMES.iter().fold(ExtensionHeaders::empty(), |all, (one, _)| all | *one);
+    let known = NAMES
+        .iter()
+        .fold(ExtensionHeaders::empty(), |all, (one, _)| all | *one);
     if !soft || !known.contains(headers) {
-        return Err(unsayable("an exact list of extension headers, nor for ah, esp, none and prot"));
+        return Err(unsayable(
+            "an exact list of extension headers, nor for ah, esp, none and prot",
+        ));
     }
     draft.equivalent("ipv6header --soft is exthdr");
     let asked = NAMES.iter().filter(|(one, _)| headers.contains(*one));
     let names: Vec<_> = asked.map(|(_, name)| *name).collect();
-    let test = |name: &str, sense| Statement::from(compared(Sense::Is, header(name), presence(sense)));
+    let test =
+        |name: &str, sense| Statement::from(compared(Sense::Is, header(name), presence(sense)));
     Ok(match sense {
         Sense::Is => vec![names.iter().map(|name| test(name, Sense::Is)).collect()],
         // The first that is missing decides, so that the cases exclude each other.

@@ -199,7 +199,9 @@ pub(super) fn chunks(sense: Sense, mode: ChunkMode, chunks: &str) -> Outcome<Cas
 
 /// `--dccp-types`.
 pub(super) fn dccp(sense: Sense, kinds: &[u8]) -> Cases {
-    let items = kinds.iter().map(|kind| Value::Number((*kind).into()).into());
+    let items = kinds
+        .iter()
+        .map(|kind| Value::Number((*kind).into()).into());
     one(among(sense, Field::DccpType, items.collect()))
 }
 
@@ -328,10 +330,7 @@ pub(super) fn spi(draft: &Draft<'_>, asked: &Asked) -> Outcome<Cases> {
 }
 
 /// The field of a port.
-pub(in crate::migrate::translate) fn port_field(
-    protocol: Protocol,
-    side: Side,
-) -> Outcome<Field> {
+pub(in crate::migrate::translate) fn port_field(protocol: Protocol, side: Side) -> Outcome<Field> {
     const DCCP: Protocol = Protocol(33);
     let (source, destination) = match protocol {
         Protocol::TCP => (Field::TcpSport, Field::TcpDport),

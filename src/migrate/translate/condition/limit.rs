@@ -14,7 +14,11 @@ use crate::ruleset::Name;
 
 /// `limit`.
 pub(super) fn limit(rate: &Rate, burst: u32) -> Cases {
-    one(Statement::Limit(spelled(rate, Some(burst.into()), Threshold::UpTo)))
+    one(Statement::Limit(spelled(
+        rate,
+        Some(burst.into()),
+        Threshold::UpTo,
+    )))
 }
 
 fn spelled(rate: &Rate, burst: Option<u64>, threshold: Threshold) -> Limit {
@@ -67,7 +71,10 @@ pub(super) fn hash_limit(draft: &mut Draft<'_>, asked: &HashLimit) -> Outcome<Ca
     let set = draft.dynamic_set(name.clone(), types.clone());
     if set.key != types {
         return Err(Obstacle::new(
-            format!("hashlimit {} is kept for something else by another rule", asked.name),
+            format!(
+                "hashlimit {} is kept for something else by another rule",
+                asked.name
+            ),
             "give each of the two rules a name of its own",
         ));
     }
@@ -100,7 +107,12 @@ fn dimension(
     asked: &HashLimit,
     mode: HashMode,
 ) -> Outcome<(Expression, String)> {
-    let address = |side, length| (network(draft.family, side, length), address_type(draft.family));
+    let address = |side, length| {
+        (
+            network(draft.family, side, length),
+            address_type(draft.family),
+        )
+    };
     Ok(match mode {
         HashMode::SourceAddress => address(Side::Source, asked.source_mask),
         HashMode::DestinationAddress => address(Side::Destination, asked.destination_mask),

@@ -70,7 +70,9 @@ pub(super) fn cases(draft: &mut Draft<'_>, asked: &Match) -> Outcome<Cases> {
 
 fn owner(draft: &mut Draft<'_>, sense: Sense, field: Field, span: Span<u32>) -> Cases {
     if sense == Sense::IsNot {
-        draft.approximate("a packet without a socket has another owner in iptables, and none in nft");
+        draft.approximate(
+            "a packet without a socket has another owner in iptables, and none in nft",
+        );
     }
     one(compared(sense, field, numbers(span)))
 }
@@ -110,7 +112,12 @@ fn socket(draft: &mut Draft<'_>, options: &[SocketOption]) -> Cases {
     draft.equivalent("socket is told by its properties");
     let mut statements = Vec::new();
     statements.push(match options.contains(&SocketOption::NoWildcard) {
-        true => ordered(Field::SocketWildcard, Operator::LessOrEqual, Value::Number(1)).into(),
+        true => ordered(
+            Field::SocketWildcard,
+            Operator::LessOrEqual,
+            Value::Number(1),
+        )
+        .into(),
         false => compared(Sense::Is, Field::SocketWildcard, Value::Number(0)).into(),
     });
     if options.contains(&SocketOption::Transparent) {
@@ -131,7 +138,9 @@ fn cgroup(draft: &mut Draft<'_>, sense: Sense, path: &str) -> Outcome<Cases> {
     let level = u8::try_from(level)
         .ok()
         .filter(|level| *level > 0)
-        .ok_or_else(|| Obstacle::new("the root of all cgroups is no cgroup", "take the match out"))?;
+        .ok_or_else(|| {
+            Obstacle::new("the root of all cgroups is no cgroup", "take the match out")
+        })?;
     draft.equivalent("the cgroup must exist where the rule is loaded");
     Ok(one(compared(
         sense,
@@ -140,11 +149,7 @@ fn cgroup(draft: &mut Draft<'_>, sense: Sense, path: &str) -> Outcome<Cases> {
     )))
 }
 
-fn reverse_path(
-    draft: &mut Draft<'_>,
-    sense: Sense,
-    options: &[LoopbackRoute],
-) -> Outcome<Cases> {
+fn reverse_path(draft: &mut Draft<'_>, sense: Sense, options: &[LoopbackRoute]) -> Outcome<Cases> {
     let has = |option| options.contains(&option);
     if has(LoopbackRoute::AcceptLocal) {
         return Err(Obstacle::new(
@@ -204,7 +209,10 @@ fn ipsec(
 fn property(name: &str, value: &str) -> Outcome<(&'static str, Value)> {
     let number = || {
         let hex = value.strip_prefix("0x");
-        let read = hex.map_or_else(|| value.parse().ok(), |hex| u64::from_str_radix(hex, 16).ok());
+        let read = hex.map_or_else(
+            || value.parse().ok(),
+            |hex| u64::from_str_radix(hex, 16).ok(),
+        );
         read.map(Value::Number)
             .ok_or_else(|| unsayable(&format!("{name} {value}")))
     };

@@ -25,7 +25,13 @@ pub(super) fn cases(draft: &mut Draft<'_>, sense: Sense, recent: &Recent) -> Out
         Some(mask) if !covers(mask) => Expression::And(Box::new(field), Value::Address(mask)),
         Some(_) | None => field,
     }];
-    let windows: Vec<_> = draft.windows.get(&recent.name).into_iter().flatten().copied().collect();
+    let windows: Vec<_> = draft
+        .windows
+        .get(&recent.name)
+        .into_iter()
+        .flatten()
+        .copied()
+        .collect();
     let mut sets = Vec::new();
     for seconds in windows {
         let name = set_name(&recent.name, seconds);
@@ -98,7 +104,12 @@ fn counted(
 
 /// The rate in the unit in which it is no less than one.
 fn rate(count: u32, window: u32) -> Limit {
-    const UNITS: [(&str, u64); 4] = [("second", 1), ("minute", 60), ("hour", 3600), ("day", 86_400)];
+    const UNITS: [(&str, u64); 4] = [
+        ("second", 1),
+        ("minute", 60),
+        ("hour", 3600),
+        ("day", 86_400),
+    ];
     let (count, window) = (u64::from(count), u64::from(window));
     let fits = UNITS.iter().find(|(_, seconds)| count * seconds >= window);
     let (unit, seconds) = fits.copied().unwrap_or(UNITS[3]);

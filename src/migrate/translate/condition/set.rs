@@ -21,7 +21,9 @@ pub(super) fn cases(draft: &mut Draft<'_>, sense: Sense, asked: &MatchSet) -> Ou
     }
     let set = known(draft, &asked.name)?;
     if asked.keep_counters && set.options.counters {
-        draft.approximate("the element's counter counts this lookup too, whatever ! --update-counters says");
+        draft.approximate(
+            "the element's counter counts this lookup too, whatever ! --update-counters says",
+        );
     }
     if let Type::ListSet = set.kind {
         return listed(draft, sense, set, &asked.sides);
@@ -30,10 +32,7 @@ pub(super) fn cases(draft: &mut Draft<'_>, sense: Sense, asked: &MatchSet) -> Ou
 }
 
 /// The set of a name.
-pub(in crate::migrate::translate) fn known<'h>(
-    draft: &Draft<'h>,
-    name: &str,
-) -> Outcome<&'h Set> {
+pub(in crate::migrate::translate) fn known<'h>(draft: &Draft<'h>, name: &str) -> Outcome<&'h Set> {
     draft.host_sets.get(name).copied().ok_or_else(|| {
         Obstacle::new(
             format!("set {name} is not among the sets that were read"),

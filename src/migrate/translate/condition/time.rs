@@ -33,7 +33,9 @@ pub(super) fn cases(draft: &mut Draft<'_>, calendar: &Calendar) -> Outcome<Cases
     }
     let mut cases = vec![dates(calendar)];
     if !calendar.weekdays.is_empty() {
-        draft.approximate("nft adds the kernel's time zone to days of the week, which is UTC on most hosts");
+        draft.approximate(
+            "nft adds the kernel's time zone to days of the week, which is UTC on most hosts",
+        );
         cases = product(cases, &vec![vec![weekdays(&calendar.weekdays)]]);
     }
     if wraps {
@@ -69,7 +71,9 @@ fn dates(calendar: &Calendar) -> Vec<Statement> {
 
 /// Monday is 1 and Sunday 0 in nft.
 fn weekdays(days: &[u8]) -> Statement {
-    let items = days.iter().map(|day| Value::Number((day % 7).into()).into());
+    let items = days
+        .iter()
+        .map(|day| Value::Number((day % 7).into()).into());
     let mut items: Vec<Item> = items.collect();
     items.sort();
     among(Sense::Is, Field::Day, items).into()
