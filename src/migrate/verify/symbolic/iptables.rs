@@ -1,9 +1,11 @@
 //! The iptables side: a dump as a program.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::program::{ACCEPT, DROP, Source};
 use super::{BaseChain, Entry, Place, Program, Rule, Step};
 use crate::migrate::ipset::Set;
-use crate::migrate::iptables::{self as model, Dump, Policy, Table, Test};
+use crate::migrate::iptables::{self as model, Dump, Policy, RecentAction, Table, Test};
 
 mod calendar;
 mod effect;
@@ -21,13 +23,19 @@ struct Ground<'a> {
     family: crate::net::Family,
     sets: &'a [Set],
     table: &'a Table,
+    lists: &'a Lists,
 }
+
+/// The times that rules ask of each list of `recent`. A list is one for all tables.
+type Lists = BTreeMap<String, BTreeSet<Option<u32>>>;
 
 /// A dump as a program. Set elements are those of the dump of the sets.
 pub fn program(dump: &Dump, sets: &[Set]) -> Program {
     let mut program = Program::default();
+    let lists = lists(dump);
     for table in &dump.tables {
         let ground = Ground {
+            lists: &lists,
             family: dump.family,
             sets,
             table,
@@ -53,6 +61,26 @@ pub fn program(dump: &Dump, sets: &[Set]) -> Program {
         }
     }
     program
+}
+
+/// What is asked of lists. A list that nobody asks is written to all the same.
+fn lists(dump: &Dump) -> Lists {
+    let mut lists = Lists::new();
+    for (_, _, rule) in dump.rules() {
+        for found in &rule.matches {
+            let Test::Recent(recent) = &found.test else {
+                continue;
+            };
+            let asked = lists.entry(recent.name.clone()).or_default();
+            if recent.action != RecentAction::Set {
+                asked.insert(recent.seconds);
+            }
+        }
+    }
+    for asked in lists.values_mut().filter(|asked| asked.is_empty()) {
+        asked.insert(None);
+    }
+    lists
 }
 
 fn policy(policy: Policy) -> &'static str {

@@ -115,3 +115,14 @@ pub(super) fn alive(seconds: u64) -> String {
 pub(super) fn learned(set: &str, key: &str) -> String {
     format!("packets put {key} into {set}")
 }
+
+/// Packets put something into a set.
+pub(super) fn added(key: &str, set: &str, seconds: Option<u32>) -> String {
+    let timeout = seconds.map_or(String::new(), |t| format!(" for {t} s"));
+    format!("add {key} to {set}{timeout}")
+}
+
+/// Packets take something out of a set.
+pub(super) fn deleted(key: &str, set: &str) -> String {
+    format!("delete {key} from {set}")
+}

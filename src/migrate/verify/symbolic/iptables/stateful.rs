@@ -8,6 +8,7 @@ use super::test::number;
 use crate::migrate::iptables::{
     HashLimit, HashMode, Rate, RateUnit, Recent, RecentAction, Side, Statistic, Test, Threshold,
 };
+use crate::ruleset::Name;
 
 impl Ground<'_> {
     /// The steps of a match that remembers; nothing for another one.
@@ -86,37 +87,41 @@ impl Ground<'_> {
             None => variable.largest(),
         };
         let key = labels::key(&[(variable, mask)]);
-        let name = &recent.name;
+        let written = |what: fn(&str, &str, Option<u32>) -> String| {
+            let windows = self.lists.get(&recent.name).into_iter().flatten();
+            let each = windows.map(|seconds| what(&key, &list(&recent.name, *seconds), *seconds));
+            each.map(Step::Note).collect::<Vec<_>>()
+        };
+        let seen = || written(labels::added);
+        let outcome = |holds: Condition| vec![Step::Test(holds.negated_if(negated))];
+        if let Some(times) = recent.hit_count.filter(|times| *times > 1) {
+            let device = format!("recent {}: {key} {times} times", recent.name);
+            return vec![Step::Ask { device, negated }];
+        }
+        let asked = list(&recent.name, recent.seconds);
+        let there = Condition::atom(labels::learned(&asked, &key));
         match recent.action {
-            RecentAction::Set => {
-                let outcome = if negated {
-                    Condition::Never
-                } else {
-                    Condition::Always
-                };
-                vec![
-                    Step::Note(format!("recent {name}: {key} seen")),
-                    Step::Test(outcome),
-                ]
-            }
-            RecentAction::Check | RecentAction::Update | RecentAction::Remove => {
-                let what = match recent.action {
-                    RecentAction::Update => "update",
-                    RecentAction::Remove => "remove",
-                    RecentAction::Check | RecentAction::Set => "check",
-                };
-                let seconds = recent
-                    .seconds
-                    .map_or(String::new(), |s| format!(" in {s} s"));
-                let hits = recent
-                    .hit_count
-                    .map_or(String::new(), |n| format!(" {n} times"));
-                let ttl = if recent.same_ttl { " with its ttl" } else { "" };
-                let device = format!("recent {name}: {what} {key}{seconds}{hits}{ttl}");
-                vec![Step::Ask { device, negated }]
+            RecentAction::Set => seen()
+                .into_iter()
+                .chain(outcome(Condition::Always))
+                .collect(),
+            RecentAction::Check => outcome(there),
+            RecentAction::Update => outcome(there).into_iter().chain(seen()).collect(),
+            RecentAction::Remove => {
+                let gone = written(|key, set, _| labels::deleted(key, set));
+                outcome(there).into_iter().chain(gone).collect()
             }
         }
     }
+}
+
+/// An entry of a list counts for some time: for each such time the list is a set.
+fn list(name: &str, seconds: Option<u32>) -> String {
+    let text = match seconds {
+        None => format!("recent-{name}"),
+        Some(seconds) => format!("recent-{name}-{seconds}"),
+    };
+    Name::from_parts(&text).to_string()
 }
 
 /// Keys of the same parts are the same, in whatever order.

@@ -102,8 +102,8 @@ impl Ground<'_> {
         let actions = target.actions.iter().map(|(action, set, sides)| {
             let key = self.key_text(set, sides);
             match action {
-                SetAction::Add => format!("add {key} to {set}{timeout}"),
-                SetAction::Delete => format!("delete {key} from {set}"),
+                SetAction::Add => labels::added(&key, set, target.timeout),
+                SetAction::Delete => labels::deleted(&key, set),
                 SetAction::Map => format!("map {key} by {set}"),
             }
         });

@@ -157,11 +157,11 @@ impl Ground<'_> {
             return Some([guard].into_iter().chain(asked).collect());
         }
         let (key, seconds) = (labels::key(&parts), timeout.map(|t| t.as_secs()));
-        let timeout = seconds.map_or(String::new(), |t| format!(" for {t} s"));
+        let seconds = seconds.and_then(|seconds| u32::try_from(seconds).ok());
         let what = if operation == "delete" {
-            format!("delete {key} from {set}")
+            labels::deleted(&key, set.as_str())
         } else {
-            format!("add {key} to {set}{timeout}")
+            labels::added(&key, set.as_str(), seconds)
         };
         Some(vec![guard, Step::Note(what)])
     }
