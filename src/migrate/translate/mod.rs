@@ -7,7 +7,7 @@ mod case;
 mod class;
 mod condition;
 mod draft;
-mod helper;
+
 mod host_set;
 mod names;
 mod nesting;
@@ -15,6 +15,7 @@ mod netmap;
 mod reach;
 mod rule;
 mod table;
+mod tracked;
 
 use std::collections::BTreeMap;
 

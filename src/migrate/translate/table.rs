@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::class::{Class, Obstacle};
 use super::draft::{Draft, Sheet};
 use super::names::Names;
-use super::{Judgement, helper, reach, rule};
+use super::{Judgement, reach, rule, tracked};
 use crate::migrate::ipset;
 use crate::migrate::iptables::{self, Hook, TableName, Test};
 use crate::migrate::nft::{self, Base, HookPoint, Policy, Statement};
@@ -59,7 +59,7 @@ pub(super) fn translate(
         chains.push(made);
     }
     let mut made = nft::Table::new(nft_family(family), Name::from_parts(table.name.as_str()));
-    made.chains = helper::after_tracking(chains);
+    made.chains = tracked::after_tracking(chains);
     made.chains.extend(draft.chains.into_values());
     made.objects = draft.objects.into_values().collect();
     made.sets = draft.sets.into_values().collect();

@@ -57,8 +57,7 @@ pub(super) fn cases(draft: &mut Draft<'_>, asked: &Match) -> Outcome<Cases> {
                     "write `ct label set NAME` by hand",
                 ));
             }
-            let label = Value::Number((*label).into());
-            one(any_bit_number(sense, label))
+            one(labelled(sense, *label))
         }
         Test::Helper(name) => {
             if sense == Sense::IsNot {
@@ -70,8 +69,13 @@ pub(super) fn cases(draft: &mut Draft<'_>, asked: &Match) -> Outcome<Cases> {
     })
 }
 
-fn any_bit_number(sense: Sense, label: Value) -> crate::migrate::nft::Match {
-    compared(sense, Field::CtLabel, label)
+/// A bit of the labels, by its number.
+fn labelled(sense: Sense, label: u16) -> crate::migrate::nft::Match {
+    let operator = match sense {
+        Sense::Is => Operator::Implicit,
+        Sense::IsNot => Operator::None,
+    };
+    ordered(Field::CtLabel, operator, Value::Number(label.into()))
 }
 
 /// `--ctstate`. A packet has one state; that a connection is translated is a bit beside it.
@@ -131,24 +135,23 @@ fn words(states: ConnectionStates) -> Vec<String> {
 /// `--ctstatus`; `NONE` is no bit, of which a connection cannot have one.
 fn status(sense: Sense, status: ConnectionStatus) -> Cases {
     let bits = status.difference(ConnectionStatus::NONE).iter_names();
-    let words: Vec<_> = bits
+    let named: Vec<_> = bits
         .map(|(name, _)| name.to_ascii_lowercase().replace('_', "-"))
         .collect();
-    match (words.is_empty(), sense) {
-        (false, sense) => one(any_bit(sense, Field::CtStatus, words)),
+    match (named.is_empty(), sense) {
+        (false, sense) => one(any_bit(sense, Field::CtStatus, named)),
         (true, Sense::Is) => never(),
         (true, Sense::IsNot) => one(any_bit(
             Sense::IsNot,
             Field::CtState,
-            crate::migrate::translate::condition::connection::words(WITHOUT_CONNECTION),
+            words(WITHOUT_CONNECTION),
         )),
     }
 }
 
 /// Whole seconds: what is left of the last one belongs to it.
 fn seconds(span: Span<u32>) -> Item {
-    let last = format!("{}s999ms", span.last);
-    Item::Range(Value::word(&format!("{}s", span.first)), Value::word(&last))
+    Value::word(&format!("{}s-{}s999ms", span.first, span.last)).into()
 }
 
 fn counted(sense: Sense, mode: &str, direction: &str, range: Span<u64>) -> Outcome<Cases> {

@@ -8,7 +8,6 @@ use crate::migrate::iptables::{Calendar, Sense};
 use crate::migrate::nft::{Field, Item, Operator, Statement, Value};
 
 const DAY_END: u32 = 24 * 3600 - 1;
-const NANOSECONDS: u64 = 1_000_000_000;
 
 /// Says when a rule holds.
 pub(super) fn cases(draft: &mut Draft<'_>, calendar: &Calendar) -> Outcome<Cases> {
@@ -56,16 +55,14 @@ fn seconds(number: u32) -> Value {
 }
 
 fn dates(calendar: &Calendar) -> Vec<Statement> {
-    let since = |seconds: i64| u64::try_from(seconds).unwrap_or(0) * NANOSECONDS;
-    let start = calendar.date_start.map(|start| {
-        let value = Value::Number(since(start));
-        ordered(Field::Time, Operator::GreaterOrEqual, value).into()
-    });
-    // The last second belongs to it whole.
-    let stop = calendar.date_stop.map(|stop| {
-        let value = Value::Number(since(stop) + NANOSECONDS - 1);
-        ordered(Field::Time, Operator::LessOrEqual, value).into()
-    });
+    let number = |seconds: i64| Value::Number(u64::try_from(seconds).unwrap_or(0));
+    let start = calendar
+        .date_start
+        .map(|start| ordered(Field::Time, Operator::GreaterOrEqual, number(start)).into());
+    // The kernel counts nanoseconds, and the last second belongs to it whole.
+    let stop = calendar
+        .date_stop
+        .map(|stop| ordered(Field::Time, Operator::Less, number(stop + 1)).into());
     start.into_iter().chain(stop).collect()
 }
 
