@@ -4,6 +4,7 @@ mod files;
 mod inventory;
 mod plan;
 mod translate;
+mod verify;
 
 use clap::{Args, Subcommand};
 
@@ -22,6 +23,7 @@ enum Command {
     Inventory(inventory::Inventory),
     Plan(plan::Plan),
     Translate(translate::Translate),
+    Verify(verify::Verify),
 }
 
 impl Migrate {
@@ -30,6 +32,7 @@ impl Migrate {
             Command::Inventory(inventory) => inventory.run(screen),
             Command::Plan(plan) => plan.run(screen),
             Command::Translate(translate) => translate.run(screen),
+            Command::Verify(verify) => verify.run(screen),
         }
     }
 }

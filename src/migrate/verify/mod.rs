@@ -1,3 +1,4 @@
 //! Whether a translation means the same as its original.
 
+pub mod report;
 pub mod symbolic;

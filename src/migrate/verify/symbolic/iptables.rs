@@ -30,7 +30,7 @@ struct Ground<'a> {
 type Lists = BTreeMap<String, BTreeSet<Option<u32>>>;
 
 /// A dump as a program. Set elements are those of the dump of the sets.
-pub fn program(dump: &Dump, sets: &[Set]) -> Program {
+pub(super) fn program(dump: &Dump, sets: &[Set]) -> Program {
     let mut program = Program::default();
     let lists = lists(dump);
     for table in &dump.tables {

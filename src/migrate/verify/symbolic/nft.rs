@@ -36,7 +36,7 @@ pub struct UnknownMeaning {
 ///
 /// # Errors
 /// A rule says something that has no meaning here.
-pub fn program(parsed: &Parsed, family: Family) -> Result<Program, UnknownMeaning> {
+pub(super) fn program(parsed: &Parsed, family: Family) -> Result<Program, UnknownMeaning> {
     let mut program = Program::default();
     let mut bases: Vec<(i32, Entry, BaseChain)> = Vec::new();
     for (at, table) in parsed.ruleset.tables.iter().enumerate() {

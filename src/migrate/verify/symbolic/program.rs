@@ -106,9 +106,9 @@ pub enum Source {
 }
 
 /// The packet goes on behind the table.
-pub const ACCEPT: &str = "accept";
+pub(super) const ACCEPT: &str = "accept";
 /// The packet is gone.
-pub const DROP: &str = "drop";
+pub(super) const DROP: &str = "drop";
 
 impl Step {
     /// Calls for every condition.

@@ -96,9 +96,6 @@ impl Ground<'_> {
     }
 
     fn set_target(&self, target: &SetTarget) -> Vec<Step> {
-        let timeout = target
-            .timeout
-            .map_or(String::new(), |t| format!(" for {t} s"));
         let actions = target.actions.iter().map(|(action, set, sides)| {
             let key = self.key_text(set, sides);
             match action {
