@@ -106,14 +106,17 @@ impl Owner {
 
     /// Whose a rule is: it jumps to a chain of its owner, or says so.
     pub(super) fn of_rule(table: &Table, rule: &Rule) -> Option<Self> {
-        let comments = rule.matches.iter().filter_map(|one| match &one.test {
-            Test::Comment(text) => by_beginning(COMMENTS, text),
-            _ => None,
-        });
-        comments.into_iter().next().or_else(|| match &rule.target {
-            Target::Jump(name) | Target::Goto(name) => Self::of_chain(table, name),
-            _ => None,
-        })
+        for one in &rule.matches {
+            if let Test::Comment(text) = &one.test
+                && let Some(owner) = by_beginning(COMMENTS, text)
+            {
+                return Some(owner);
+            }
+        }
+        let (Target::Jump(name) | Target::Goto(name)) = &rule.target else {
+            return None;
+        };
+        Self::of_chain(table, name)
     }
 
     /// Whose a set is.

@@ -16,10 +16,11 @@ pub(super) fn hooks(table: &Table) -> BTreeMap<&str, BTreeSet<Hook>> {
                 continue;
             }
             let rules = chains.get(name).into_iter().flat_map(|chain| &chain.rules);
-            open.extend(rules.filter_map(|rule| match &rule.target {
-                Target::Jump(next) | Target::Goto(next) => Some(next.as_str()),
-                _ => None,
-            }));
+            for rule in rules {
+                if let Target::Jump(next) | Target::Goto(next) = &rule.target {
+                    open.push(next.as_str());
+                }
+            }
         }
     }
     reached

@@ -15,9 +15,10 @@ const CASES_MAX: usize = 64;
 /// The rules of nft that say one of iptables.
 pub(super) fn translate(draft: &mut Draft<'_>, rule: &Rule) -> Outcome<Vec<Vec<Statement>>> {
     let cases = conditions(draft, rule)?;
-    let ends: Ends = match &rule.target {
-        Target::Netmap(prefix) => netmap::ends(draft, rule, *prefix)?,
-        target => action::ends(draft, target)?,
+    let ends: Ends = if let Target::Netmap(prefix) = &rule.target {
+        netmap::ends(draft, rule, *prefix)?
+    } else {
+        action::ends(draft, &rule.target)?
     };
     if cases.len() > 1 || ends.len() > 1 {
         draft.equivalent(format!("one rule becomes {}", cases.len() * ends.len()));

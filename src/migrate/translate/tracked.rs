@@ -65,16 +65,21 @@ fn copy(chain: &Chain) -> Chain {
 
 /// What leads to a helper. What was dropped does not come here.
 fn kept(statement: &Statement) -> Option<Statement> {
-    match statement {
-        Statement::Verdict(verdict) => Some(Statement::Verdict(match verdict {
-            Verdict::Jump(name) => Verdict::Jump(copied_name(name)),
-            Verdict::Goto(name) => Verdict::Goto(copied_name(name)),
-            Verdict::Accept | Verdict::Drop => Verdict::Accept,
-            Verdict::Continue => Verdict::Continue,
-            Verdict::Return => Verdict::Return,
-        })),
-        Statement::Match(_) | Statement::VerdictMap { .. } => Some(statement.clone()),
-        other if helps(other) => Some(other.clone()),
-        _ => None,
-    }
+    let Statement::Verdict(verdict) = statement else {
+        return leads(statement).then(|| statement.clone());
+    };
+    Some(Statement::Verdict(match verdict {
+        Verdict::Jump(name) => Verdict::Jump(copied_name(name)),
+        Verdict::Goto(name) => Verdict::Goto(copied_name(name)),
+        Verdict::Accept | Verdict::Drop => Verdict::Accept,
+        Verdict::Continue => Verdict::Continue,
+        Verdict::Return => Verdict::Return,
+    }))
+}
+
+fn leads(statement: &Statement) -> bool {
+    matches!(
+        statement,
+        Statement::Match(_) | Statement::VerdictMap { .. }
+    ) || helps(statement)
 }

@@ -150,7 +150,7 @@ impl Sorted {
         };
         let options = match role {
             Role::Match => option::of_match(&value),
-            Role::Target => option::of_target(&value),
+            Role::Target => target::of_target(&value),
             Role::Goto => None,
         };
         self.uses.push(Use {

@@ -19,6 +19,10 @@ const WITHOUT_CONNECTION: ConnectionStates =
     ConnectionStates::INVALID.union(ConnectionStates::UNTRACKED);
 
 /// Says a match on the packet's connection.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "only such tests are handed here"
+)]
 pub(super) fn cases(draft: &mut Draft<'_>, asked: &Match) -> Outcome<Cases> {
     let sense = asked.sense;
     Ok(match &asked.test {

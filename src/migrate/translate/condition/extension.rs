@@ -8,6 +8,10 @@ use crate::migrate::iptables::{ExtensionHeaders, Match, RoutingHeader, Sense, Sp
 use crate::migrate::nft::{Expression, Field, Statement, Value};
 
 /// Says a match on extension headers.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "only such tests are handed here"
+)]
 pub(super) fn cases(draft: &mut Draft<'_>, asked: &Match) -> Outcome<Cases> {
     let sense = asked.sense;
     Ok(match &asked.test {
@@ -66,7 +70,9 @@ fn header(name: &str) -> Expression {
 
 /// A length in bytes as the header has it: in units of eight bytes beyond the first.
 fn units(bytes: u32) -> Outcome<Value> {
-    let units = (bytes / 8).checked_sub(1).filter(|_| bytes % 8 == 0);
+    let units = (bytes / 8)
+        .checked_sub(1)
+        .filter(|_| bytes.is_multiple_of(8));
     units
         .map(|units| Value::Number(units.into()))
         .ok_or_else(|| unsayable("a length that no header can have"))

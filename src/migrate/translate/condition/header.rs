@@ -7,12 +7,44 @@ use super::super::class::Obstacle;
 use super::super::draft::Draft;
 use super::unsayable;
 use crate::migrate::iptables::{
-    Bound, ChunkMode, Direction, Icmp, InterfacePattern, Masked, Match as Asked, Sense, Side, Span,
-    TcpFlags, Test,
+    Bound, Direction, Icmp, InterfacePattern, Masked, Match as Asked, Sense, Side, Span, TcpFlags,
+    Test,
 };
 use crate::migrate::nft::{Expression, Field, Item, Match, Operand, Operator, Value};
 use crate::net::{Family, PortRange, Protocol};
 use crate::ruleset::{Datatype, symbol};
+
+/// Says a match on a header above the addresses.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "only such tests are handed here"
+)]
+pub(super) fn cases(draft: &mut Draft<'_>, asked: &Asked) -> Outcome<Cases> {
+    let sense = asked.sense;
+    match &asked.test {
+        Test::Port(side, port) => self::port(draft, sense, *side, *port),
+        Test::Multiport(side, list) => ports(draft, sense, *side, list),
+        Test::TcpFlags { mask, set } => Ok(tcp_flags(sense, *mask, *set)),
+        Test::TcpOption(kind) => Ok(tcp_option(sense, *kind)),
+        Test::Icmp(icmp) => Ok(self::icmp(sense, *icmp)),
+        Test::Icmpv6(icmp) => Ok(icmpv6(sense, *icmp)),
+        Test::SctpChunks(_, chunks) => Err(Obstacle::new(
+            format!("chunks of SCTP ({chunks}) are compared in nft one by one"),
+            "write `sctp chunk data exists` by hand",
+        )),
+        Test::DccpTypes(kinds) => Ok(dccp(sense, kinds)),
+        Test::Length(span) => Ok(length(sense, *span)),
+        Test::Ttl(bound, number) | Test::HopLimit(bound, number) => {
+            Ok(hops(draft.family, sense, *bound, *number))
+        }
+        Test::Dscp(point) => Ok(dscp(draft.family, sense, *point)),
+        Test::Tos(octet) => Ok(tos(draft, sense, *octet)),
+        Test::Ecn(value) => Ok(ecn(draft.family, sense, *value)),
+        Test::EcnTcp(reduced) => Ok(ecn_tcp(sense, *reduced)),
+        Test::AhSpi(_) | Test::EspSpi(_) | Test::IpCompSpi(_) => spi(draft, asked),
+        _ => Err(unsayable("such a header")),
+    }
+}
 
 /// `-i`, `-o`.
 pub(super) fn interface(sense: Sense, direction: Direction, pattern: &InterfacePattern) -> Cases {
@@ -57,18 +89,13 @@ pub(super) fn fragment(sense: Sense) -> Cases {
 }
 
 /// `--sport`, `--dport`.
-pub(super) fn port(
-    draft: &Draft<'_>,
-    sense: Sense,
-    side: Side,
-    ports: PortRange,
-) -> Outcome<Cases> {
+fn port(draft: &Draft<'_>, sense: Sense, side: Side, ports: PortRange) -> Outcome<Cases> {
     let field = port_field(draft.port_protocol()?, side)?;
     Ok(one(compared(sense, field, port_item(ports))))
 }
 
 /// `-m multiport`.
-pub(super) fn ports(
+fn ports(
     draft: &Draft<'_>,
     sense: Sense,
     side: Option<Side>,
@@ -89,7 +116,7 @@ pub(super) fn ports(
 }
 
 /// `--tcp-flags`.
-pub(super) fn tcp_flags(sense: Sense, mask: TcpFlags, set: TcpFlags) -> Cases {
+fn tcp_flags(sense: Sense, mask: TcpFlags, set: TcpFlags) -> Cases {
     if !mask.contains(set) {
         return constant(sense, false);
     }
@@ -123,7 +150,7 @@ fn flag_value(flags: TcpFlags) -> Value {
 }
 
 /// `--tcp-option`.
-pub(super) fn tcp_option(sense: Sense, kind: u8) -> Cases {
+fn tcp_option(sense: Sense, kind: u8) -> Cases {
     let left = Expression::TcpOption {
         kind: kind.to_string(),
         field: None,
@@ -140,13 +167,13 @@ pub(super) fn presence(sense: Sense) -> Value {
 }
 
 /// `--icmp-type`.
-pub(super) fn icmp(sense: Sense, icmp: Icmp) -> Cases {
+fn icmp(sense: Sense, icmp: Icmp) -> Cases {
     let words = (Datatype::IcmpType, Field::IcmpType, Field::IcmpCode);
     message(sense, icmp, words)
 }
 
 /// `--icmpv6-type`.
-pub(super) fn icmpv6(sense: Sense, icmp: Icmp) -> Cases {
+fn icmpv6(sense: Sense, icmp: Icmp) -> Cases {
     let words = (Datatype::Icmpv6Type, Field::Icmpv6Type, Field::Icmpv6Code);
     message(sense, icmp, words)
 }
@@ -188,17 +215,8 @@ fn message(
     }
 }
 
-/// `--chunk-types`: nft 1.0.6 asks whether one chunk is there.
-pub(super) fn chunks(sense: Sense, mode: ChunkMode, chunks: &str) -> Outcome<Cases> {
-    let _ = (sense, mode);
-    Err(Obstacle::new(
-        format!("chunks of SCTP ({chunks}) are compared in nft one by one"),
-        "write `sctp chunk data exists` by hand",
-    ))
-}
-
 /// `--dccp-types`.
-pub(super) fn dccp(sense: Sense, kinds: &[u8]) -> Cases {
+fn dccp(sense: Sense, kinds: &[u8]) -> Cases {
     let items = kinds
         .iter()
         .map(|kind| Value::Number((*kind).into()).into());
@@ -206,7 +224,7 @@ pub(super) fn dccp(sense: Sense, kinds: &[u8]) -> Cases {
 }
 
 /// `-m length`.
-pub(super) fn length(sense: Sense, span: Span<u16>) -> Cases {
+fn length(sense: Sense, span: Span<u16>) -> Cases {
     one(compared(sense, Field::Length, numbers(span)))
 }
 
@@ -222,7 +240,7 @@ pub(super) fn numbers<T: Into<u64> + PartialEq + Copy>(span: Span<T>) -> Item {
 }
 
 /// `-m ttl`, `-m hl`.
-pub(super) fn hops(family: Family, sense: Sense, bound: Bound, number: u8) -> Cases {
+fn hops(family: Family, sense: Sense, bound: Bound, number: u8) -> Cases {
     let field = match family {
         Family::V4 => Field::IpTtl,
         Family::V6 => Field::Ip6Hoplimit,
@@ -239,7 +257,7 @@ pub(super) fn hops(family: Family, sense: Sense, bound: Bound, number: u8) -> Ca
 }
 
 /// `-m dscp`.
-pub(super) fn dscp(family: Family, sense: Sense, point: u8) -> Cases {
+fn dscp(family: Family, sense: Sense, point: u8) -> Cases {
     let field = dscp_field(family);
     one(compared(sense, field, Value::Hex(point.into())))
 }
@@ -261,7 +279,7 @@ pub(in crate::migrate::translate) fn ecn_field(family: Family) -> Field {
 }
 
 /// `-m tos`: the octet of which nft has the halves.
-pub(super) fn tos(draft: &mut Draft<'_>, sense: Sense, octet: Masked) -> Cases {
+fn tos(draft: &mut Draft<'_>, sense: Sense, octet: Masked) -> Cases {
     let Masked { value, mask } = octet;
     if value & !mask != 0 {
         return constant(sense, false);
@@ -295,7 +313,7 @@ pub(super) fn tos(draft: &mut Draft<'_>, sense: Sense, octet: Masked) -> Cases {
 }
 
 /// `--ecn-ip-ect`.
-pub(super) fn ecn(family: Family, sense: Sense, value: u8) -> Cases {
+fn ecn(family: Family, sense: Sense, value: u8) -> Cases {
     one(compared(
         sense,
         ecn_field(family),
@@ -304,13 +322,17 @@ pub(super) fn ecn(family: Family, sense: Sense, value: u8) -> Cases {
 }
 
 /// `--ecn-tcp-cwr`, `--ecn-tcp-ece`.
-pub(super) fn ecn_tcp(sense: Sense, reduced: bool) -> Cases {
+fn ecn_tcp(sense: Sense, reduced: bool) -> Cases {
     let word = if reduced { "cwr" } else { "ecn" };
     one(any_bit(sense, Field::TcpFlags, vec![word.to_owned()]))
 }
 
 /// `-m ah`, `-m esp`, `-m ipcomp`.
-pub(super) fn spi(draft: &Draft<'_>, asked: &Asked) -> Outcome<Cases> {
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "only such tests are handed here"
+)]
+fn spi(draft: &Draft<'_>, asked: &Asked) -> Outcome<Cases> {
     let (field, span) = match &asked.test {
         Test::AhSpi(_) if draft.family == Family::V6 => {
             return Err(unsayable("the header of AH in IPv6"));

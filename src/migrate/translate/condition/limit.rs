@@ -7,13 +7,32 @@ use super::super::class::Obstacle;
 use super::super::draft::Draft;
 use super::address::address_field;
 use super::header::port_field;
-use crate::migrate::iptables::{HashLimit, HashMode, Rate, RateUnit, Sense, Side, Threshold};
+use super::unsayable;
+use crate::migrate::iptables::{
+    HashLimit, HashMode, Match, Rate, RateUnit, Sense, Side, Test, Threshold,
+};
 use crate::migrate::nft::{Amount, Expression, Limit, Statement, Value};
 use crate::net::Family;
 use crate::ruleset::Name;
 
+/// Says a rate or a number of connections.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "only such tests are handed here"
+)]
+pub(super) fn cases(draft: &mut Draft<'_>, asked: &Match) -> Outcome<Cases> {
+    match &asked.test {
+        Test::Limit { rate, burst } => Ok(limit(rate, *burst)),
+        Test::HashLimit(limit) => hash_limit(draft, limit),
+        Test::ConnLimit { above, mask, side } => {
+            connections(draft, asked.sense, *above, *mask, *side)
+        }
+        _ => Err(unsayable("such a rate")),
+    }
+}
+
 /// `limit`.
-pub(super) fn limit(rate: &Rate, burst: u32) -> Cases {
+fn limit(rate: &Rate, burst: u32) -> Cases {
     one(Statement::Limit(spelled(
         rate,
         Some(burst.into()),
@@ -39,7 +58,7 @@ fn spelled(rate: &Rate, burst: Option<u64>, threshold: Threshold) -> Limit {
 }
 
 /// `hashlimit`: a set of which each element has a rate.
-pub(super) fn hash_limit(draft: &mut Draft<'_>, asked: &HashLimit) -> Outcome<Cases> {
+fn hash_limit(draft: &mut Draft<'_>, asked: &HashLimit) -> Outcome<Cases> {
     const DEFAULT_BURST: u64 = 5;
     let burst = match asked.rate.unit {
         RateUnit::Bytes => asked.burst,
@@ -162,7 +181,7 @@ fn mask(family: Family, length: u8) -> Option<std::net::IpAddr> {
 }
 
 /// `connlimit`: a set whose elements count connections.
-pub(super) fn connections(
+fn connections(
     draft: &mut Draft<'_>,
     sense: Sense,
     above: u32,

@@ -12,6 +12,10 @@ use crate::migrate::iptables::{
 use crate::migrate::nft::{Expression, Fib, Field, Operator, Statement, Value};
 
 /// Says a match on what the kernel knows of a packet.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "only such tests are handed here"
+)]
 pub(super) fn cases(draft: &mut Draft<'_>, asked: &Match) -> Outcome<Cases> {
     let sense = asked.sense;
     Ok(match &asked.test {
@@ -184,9 +188,8 @@ fn ipsec(
     };
     draft.equivalent("policy is meta secpath and rt ipsec");
     let there = |sense| Statement::from(compared(Sense::Is, path, presence(sense)));
-    let elements = match elements {
-        None => return Ok(vec![vec![there(Sense::IsNot)]]),
-        Some(elements) => elements,
+    let Some(elements) = elements else {
+        return Ok(vec![vec![there(Sense::IsNot)]]);
     };
     let mut statements = vec![there(Sense::Is)];
     for (number, element) in (0_u8..).zip(elements) {

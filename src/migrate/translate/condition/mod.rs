@@ -28,29 +28,28 @@ pub(super) fn cases(draft: &mut Draft<'_>, one: &Match, implied: bool) -> Outcom
         Test::AddressRange(side, range) => Ok(address::range(draft.family, sense, *side, range)),
         Test::AddressType(side, types, kind) => address::kind(draft, sense, *side, *types, *kind),
         Test::Interface(direction, pattern) => Ok(header::interface(sense, *direction, pattern)),
-        Test::Protocol(protocol) => Ok(match implied {
-            true => always(),
-            false => header::protocol(sense, *protocol),
-        }),
+        Test::Protocol(_) if implied => Ok(always()),
+        Test::Protocol(protocol) => Ok(header::protocol(sense, *protocol)),
         Test::Fragment => Ok(header::fragment(sense)),
-        Test::Port(side, ports) => header::port(draft, sense, *side, *ports),
-        Test::Multiport(side, ports) => header::ports(draft, sense, *side, ports),
-        Test::TcpFlags { mask, set } => Ok(header::tcp_flags(sense, *mask, *set)),
-        Test::TcpOption(kind) => Ok(header::tcp_option(sense, *kind)),
-        Test::Icmp(icmp) => Ok(header::icmp(sense, *icmp)),
-        Test::Icmpv6(icmp) => Ok(header::icmpv6(sense, *icmp)),
-        Test::SctpChunks(mode, chunks) => header::chunks(sense, *mode, chunks),
-        Test::DccpTypes(kinds) => Ok(header::dccp(sense, kinds)),
         Test::DccpOption(_) => Err(unsayable("options of DCCP")),
-        Test::Length(span) => Ok(header::length(sense, *span)),
-        Test::Ttl(bound, number) | Test::HopLimit(bound, number) => {
-            Ok(header::hops(draft.family, sense, *bound, *number))
-        }
-        Test::Dscp(point) => Ok(header::dscp(draft.family, sense, *point)),
-        Test::Tos(octet) => Ok(header::tos(draft, sense, *octet)),
-        Test::Ecn(value) => Ok(header::ecn(draft.family, sense, *value)),
-        Test::EcnTcp(reduced) => Ok(header::ecn_tcp(sense, *reduced)),
-        Test::AhSpi(_) | Test::EspSpi(_) | Test::IpCompSpi(_) => header::spi(draft, one),
+        Test::Port(..)
+        | Test::Multiport(..)
+        | Test::TcpFlags { .. }
+        | Test::TcpOption(_)
+        | Test::Icmp(_)
+        | Test::Icmpv6(_)
+        | Test::SctpChunks(..)
+        | Test::DccpTypes(_)
+        | Test::Length(_)
+        | Test::Ttl(..)
+        | Test::HopLimit(..)
+        | Test::Dscp(_)
+        | Test::Tos(_)
+        | Test::Ecn(_)
+        | Test::EcnTcp(_)
+        | Test::AhSpi(_)
+        | Test::EspSpi(_)
+        | Test::IpCompSpi(_) => header::cases(draft, one),
         Test::State(_)
         | Test::Status(_)
         | Test::ConnectionProtocol(_)
@@ -64,10 +63,8 @@ pub(super) fn cases(draft: &mut Draft<'_>, one: &Match, implied: bool) -> Outcom
         | Test::Helper(_) => connection::cases(draft, one),
         Test::Set(set) => set::cases(draft, sense, set),
         Test::Comment(_) => Ok(always()),
-        Test::Limit { rate, burst } => Ok(limit::limit(rate, *burst)),
-        Test::HashLimit(limit) => limit::hash_limit(draft, limit),
-        Test::ConnLimit { above, mask, side } => {
-            limit::connections(draft, sense, *above, *mask, *side)
+        Test::Limit { .. } | Test::HashLimit(_) | Test::ConnLimit { .. } => {
+            limit::cases(draft, one)
         }
         Test::Recent(recent) => recent::cases(draft, sense, recent),
         Test::Time(calendar) => time::cases(draft, calendar),
@@ -93,10 +90,7 @@ pub(super) fn cases(draft: &mut Draft<'_>, one: &Match, implied: bool) -> Outcom
         | Test::DeviceGroup(..)
         | Test::Cpu(_)
         | Test::Quota(_) => meta::cases(draft, one),
-        Test::Unknown { text, reason } => Err(Obstacle::new(
-            format!("{text}: {reason}"),
-            "say it in nft by hand, or take the rule out",
-        )),
+        Test::Unknown { text, reason } => Err(unknown(text, reason)),
     }
 }
 
@@ -107,6 +101,13 @@ pub(super) fn implies_protocol(test: &Test) -> bool {
     matches!(test, Test::Port(..) | Test::Multiport(..))
         || matches!(test, Test::TcpFlags { mask, .. } if !mask.is_empty())
         || matches!(test, Test::Icmp(one) | Test::Icmpv6(one) if icmp(one))
+}
+
+fn unknown(text: &str, reason: &str) -> Obstacle {
+    Obstacle::new(
+        format!("{text}: {reason}"),
+        "say it in nft by hand, or take the rule out",
+    )
 }
 
 fn physical() -> Obstacle {

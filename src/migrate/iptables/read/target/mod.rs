@@ -4,6 +4,9 @@ mod connection;
 mod log;
 mod mark;
 mod nat;
+mod option;
+
+pub(super) use option::of_target;
 
 use super::module;
 use super::number::required;
