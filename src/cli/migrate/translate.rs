@@ -18,6 +18,9 @@ pub(super) struct Translate {
     /// Chain for chain, with the line of each rule in its comment; this is what is done if nothing is said
     #[arg(long)]
     faithful: bool,
+    /// Shorter, as somebody would write it who knows nft: sets, verdict maps, one table for both families
+    #[arg(long, conflicts_with = "faithful")]
+    idiomatic: bool,
 }
 
 impl Translate {
@@ -26,10 +29,14 @@ impl Translate {
         let translation = translate::translate(&self.files.host(screen)?);
         let open = acknowledged.open(&translation.judgements);
         if open.is_empty() {
+            let translation = match self.idiomatic {
+                true => translation.idiomatic(),
+                false => translation,
+            };
             screen.result(&print::print(&translation.ruleset))?;
             return Ok(Exit::Done);
         }
-        for judgement in &open {
+        for judgement in open {
             screen.diagnostic(&complaint(judgement));
         }
         Err(Failure::Unsafe(format!(

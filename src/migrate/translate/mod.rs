@@ -9,6 +9,7 @@ mod condition;
 mod draft;
 
 mod host_set;
+mod idiomatic;
 mod names;
 mod nesting;
 mod netmap;
@@ -77,4 +78,14 @@ pub fn translate(host: &Host) -> Translation {
         }
     }
     translation
+}
+
+impl Translation {
+    /// The same rules as somebody would write them who knows nft: shorter, with sets and maps, once for both families.
+    pub fn idiomatic(self) -> Self {
+        Self {
+            ruleset: idiomatic::shortened(self.ruleset),
+            judgements: self.judgements,
+        }
+    }
 }

@@ -126,6 +126,33 @@ fn what_was_acknowledged_is_left_out_by_name() {
 }
 
 #[test]
+fn idiomatic_rules_have_sets_maps_and_one_table() {
+    let v4 = "*filter\n:INPUT DROP [0:0]\n:a - [0:0]\n:b - [0:0]\n:c - [0:0]\n\
+              -A INPUT -i lo -j ACCEPT\n\
+              [1:60] -A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\n\
+              -A INPUT -s 10.0.0.0/8 -j ACCEPT\n\
+              [2:120] -A INPUT -p tcp -m tcp --dport 80 -j ACCEPT\n\
+              -A INPUT -i x -j a\n-A INPUT -i y -j b\n-A INPUT -i z -j c\nCOMMIT\n";
+    let v6 = v4.replace("10.0.0.0/8", "fd00::/8");
+    let files = folder(&[("v4", v4), ("v6", &v6)]);
+    let arguments = "migrate translate --idiomatic --iptables-save v4 --ip6tables-save v6";
+    let (printed, _) = exits(margay(&files, arguments), 0);
+    for part in [
+        "table inet filter",
+        "tcp dport { 22, 80 } counter packets 6 bytes 360 accept",
+        "ip6 saddr fd00::/8 counter accept",
+        "ip saddr 10.0.0.0/8 counter accept",
+        "iifname vmap { \"x\" : jump a, \"y\" : jump b, \"z\" : jump c }",
+    ] {
+        assert!(printed.contains(part), "{part} in {printed}");
+    }
+    assert_eq!(printed.matches("iifname \"lo\"").count(), 1, "{printed}");
+    in_netns("idiomatic_rules_have_sets_maps_and_one_table", || {
+        nft_result(&["-c", "-f", "-"], &printed).unwrap();
+    });
+}
+
+#[test]
 fn an_inventory_names_owners() {
     let files = folder(&[("v4", WHOLE), ("sets", SETS)]);
     let arguments = "migrate inventory --iptables-save v4 --ipset-save sets -o json";

@@ -97,6 +97,39 @@ fn what_is_translated_loads_and_reads_back() {
 }
 
 #[test]
+fn what_is_shortened_loads_and_reads_back() {
+    in_netns("what_is_shortened_loads_and_reads_back", || {
+        let Some(dumps) = collected(DUMPS) else {
+            return;
+        };
+        let rules = |translation: &Translation| -> usize {
+            let tables = translation.ruleset.tables.iter();
+            tables
+                .flat_map(|table| &table.chains)
+                .map(|chain| chain.rules.len())
+                .sum()
+        };
+        let (mut before, mut after) = (0, 0);
+        for (path, family) in dumps {
+            let faithful = translate(&host(&text(&path), family).unwrap());
+            before += rules(&faithful);
+            let shortened = faithful.idiomatic();
+            after += rules(&shortened);
+            let printed = print::print(&shortened.ruleset);
+            let read =
+                parse(&printed).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            assert_eq!(read.ruleset, shortened.ruleset, "{}", path.display());
+            nft_result(&["-c", "-f", "-"], &printed)
+                .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        }
+        assert!(after < before, "{after} of {before}");
+        report(&format!(
+            "{before} rules are {after} where they are shortened"
+        ));
+    });
+}
+
+#[test]
 fn what_is_acknowledged_stands_in_no_way() {
     let Some(dumps) = collected(DUMPS) else {
         return;

@@ -63,7 +63,10 @@ pub(super) fn interface(sense: Sense, direction: Direction, pattern: &InterfaceP
 }
 
 /// `-p`.
-pub(super) fn protocol(sense: Sense, protocol: Protocol) -> Cases {
+pub(super) fn protocol(sense: Sense, protocol: Protocol, implied: bool) -> Cases {
+    if implied {
+        return always();
+    }
     one(compared(sense, Field::L4proto, protocol_value(protocol)))
 }
 

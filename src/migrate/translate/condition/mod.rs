@@ -22,15 +22,21 @@ use crate::migrate::iptables::{Match, Sense, Test};
 
 /// Says a match in nft.
 pub(super) fn cases(draft: &mut Draft<'_>, one: &Match, implied: bool) -> Outcome<Cases> {
-    let sense = one.sense;
     match &one.test {
-        Test::Address(side, address) => Ok(address::address(draft.family, sense, *side, address)),
-        Test::AddressRange(side, range) => Ok(address::range(draft.family, sense, *side, range)),
-        Test::AddressType(side, types, kind) => address::kind(draft, sense, *side, *types, *kind),
-        Test::Interface(direction, pattern) => Ok(header::interface(sense, *direction, pattern)),
-        Test::Protocol(_) if implied => Ok(always()),
-        Test::Protocol(protocol) => Ok(header::protocol(sense, *protocol)),
-        Test::Fragment => Ok(header::fragment(sense)),
+        Test::Address(side, address) => {
+            Ok(address::address(draft.family, one.sense, *side, address))
+        }
+        Test::AddressRange(side, range) => {
+            Ok(address::range(draft.family, one.sense, *side, range))
+        }
+        Test::AddressType(side, types, kind) => {
+            address::kind(draft, one.sense, *side, *types, *kind)
+        }
+        Test::Interface(direction, pattern) => {
+            Ok(header::interface(one.sense, *direction, pattern))
+        }
+        Test::Protocol(protocol) => Ok(header::protocol(one.sense, *protocol, implied)),
+        Test::Fragment => Ok(header::fragment(one.sense)),
         Test::DccpOption(_) => Err(unsayable("options of DCCP")),
         Test::Port(..)
         | Test::Multiport(..)
@@ -61,12 +67,12 @@ pub(super) fn cases(draft: &mut Draft<'_>, one: &Match, implied: bool) -> Outcom
         | Test::ConnBytes { .. }
         | Test::ConnLabel { .. }
         | Test::Helper(_) => connection::cases(draft, one),
-        Test::Set(set) => set::cases(draft, sense, set),
+        Test::Set(set) => set::cases(draft, one.sense, set),
         Test::Comment(_) => Ok(always()),
         Test::Limit { .. } | Test::HashLimit(_) | Test::ConnLimit { .. } => {
             limit::cases(draft, one)
         }
-        Test::Recent(recent) => recent::cases(draft, sense, recent),
+        Test::Recent(recent) => recent::cases(draft, one.sense, recent),
         Test::Time(calendar) => time::cases(draft, calendar),
         Test::Routing(_)
         | Test::Frag6 { .. }
