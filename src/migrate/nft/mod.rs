@@ -17,6 +17,7 @@ pub mod value;
 pub use expression::{Expression, Fib, MapSource, Match, Operand, Operator};
 pub use field::Field;
 pub use object::Object;
+pub(in crate::migrate) use parse::read_time;
 pub use parse::{NftError, Parsed, RulePlace, parse};
 pub use set::{Data, Element, Set, SetKind};
 pub use statement::{Amount, Limit, Log, Nat, NatKind, NatTarget, RejectWith, Statement, Verdict};

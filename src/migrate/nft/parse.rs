@@ -14,6 +14,7 @@ mod value;
 
 use cursor::Cursor;
 pub use cursor::NftError;
+pub(in crate::migrate) use cursor::read_time;
 
 /// A ruleset and where its rules stand in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]

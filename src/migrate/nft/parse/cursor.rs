@@ -238,7 +238,8 @@ impl<'a> Cursor<'a> {
     }
 }
 
-fn read_time(word: &str) -> Option<Duration> {
+/// `1d2h` as a time.
+pub(in crate::migrate) fn read_time(word: &str) -> Option<Duration> {
     let mut rest = word;
     let mut total: u64 = 0;
     while !rest.is_empty() {

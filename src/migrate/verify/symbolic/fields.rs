@@ -47,6 +47,7 @@ variables! {
     tos "tos" 8,
     ttl "ttl" 8,
     packet_type "pkttype" 2,
+    socket_mark "socket mark" 32,
     user "skuid" 32,
     group "skgid" 32,
     ct_status "ct status" 12,

@@ -27,7 +27,16 @@ struct Ground<'a> {
 }
 
 /// The times that rules ask of each list of `recent`. A list is one for all tables.
-type Lists = BTreeMap<String, BTreeSet<Option<u32>>>;
+type Lists = BTreeMap<String, List>;
+
+/// A list of `recent`.
+#[derive(Debug, Default)]
+struct List {
+    /// The times that are asked for.
+    windows: BTreeSet<Option<u32>>,
+    /// Whether a rule puts packets into it.
+    written: bool,
+}
 
 /// A dump as a program. Set elements are those of the dump of the sets.
 pub(super) fn program(dump: &Dump, sets: &[Set]) -> Program {
@@ -42,7 +51,11 @@ pub(super) fn program(dump: &Dump, sets: &[Set]) -> Program {
         };
         for chain in &table.chains {
             let name = ground.chain(&chain.name);
-            let rules = chain.rules.iter().map(|rule| ground.rule(rule)).collect();
+            let rules = chain
+                .rules
+                .iter()
+                .map(|rule| ground.rule(rule, &chain.name))
+                .collect();
             program.chains.insert(name.clone(), rules);
             let Some(hook) = chain.hook else { continue };
             let base = BaseChain {
@@ -72,13 +85,14 @@ fn lists(dump: &Dump) -> Lists {
                 continue;
             };
             let asked = lists.entry(recent.name.clone()).or_default();
+            asked.written |= matches!(recent.action, RecentAction::Set | RecentAction::Update);
             if recent.action != RecentAction::Set {
-                asked.insert(recent.seconds);
+                asked.windows.insert(recent.seconds);
             }
         }
     }
-    for asked in lists.values_mut().filter(|asked| asked.is_empty()) {
-        asked.insert(None);
+    for asked in lists.values_mut().filter(|asked| asked.windows.is_empty()) {
+        asked.windows.insert(None);
     }
     lists
 }
@@ -96,7 +110,7 @@ impl Ground<'_> {
         format!("{} {name}", self.table.name)
     }
 
-    fn rule(&self, rule: &model::Rule) -> Rule {
+    fn rule(&self, rule: &model::Rule, chain: &str) -> Rule {
         // What stands in the rule itself is asked before any module, wherever it was written.
         let own = |m: &&model::Match| {
             matches!(
@@ -107,7 +121,7 @@ impl Ground<'_> {
         let first = rule.matches.iter().filter(own);
         let modules = rule.matches.iter().filter(|m| !own(m));
         let mut steps: Vec<_> = first.chain(modules).flat_map(|m| self.test(m)).collect();
-        steps.extend(self.target(&rule.target));
+        steps.extend(self.target(&rule.target, chain));
         Rule {
             place: Place {
                 line: rule.line,

@@ -52,6 +52,10 @@ pub(super) fn connections(count: u32, key: &str) -> String {
 
 /// Variables side by side, with a mask where not all bits count.
 pub(super) fn key(parts: &[(Variable, u128)]) -> String {
+    let parts: Vec<_> = parts.iter().filter(|(_, mask)| *mask != 0).collect();
+    if parts.is_empty() {
+        return "nothing".to_owned();
+    }
     let words = parts.iter().map(|(variable, mask)| {
         if *mask == variable.largest() {
             variable.name.clone()
@@ -88,9 +92,7 @@ pub(super) fn queue(first: u16, last: u16, bypass: bool, fanout: bool) -> String
 }
 
 /// A prefix is put in the place of the address's own.
-pub(super) fn netmap(address: IpAddr, length: u8) -> String {
-    format!("netmap to {address}/{length}")
-}
+pub(super) const NETMAP: &str = "netmap";
 
 /// The handshake is made for the receiver.
 pub(super) fn synproxy(
@@ -113,16 +115,29 @@ pub(super) fn alive(seconds: u64) -> String {
 
 /// What packets added to a set.
 pub(super) fn learned(set: &str, key: &str) -> String {
-    format!("packets put {key} into {set}")
+    format!("packets put {key} into {}", set_name(set))
 }
 
 /// Packets put something into a set.
 pub(super) fn added(key: &str, set: &str, seconds: Option<u32>) -> String {
     let timeout = seconds.map_or(String::new(), |t| format!(" for {t} s"));
-    format!("add {key} to {set}{timeout}")
+    format!("add {key} to {}{timeout}", set_name(set))
 }
 
 /// Packets take something out of a set.
 pub(super) fn deleted(key: &str, set: &str) -> String {
-    format!("delete {key} from {set}")
+    format!("delete {key} from {}", set_name(set))
+}
+
+/// A set by the name that both sides have for it: nft has fewer characters, and the translation a word in front.
+fn set_name(name: &str) -> String {
+    let own = name.strip_prefix("x-set_").unwrap_or(name);
+    let legal = |c: char| {
+        if c.is_ascii_alphanumeric() || "-_.".contains(c) {
+            c
+        } else {
+            '_'
+        }
+    };
+    own.chars().map(legal).collect()
 }

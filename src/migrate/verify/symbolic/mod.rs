@@ -73,6 +73,22 @@ fn abstracted(program: &Program) -> Vec<String> {
     names
 }
 
+/// A prefix is put in the place of the one that the address has.
+fn netmap(variable: &Variable, to: std::net::IpAddr, length: u8) -> Vec<Step> {
+    let value = match to {
+        std::net::IpAddr::V4(to) => u32::from(to).into(),
+        std::net::IpAddr::V6(to) => u128::from(to),
+    };
+    let low = variable.bits.saturating_sub(length.into());
+    let keep = variable.largest() & !u128::MAX.checked_shl(low).unwrap_or(0);
+    let write = Step::Write {
+        variable: variable.clone(),
+        keep,
+        source: Source::Constant(value & !keep),
+    };
+    vec![write, Step::End(labels::NETMAP.to_owned())]
+}
+
 /// An address is in a prefix; an address of the other family never is.
 fn prefix(variable: &Variable, address: std::net::IpAddr, length: u8) -> Condition {
     let (width, value) = match address {

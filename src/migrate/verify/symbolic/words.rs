@@ -13,6 +13,7 @@ pub(super) const PROTOCOLS: Words = &[
     ("ipv6", 41),
     ("ipv6-route", 43),
     ("ipv6-frag", 44),
+    ("dccp", 33),
     ("gre", 47),
     ("esp", 50),
     ("ah", 51),

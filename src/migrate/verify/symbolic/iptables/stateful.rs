@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 
-use super::super::{Condition, Step, Variable, fields, labels};
+use super::super::{Condition, Source, Step, Variable, fields, labels};
 use super::Ground;
-use super::test::number;
+use super::test::{number, socket};
 use crate::migrate::iptables::{
-    HashLimit, HashMode, Rate, RateUnit, Recent, RecentAction, Side, Statistic, Test, Threshold,
+    HashLimit, HashMode, Rate, RateUnit, Recent, RecentAction, Side, SocketOption, Statistic, Test,
+    Threshold,
 };
 use crate::ruleset::Name;
 
@@ -18,7 +19,12 @@ impl Ground<'_> {
             Test::Limit { rate, burst } => ask(rate_text(rate, (*burst).into()), negated),
             Test::HashLimit(limit) => {
                 let above = limit.threshold == Threshold::Above;
-                ask(self.hash_limit(limit), negated != above)
+                let ports = [HashMode::SourcePort, HashMode::DestinationPort];
+                let ported = limit.modes.iter().any(|mode| ports.contains(mode));
+                // A later fragment has no ports; iptables takes for them what stands there.
+                let readable = ported.then(|| Step::Test(fields::not_a_later_fragment()));
+                let asked = ask(self.hash_limit(limit), negated != above);
+                readable.into_iter().chain(asked).collect()
             }
             Test::ConnLimit { above, mask, side } => {
                 let key = [(self.address(*side), self.prefix_mask(*mask))];
@@ -33,6 +39,14 @@ impl Ground<'_> {
                 negated,
             ),
             Test::Recent(recent) => self.recent(recent, negated),
+            Test::Socket(options) if options.contains(&SocketOption::RestoreMark) => vec![
+                Step::Test(socket(options)),
+                Step::Write {
+                    variable: fields::mark(),
+                    keep: 0,
+                    source: Source::Of(fields::socket_mark(), fields::socket_mark().largest(), 0),
+                },
+            ],
             Test::ConnLabel { label, set: true } => {
                 let there = Condition::atom(format!("ct label {label}"));
                 vec![
@@ -87,19 +101,31 @@ impl Ground<'_> {
             None => variable.largest(),
         };
         let key = labels::key(&[(variable, mask)]);
-        let written = |what: fn(&str, &str, Option<u32>) -> String| {
-            let windows = self.lists.get(&recent.name).into_iter().flatten();
+        let noted = |what: fn(&str, &str, Option<u32>) -> String| {
+            let windows = self
+                .lists
+                .get(&recent.name)
+                .into_iter()
+                .flat_map(|list| &list.windows);
             let each = windows.map(|seconds| what(&key, &list(&recent.name, *seconds), *seconds));
             each.map(Step::Note).collect::<Vec<_>>()
         };
-        let seen = || written(labels::added);
+        let seen = || noted(labels::added);
         let outcome = |holds: Condition| vec![Step::Test(holds.negated_if(negated))];
         if let Some(times) = recent.hit_count.filter(|times| *times > 1) {
             let device = format!("recent {}: {key} {times} times", recent.name);
             return vec![Step::Ask { device, negated }];
         }
         let asked = list(&recent.name, recent.seconds);
-        let there = Condition::atom(labels::learned(&asked, &key));
+        let written = self
+            .lists
+            .get(&recent.name)
+            .is_some_and(|list| list.written);
+        let there = if written {
+            Condition::atom(labels::learned(&asked, &key))
+        } else {
+            Condition::Never
+        };
         match recent.action {
             RecentAction::Set => seen()
                 .into_iter()
@@ -108,7 +134,7 @@ impl Ground<'_> {
             RecentAction::Check => outcome(there),
             RecentAction::Update => outcome(there).into_iter().chain(seen()).collect(),
             RecentAction::Remove => {
-                let gone = written(|key, set, _| labels::deleted(key, set));
+                let gone = noted(|key, set, _| labels::deleted(key, set));
                 outcome(there).into_iter().chain(gone).collect()
             }
         }

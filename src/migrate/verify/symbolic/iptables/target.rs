@@ -1,16 +1,18 @@
 //! Targets as steps.
 
+use std::collections::BTreeSet;
+
 use super::super::program::{ACCEPT, DROP, Source};
 use super::super::{Condition, Step, fields, labels};
 use super::{Ground, write};
 use crate::migrate::iptables::{
-    Bits, ConnectionField, Connmark, ConntrackTarget, HopLimit, Nat, Reject, SegmentSize,
+    Bits, ConnectionField, Connmark, ConntrackTarget, Hook, HopLimit, Nat, Reject, SegmentSize,
     SetAction, SetTarget, Side, Target,
 };
 
 impl Ground<'_> {
     /// The steps of a target.
-    pub(super) fn target(&self, target: &Target) -> Vec<Step> {
+    pub(super) fn target(&self, target: &Target, chain: &str) -> Vec<Step> {
         let end = |what: &str| vec![Step::End(what.to_owned())];
         match target {
             Target::Continue => Vec::new(),
@@ -27,7 +29,10 @@ impl Ground<'_> {
             Target::Snat(nat) => end(&translation("snat", nat)),
             Target::Masquerade(nat) => end(&translation("masquerade", nat)),
             Target::Redirect(nat) => end(&translation("redirect", nat)),
-            Target::Netmap(to) => end(&labels::netmap(to.network(), to.prefix_len())),
+            Target::Netmap(to) => {
+                let address = self.address(self.translated(chain));
+                super::super::netmap(&address, to.network(), to.prefix_len())
+            }
             Target::Queue(queue) => {
                 let (first, last) = (queue.numbers.first, queue.numbers.last);
                 end(&labels::queue(first, last, queue.bypass, queue.fanout))
@@ -46,6 +51,33 @@ impl Ground<'_> {
                 tproxy(&tproxy_label(address, Some(*port)), *mark)
             }
             other => self.change(other),
+        }
+    }
+
+    /// Which address NETMAP changes: the destination of what comes, the source of what goes.
+    fn translated(&self, chain: &str) -> Side {
+        let comes = |hook: Hook| matches!(hook, Hook::Prerouting | Hook::Output);
+        let built_in = self
+            .table
+            .chains
+            .iter()
+            .filter(|chain| chain.hook.is_some_and(comes));
+        let mut reached: BTreeSet<&str> = built_in.map(|chain| chain.name.as_str()).collect();
+        let mut waiting: Vec<&str> = reached.iter().copied().collect();
+        while let Some(name) = waiting.pop() {
+            let rules = self.table.chain(name).map(|chain| chain.rules.as_slice());
+            for rule in rules.unwrap_or(&[]) {
+                if let Target::Jump(next) | Target::Goto(next) = &rule.target
+                    && reached.insert(next)
+                {
+                    waiting.push(next);
+                }
+            }
+        }
+        if reached.contains(chain) {
+            Side::Destination
+        } else {
+            Side::Source
         }
     }
 

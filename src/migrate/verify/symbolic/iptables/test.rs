@@ -6,8 +6,9 @@ use super::super::fields::{self, Width};
 use super::super::{Condition, Pattern, Step, Variable};
 use super::Ground;
 use crate::migrate::iptables::{
-    Address, AddressKind, AddressTypes, Bound, ConnectionField, Direction, Icmp, InterfacePattern,
-    Masked, Match, PacketType, Physical, RoutingHeader, Sense, Side, SocketOption, Span, Test,
+    Address, AddressKind, AddressTypes, Bound, ConnectionField, Direction, ExtensionHeaders, Icmp,
+    InterfacePattern, Masked, Match, PacketType, Physical, RoutingHeader, Sense, Side,
+    SocketOption, Span, Test,
 };
 use crate::net::{Family, PortRange};
 
@@ -354,7 +355,7 @@ fn owner(variable: &Variable, span: Span<u32>) -> Condition {
     fields::has_socket().and(within)
 }
 
-fn socket(options: &[SocketOption]) -> Condition {
+pub(super) fn socket(options: &[SocketOption]) -> Condition {
     let found = Condition::atom("a socket for the packet");
     let mut parts = vec![found];
     if !options.contains(&SocketOption::NoWildcard) {
@@ -364,6 +365,35 @@ fn socket(options: &[SocketOption]) -> Condition {
         parts.push(Condition::atom("the socket is transparent"));
     }
     Condition::All(parts)
+}
+
+/// The header says its length in units of eight bytes, without the first.
+fn header_length(variable: &Variable, bytes: u32) -> Condition {
+    match bytes {
+        0 => Condition::Never,
+        bytes if bytes % 8 != 0 => Condition::Never,
+        bytes => variable.is(u128::from(bytes / 8 - 1)),
+    }
+}
+
+/// All of these headers are there.
+fn headers(headers: ExtensionHeaders) -> Condition {
+    const NAMES: [(ExtensionHeaders, &str); 8] = [
+        (ExtensionHeaders::HOP, "hbh"),
+        (ExtensionHeaders::DST, "dst"),
+        (ExtensionHeaders::ROUTE, "rt"),
+        (ExtensionHeaders::FRAG, "frag"),
+        (ExtensionHeaders::AUTH, "ah"),
+        (ExtensionHeaders::ESP, "esp"),
+        (ExtensionHeaders::NONE, "none"),
+        (ExtensionHeaders::PROTO, "proto"),
+    ];
+    let named = NAMES.iter().filter(|(bit, _)| headers.contains(*bit));
+    Condition::All(
+        named
+            .map(|(_, name)| Condition::atom(format!("exthdr {name}")))
+            .collect(),
+    )
 }
 
 fn extension(test: &Test) -> Question {
@@ -377,7 +407,9 @@ fn extension(test: &Test) -> Question {
                     let core = fields::rt_segments().within(span.first.into(), span.last.into());
                     (there, core)
                 }
-                RoutingHeader::Length(length) => (there, fields::rt_length().is((*length).into())),
+                RoutingHeader::Length(length) => {
+                    (there, header_length(&fields::rt_length(), *length))
+                }
                 RoutingHeader::Reserved => (there, fields::rt_reserved().is(0)),
             }
         }
@@ -405,17 +437,18 @@ fn extension(test: &Test) -> Question {
         } => {
             let name = if *destination { "dst" } else { "hbh" };
             let there = Condition::atom(format!("exthdr {name}"));
-            let length = length.map(|length| {
-                // nft counts eight bytes for one, without the first eight.
-                let units = u128::from(length / 8).saturating_sub(1);
-                Variable::new(&format!("{name} hdrlength"), 8).is(units)
-            });
+            let variable = Variable::new(&format!("{name} hdrlength"), 8);
+            let length = length.map(|length| header_length(&variable, length));
             let options = options
                 .as_ref()
                 .map(|text| Condition::atom(format!("{name} options {text}")));
             let parts = [length, options].into_iter().flatten().collect();
             (there, Condition::All(parts))
         }
+        Test::Headers {
+            headers: named,
+            soft: true,
+        } => (always, headers(*named)),
         other => (always, Condition::atom(format!("{other:?}"))),
     }
 }

@@ -1,11 +1,11 @@
 //! Translations, and what is written to fields.
 
 use super::super::program::Source;
-use super::super::{Condition, Step, Variable, labels};
+use super::super::{Condition, Step, Variable, fields, labels};
 use super::Ground;
 use super::expression::{is_field, option_number};
 use super::reading::{Reading, Subject};
-use crate::migrate::nft::{Data, Expression, Field, Item, Nat, NatTarget, Object, Value};
+use crate::migrate::nft::{Data, Expression, Field, Item, Nat, NatKind, NatTarget, Object, Value};
 use crate::net::Family;
 
 /// A number made of one variable: `(variable & mask) << shift ^ toggle`.
@@ -39,6 +39,10 @@ impl Ground<'_> {
             };
             vec![Step::End(translation.label())]
         };
+        let translated = match nat.kind {
+            NatKind::Snat | NatKind::Masquerade => fields::saddr(self.width()),
+            NatKind::Dnat | NatKind::Redirect => fields::daddr(self.width()),
+        };
         match &nat.to {
             None => Some(label(None, None)),
             Some(NatTarget::Fixed { addresses, ports }) => Some(label(*addresses, *ports)),
@@ -66,11 +70,11 @@ impl Ground<'_> {
                         Some(label(Some((*address, *address)), Some((port, port))))
                     }
                     ("prefix", [Item::Prefix(address, length)]) => {
-                        Some(vec![Step::End(labels::netmap(*address, *length))])
+                        Some(super::super::netmap(&translated, *address, *length))
                     }
                     ("prefix", [Item::One(Value::Address(address))]) => {
                         let length = if address.is_ipv4() { 32 } else { 128 };
-                        Some(vec![Step::End(labels::netmap(*address, length))])
+                        Some(super::super::netmap(&translated, *address, length))
                     }
                     _ => None,
                 }

@@ -1,6 +1,6 @@
 //! Expressions and matches as conditions.
 
-use super::super::{Condition, Step, words};
+use super::super::{Condition, Step, fields, words};
 use super::Ground;
 use super::reading::{Reading, Subject};
 use crate::migrate::nft::{Expression, Field, Item, Match, Operand, Operator, Value};
@@ -151,8 +151,12 @@ impl Ground<'_> {
         operator: Operator,
         right: &Operand,
     ) -> Option<(Condition, Condition)> {
-        let reading = self.read(left)?;
+        let mut reading = self.read(left)?;
         let mask = reading.value(mask)?;
+        // The lower thirteen bits say where in the packet the fragment belongs: nowhere else than at its start or not.
+        if is_field(left, Field::IpFragOff) && mask == 0x1fff {
+            reading = Reading::number(reading.guard, fields::fragment());
+        }
         let values: Vec<Value> = match right {
             Operand::Items(items) => match items.as_slice() {
                 [Item::One(value)] => vec![value.clone()],
@@ -240,6 +244,9 @@ pub(super) fn negated(operator: Operator, found: Condition) -> Option<Condition>
 /// A comparison with one value. Bits that nothing stands before are any of them, as nft reads them.
 fn compare(reading: &Reading, operator: Operator, value: &Value) -> Option<Condition> {
     let exactly = || reading.within(&Item::One(value.clone()));
+    if let (Subject::Text(_), Operator::None) = (&reading.subject, operator) {
+        return Some(exactly()?.not());
+    }
     let number = || reading.value(value);
     match operator {
         Operator::Implicit if reading.bits => Some(none_of(reading, number()?)?.not()),

@@ -60,7 +60,11 @@ impl Ground<'_> {
         let rules = self.table.chains.iter().flat_map(|chain| &chain.rules);
         let mut statements = rules.flat_map(|rule| &rule.statements);
         statements.any(|statement| match statement {
-            Statement::Dynamic { set: name, .. } => *name == set.name,
+            Statement::Dynamic {
+                set: name,
+                operation,
+                ..
+            } => *name == set.name && operation != "delete",
             _ => false,
         })
     }

@@ -163,6 +163,10 @@ impl Ground<'_> {
                 let flag = Condition::atom("the socket is transparent");
                 guarded(found, flag)
             }
+            Field::SocketMark => Reading::number(
+                Condition::atom("a socket for the packet"),
+                fields::socket_mark(),
+            ),
             Field::SocketWildcard => {
                 let found = Condition::atom("a socket for the packet");
                 let flag = Condition::atom("the socket is bound to any address");

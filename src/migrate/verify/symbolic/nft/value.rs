@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::super::{Condition, Pattern, Variable, fields, prefix, words};
 use super::reading::{Reading, Subject};
-use crate::migrate::nft::{Item, Value};
+use crate::migrate::nft::{self, Item, Value};
 
 /// Above this many values a range of a part of a number is not written out.
 const VALUES_MAX: u128 = 256;
@@ -52,7 +52,13 @@ impl Reading {
                     Condition::Never
                 })
             }
-            Subject::Interface(_) | Subject::State | Subject::Flag(_) | Subject::Text(_) => None,
+            Subject::Flag(flag) => Some(match (first, last) {
+                (0, 0) => flag.clone().not(),
+                (0, _) => Condition::Always,
+                (1, _) => flag.clone(),
+                (_, _) => Condition::Never,
+            }),
+            Subject::Interface(_) | Subject::State | Subject::Text(_) => None,
         }
     }
 
@@ -82,6 +88,12 @@ impl Reading {
                 other => format!("{what} {other}"),
             })),
             Subject::Number { variable, .. } => {
+                if let Value::Word(word) = value
+                    && let Some((first, last)) = word.split_once('-')
+                    && let (Some(first), Some(last)) = (seconds(first), seconds(last))
+                {
+                    return self.between(first, last);
+                }
                 if let Value::Address(address) = value
                     && !fits(variable, *address)
                 {
@@ -164,7 +176,10 @@ impl Reading {
                 mac.iter()
                     .fold(0, |value, byte| value << 8 | u128::from(*byte)),
             ),
-            Value::Word(word) => words::number(self.words, word).map(u128::from),
+            Value::Word(word) => {
+                let known = words::number(self.words, word).map(u128::from);
+                known.or_else(|| class(word)).or_else(|| seconds(word))
+            }
             Value::Bits(bits) => {
                 let each = bits.iter().map(|bit| words::number(self.words, bit));
                 let each: Option<Vec<_>> = each.collect();
@@ -197,6 +212,19 @@ fn number(address: IpAddr) -> u128 {
         IpAddr::V4(address) => u32::from(address).into(),
         IpAddr::V6(address) => address.into(),
     }
+}
+
+/// `1:20`, a class of traffic: two halves in hexadecimal.
+fn class(word: &str) -> Option<u128> {
+    let (major, minor) = word.split_once(':')?;
+    let half = |text| u16::from_str_radix(text, 16).ok();
+    Some(u128::from(half(major)?) << 16 | u128::from(half(minor)?))
+}
+
+/// `20s999ms`: whole seconds.
+fn seconds(word: &str) -> Option<u128> {
+    let time = nft::read_time(word)?;
+    Some(time.as_secs().into())
 }
 
 /// `08:00` or `08:00:30`, in UTC.
