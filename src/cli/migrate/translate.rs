@@ -36,7 +36,7 @@ impl Translate {
             screen.result(&print::print(&translation.ruleset))?;
             return Ok(Exit::Done);
         }
-        for judgement in open {
+        for judgement in &open {
             screen.diagnostic(&complaint(judgement));
         }
         Err(Failure::Unsafe(format!(

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::class::{Class, Obstacle};
 use super::names::Names;
+use super::ports::Ports;
 use crate::migrate::ipset;
 use crate::migrate::iptables::{Hook, Match, Sense, TableName, Test};
 use crate::migrate::nft::{self, Object, Statement};
@@ -17,6 +18,8 @@ pub(super) struct Draft<'h> {
     pub(super) table: TableName,
     /// The sets of the host by name.
     pub(super) host_sets: &'h BTreeMap<&'h str, &'h ipset::Set>,
+    /// The ports of bridges that rules name.
+    pub(super) ports: &'h Ports,
     pub(super) names: Names,
     /// Objects, sets and chains that rules asked for, by name.
     pub(super) objects: BTreeMap<Name, Object>,

@@ -13,6 +13,7 @@ mod idiomatic;
 mod names;
 mod nesting;
 mod netmap;
+mod ports;
 mod reach;
 mod rule;
 mod table;
@@ -66,17 +67,19 @@ pub fn translate(host: &Host) -> Translation {
         .iter()
         .map(|set| (set.name.as_str(), set))
         .collect();
+    let ports = ports::Ports::of(host);
     let mut translation = Translation {
         ruleset: Ruleset::default(),
         judgements: Vec::new(),
     };
     for dump in &host.dumps {
         for table in &dump.tables {
-            let (made, judgements) = table::translate(dump.family, table, &sets);
+            let (made, judgements) = table::translate(dump.family, table, &sets, &ports);
             translation.ruleset.tables.push(made);
             translation.judgements.extend(judgements);
         }
     }
+    translation.ruleset.tables.extend(ports.table());
     translation
 }
 

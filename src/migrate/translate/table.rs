@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::class::{Class, Obstacle};
 use super::draft::{Draft, Sheet};
 use super::names::Names;
+use super::ports::Ports;
 use super::{Judgement, reach, rule, tracked};
 use crate::migrate::ipset;
 use crate::migrate::iptables::{self, Hook, TableName, Test};
@@ -20,11 +21,13 @@ pub(super) fn translate(
     family: Family,
     table: &iptables::Table,
     host_sets: &BTreeMap<&str, &ipset::Set>,
+    ports: &Ports,
 ) -> (nft::Table, Vec<Judgement>) {
     let mut draft = Draft {
         family,
         table: table.name,
         host_sets,
+        ports,
         names: Names::default(),
         objects: BTreeMap::new(),
         sets: BTreeMap::new(),

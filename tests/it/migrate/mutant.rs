@@ -19,7 +19,10 @@ pub(super) struct Mutant<T> {
 pub(super) fn of_ruleset(ruleset: &Ruleset, random: &mut fastrand::Rng) -> Option<Mutant<Ruleset>> {
     let mut changed = ruleset.clone();
     let tables = changed.tables.iter_mut();
-    let mut chains: Vec<_> = tables.flat_map(|table| &mut table.chains).filter(|chain| !chain.rules.is_empty()).collect();
+    let mut chains: Vec<_> = tables
+        .flat_map(|table| &mut table.chains)
+        .filter(|chain| !chain.rules.is_empty())
+        .collect();
     if chains.is_empty() {
         return None;
     }
@@ -63,9 +66,9 @@ fn change(rule: &mut Rule, random: &mut fastrand::Rng) -> Option<()> {
                 Some(())
             }
             (_, Operand::Items(items)) => item(items.first_mut()?, random),
-            (_, Operand::AnyOf(bits)) => {
-                (bits.len() > 1).then(|| bits.remove(random.usize(..bits.len()))).map(|_| ())
-            }
+            (_, Operand::AnyOf(bits)) => (bits.len() > 1)
+                .then(|| bits.remove(random.usize(..bits.len())))
+                .map(|_| ()),
             (_, Operand::Anonymous(elements)) => member(elements, random),
             (_, Operand::Set(_)) => None,
         },
@@ -118,7 +121,11 @@ fn item(item: &mut Item, random: &mut fastrand::Rng) -> Option<()> {
 
 /// The address without the bits below a length.
 fn network(address: IpAddr, length: u8) -> IpAddr {
-    let cut = |width: u32| u128::MAX.checked_shl(width - u32::from(length)).unwrap_or(0);
+    let cut = |width: u32| {
+        u128::MAX
+            .checked_shl(width - u32::from(length))
+            .unwrap_or(0)
+    };
     match address {
         IpAddr::V4(address) => {
             let mask = u32::try_from(cut(32) & u128::from(u32::MAX)).unwrap();
@@ -169,7 +176,10 @@ fn number(value: &mut Value, random: &mut fastrand::Rng) -> Option<()> {
 pub(super) fn of_dump(dump: &Dump, random: &mut fastrand::Rng) -> Option<Mutant<Dump>> {
     let mut changed = dump.clone();
     let tables = changed.tables.iter_mut();
-    let mut rules: Vec<_> = tables.flat_map(|t| &mut t.chains).flat_map(|chain| &mut chain.rules).collect();
+    let mut rules: Vec<_> = tables
+        .flat_map(|t| &mut t.chains)
+        .flat_map(|chain| &mut chain.rules)
+        .collect();
     if rules.is_empty() {
         return None;
     }
@@ -197,8 +207,12 @@ pub(super) fn of_dump(dump: &Dump, random: &mut fastrand::Rng) -> Option<Mutant<
             };
         }
     }
-    let what = format!("{} read as {:?} {:?}", before.text, rule.matches, rule.target);
-    (rule.matches != before.matches || rule.target != before.target).then_some(Mutant { what, changed })
+    let what = format!(
+        "{} read as {:?} {:?}",
+        before.text, rule.matches, rule.target
+    );
+    (rule.matches != before.matches || rule.target != before.target)
+        .then_some(Mutant { what, changed })
 }
 
 /// A value that was read wrongly.

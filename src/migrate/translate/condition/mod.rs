@@ -79,7 +79,7 @@ pub(super) fn cases(draft: &mut Draft<'_>, one: &Match, implied: bool) -> Outcom
         | Test::Options6 { .. }
         | Test::Headers { .. }
         | Test::MobilityType(_) => extension::cases(draft, one),
-        Test::PhysicalInterface(..) | Test::Physical(_) => Err(physical()),
+        Test::PhysicalInterface(..) | Test::Physical(_) => physical(draft, one),
         Test::Mark(_)
         | Test::Mac(_)
         | Test::User(_)
@@ -116,11 +116,17 @@ fn unknown(text: &str, reason: &str) -> Obstacle {
     )
 }
 
-fn physical() -> Obstacle {
-    Obstacle::new(
-        "ports of a bridge are seen in family bridge alone",
-        "write the rule in a chain of table bridge, with iifname and oifname",
-    )
+/// Ports of bridges.
+fn physical(draft: &mut Draft<'_>, asked: &Match) -> Outcome<Cases> {
+    let ports = draft.ports;
+    draft.approximate(ports.remark());
+    if let Test::Physical(what) = &asked.test {
+        return ports.physical(asked.sense, *what);
+    }
+    let Test::PhysicalInterface(direction, pattern) = &asked.test else {
+        return Err(unsayable("such a port"));
+    };
+    ports.named(asked.sense, *direction, pattern)
 }
 
 /// nft has no words for something.
