@@ -6,7 +6,7 @@ use super::class::{Class, Obstacle};
 use super::names::Names;
 use super::ports::Ports;
 use crate::migrate::ipset;
-use crate::migrate::iptables::{Hook, Match, Sense, TableName, Test};
+use crate::migrate::iptables::{Hook, Match, Rate, Sense, TableName, Test};
 use crate::migrate::nft::{self, Object, Statement};
 use crate::net::{Family, Protocol};
 use crate::ruleset::Name;
@@ -21,12 +21,16 @@ pub(super) struct Draft<'h> {
     /// The ports of bridges that rules name.
     pub(super) ports: &'h Ports,
     pub(super) names: Names,
+    /// Names of the host's sets.
+    pub(super) set_names: Names,
     /// Objects, sets and chains that rules asked for, by name.
     pub(super) objects: BTreeMap<Name, Object>,
     pub(super) sets: BTreeMap<Name, nft::Set>,
     pub(super) chains: BTreeMap<Name, nft::Chain>,
     /// The times that rules ask of each list of `recent`.
     pub(super) windows: BTreeMap<String, BTreeSet<Option<u32>>>,
+    /// The rate that each name of `hashlimit` has.
+    pub(super) rates: BTreeMap<Name, (Rate, Option<u64>)>,
     pub(super) rule: Sheet,
 }
 

@@ -13,13 +13,20 @@ use crate::migrate::nft::{Element as Key, Item, Set as Declared, Statement, Valu
 use crate::net::Protocol;
 use crate::ruleset::Name;
 
+/// How names of sets begin that rules make: a set of the host's that is called so gets another name.
+const MADE: [&str; 3] = ["recent-", "hashlimit-", "connlimit-"];
+
 /// Declares a set in the table, and the set of its exceptions where it has some that cannot be cut out.
 pub(super) fn declare(draft: &mut Draft<'_>, set: &Set) -> Outcome<(Name, Option<Name>)> {
-    let name = draft.names.of(&format!("set {}", set.name));
-    let but = draft.names.of(&format!("set {} but", set.name));
+    let made = MADE.iter().any(|beginning| set.name.starts_with(beginning));
+    let name = draft.set_names.of(&match made {
+        true => format!("-{}", set.name),
+        false => set.name.clone(),
+    });
+    let but = draft.set_names.of(&format!("{} but", set.name));
     if !draft.sets.contains_key(&name) {
         check(set)?;
-        let (kept, excepted) = elements(draft, set)?;
+        let (kept, excepted) = elements(set)?;
         let mut declared = header(draft, name.clone(), set)?;
         declared.interval = is_interval(set, &kept);
         let mut exceptions = declared.clone();
@@ -32,8 +39,33 @@ pub(super) fn declare(draft: &mut Draft<'_>, set: &Set) -> Outcome<(Name, Option
             draft.sets.insert(but.clone(), exceptions);
         }
     }
+    remark(draft, set);
     let but = draft.sets.contains_key(&but).then_some(but);
     Ok((name, but))
+}
+
+/// What is said otherwise of a set, to each rule that looks it up.
+fn remark(draft: &mut Draft<'_>, set: &Set) {
+    let goes = set.options.timeout.is_some();
+    if set
+        .elements
+        .iter()
+        .any(|element| lasts_for_ever(set, element))
+    {
+        draft.approximate(
+            "an element that never goes, in a set whose elements do, goes after ten years",
+        );
+    }
+    if nesting::is_nested(set) {
+        draft.equivalent("prefixes that lie in each other, and exceptions, are cut into ranges");
+        if goes {
+            draft.approximate(
+                "where an inner prefix goes by its time, the outer one does not fill its place",
+            );
+        }
+    } else if set.elements.iter().any(|element| element.nomatch) {
+        draft.equivalent("exceptions (nomatch) are a set of their own, which is looked up too");
+    }
 }
 
 fn check(set: &Set) -> Outcome<()> {
@@ -127,13 +159,16 @@ fn is_interval(set: &Set, elements: &[Key]) -> bool {
     net || set.options.netmask.is_some() || !elements.iter().all(|key| key.key.iter().all(whole))
 }
 
+/// So long an element stays that never goes: nft 1.0.6 cannot say never in a set whose elements go.
+const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+fn lasts_for_ever(set: &Set, element: &Element) -> bool {
+    element.timeout == Some(0) && set.options.timeout.is_some_and(|seconds| seconds > 0)
+}
+
 /// The elements, and the exceptions from them.
-fn elements(draft: &mut Draft<'_>, set: &Set) -> Outcome<(Vec<Key>, Vec<Key>)> {
+fn elements(set: &Set) -> Outcome<(Vec<Key>, Vec<Key>)> {
     if let Some(cut) = nesting::flat(set) {
-        if cut.nested {
-            draft
-                .equivalent("prefixes that lie in each other, and exceptions, are cut into ranges");
-        }
         let each = cut.pieces.into_iter().map(|(range, owner)| {
             let element = &set.elements[owner];
             attributes(set, element, vec![range])
@@ -157,7 +192,6 @@ fn elements(draft: &mut Draft<'_>, set: &Set) -> Outcome<(Vec<Key>, Vec<Key>)> {
                 "split the set",
             ));
         }
-        draft.equivalent("exceptions (nomatch) are a set of their own, which is looked up too");
     }
     Ok((
         nesting::outermost(kept.into_values().collect()),
@@ -226,6 +260,9 @@ fn attributes(set: &Set, element: &Element, key: Vec<Item>) -> Key {
             .timeout
             .filter(|seconds| *seconds > 0)
             .map(|seconds| Duration::from_secs(seconds.into()));
+        if lasts_for_ever(set, element) {
+            made.timeout = Some(FOR_EVER);
+        }
     }
     if set.options.counters {
         made.counter = element.packets.zip(element.bytes);

@@ -46,6 +46,12 @@ pub(super) fn flat(set: &Set) -> Option<Cut> {
     Some(sweep(set, &blocks))
 }
 
+/// Whether the elements of a set of one dimension lie in each other, or are exceptions.
+pub(super) fn is_nested(set: &Set) -> bool {
+    let excepted = || set.elements.iter().any(|element| element.nomatch);
+    flat(set).is_some_and(|cut| cut.nested || excepted())
+}
+
 /// The addresses of an element.
 #[derive(Debug, Clone, Copy)]
 struct Block {

@@ -7,7 +7,7 @@ use super::condition::{cases, implies_protocol};
 use super::draft::Draft;
 use super::netmap;
 use crate::migrate::iptables::{Direction, Rule, Sense, Target, Test};
-use crate::migrate::nft::Statement;
+use crate::migrate::nft::{Expression, Match, Statement};
 
 /// A rule that would become more rules than that is better said by hand.
 const CASES_MAX: usize = 64;
@@ -22,6 +22,11 @@ pub(super) fn translate(draft: &mut Draft<'_>, rule: &Rule) -> Outcome<Vec<Vec<S
     };
     if cases.len() > 1 || ends.len() > 1 {
         draft.equivalent(format!("one rule becomes {}", cases.len() * ends.len()));
+    }
+    if cases.len() > 1 && cases.iter().flatten().any(has_state) {
+        draft.approximate(
+            "each of these rules has a limit of its own, where iptables has one for all",
+        );
     }
     if cases.is_empty() {
         draft.equivalent("no packet can match, so there is nothing to say");
@@ -40,6 +45,17 @@ pub(super) fn translate(draft: &mut Draft<'_>, rule: &Rule) -> Outcome<Vec<Vec<S
         }
     }
     Ok(rules)
+}
+
+/// Whether a statement remembers packets.
+fn has_state(statement: &Statement) -> bool {
+    let counts = |test: &Match| {
+        test.left
+            .iter()
+            .any(|left| matches!(left, Expression::Numgen { .. }))
+    };
+    matches!(statement, Statement::Limit(_) | Statement::Quota { .. })
+        || matches!(statement, Statement::Match(test) if counts(test))
 }
 
 fn conditions(draft: &mut Draft<'_>, rule: &Rule) -> Outcome<Cases> {

@@ -29,10 +29,12 @@ pub(super) fn translate(
         host_sets,
         ports,
         names: Names::default(),
+        set_names: Names::default(),
         objects: BTreeMap::new(),
         sets: BTreeMap::new(),
         chains: BTreeMap::new(),
         windows: windows(table),
+        rates: BTreeMap::new(),
         rule: Sheet {
             protocol: None,
             hooks: BTreeSet::new(),

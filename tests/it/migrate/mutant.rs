@@ -1,5 +1,10 @@
 //! Small changes of a ruleset, or of a dump, of the kind that a wrong translator or parser makes.
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "only some of what nft and iptables have is changed or drawn"
+)]
+
 use std::net::IpAddr;
 
 use margay::migrate::iptables::{self, Dump, Sense, Target, Test};

@@ -3,6 +3,11 @@
 //! A packet has a value for everything that a rule compares, drawn from what rules compare it with. Two rulesets that
 //! mean the same do the same with every such packet.
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "only some of what nft and iptables have is changed or drawn"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 

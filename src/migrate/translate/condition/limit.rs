@@ -98,6 +98,14 @@ fn hash_limit(draft: &mut Draft<'_>, asked: &HashLimit) -> Outcome<Cases> {
         ));
     }
     set.timeouts = true;
+    let kept = (asked.rate, burst);
+    if *draft.rates.entry(name.clone()).or_insert(kept) != kept {
+        draft.approximate(
+            "rules of one name have the rate of the first in iptables; in nft an address has that of the rule \
+             which saw it first",
+        );
+    }
+    let set = draft.dynamic_set(name.clone(), types);
     if let Some(most) = asked.table_max.and_then(|most| u32::try_from(most).ok()) {
         set.size = Some(most);
     }
