@@ -3,6 +3,10 @@
 mod command;
 mod dumps;
 mod forms;
+mod mutant;
+mod replay;
+mod verify;
+mod walker;
 
 use std::path::PathBuf;
 

@@ -12,7 +12,9 @@ use crate::cli::screen::Screen;
 use crate::migrate::host::Host;
 use crate::migrate::nft::{self, Parsed, print};
 use crate::migrate::translate;
+use crate::migrate::verify::empirical::{Original, Replay, replay};
 use crate::migrate::verify::{report, symbolic};
+use crate::net::Family;
 
 /// Prove that the translation means the same, packet by packet; exit 0 only if it does
 #[derive(Debug, Args)]
@@ -26,6 +28,9 @@ pub(super) struct Verify {
     /// Compare with this nft file instead of what translate prints
     #[arg(long, value_name = "FILE")]
     nft: Option<PathBuf>,
+    /// Send packets through both as well, in network namespaces of their own; needs root and --iptables-save
+    #[arg(long)]
+    packets: bool,
 }
 
 impl Verify {
@@ -34,14 +39,43 @@ impl Verify {
         let text = self.text(&host)?;
         let parsed = nft::parse(&text).map_err(|error| Failure::Refused(self.named(&error)))?;
         let report = self.compare(&host, &parsed)?;
+        let replay = match self.packets {
+            true => Some(self.replay(&host, &text)?),
+            false => None,
+        };
         screen.result(&match self.output.form {
-            Form::Text => report::text(&report),
-            Form::Json => format!("{:#}\n", report::json(&report)),
+            Form::Text => {
+                report::text(&report) + &replay.as_ref().map_or(String::new(), report::replay_text)
+            }
+            Form::Json => {
+                let mut value = report::json(&report);
+                if let Some(replay) = &replay {
+                    value["replay"] = report::replay_json(replay);
+                }
+                format!("{value:#}\n")
+            }
         })?;
-        Ok(match report.is_equal() {
+        let replayed = replay.is_none_or(|replay| replay.differences.is_empty());
+        Ok(match report.is_equal() && replayed {
             true => Exit::Done,
             false => Exit::Failed,
         })
+    }
+
+    fn replay(&self, host: &Host, nft: &str) -> Result<Replay, Failure> {
+        let texts = self.files.texts()?;
+        let dump = host.dumps.iter().find(|dump| dump.family == Family::V4);
+        let (Some(dump), Some(text)) = (dump, &texts.v4) else {
+            return Err(Failure::Refused(
+                "--packets needs --iptables-save".to_owned(),
+            ));
+        };
+        let original = Original {
+            text,
+            dump,
+            sets: texts.sets.as_deref(),
+        };
+        replay(&original, nft).map_err(|error| Failure::Refused(error.to_string()))
     }
 
     /// The nft text: a file, or what translate prints.

@@ -27,7 +27,7 @@ pub enum Expression {
     /// `jhash ip saddr . tcp sport mod 4 seed 0x1`.
     Jhash {
         /// What is hashed.
-        key: Vec<Expression>,
+        key: Vec<Self>,
         /// Results are below this.
         modulus: u32,
         /// What the hash starts from.
@@ -61,17 +61,17 @@ pub enum Expression {
         key: String,
     },
     /// `meta mark & 0xff`.
-    And(Box<Expression>, Value),
+    And(Box<Self>, Value),
     /// `meta mark | 0x1`.
-    Or(Box<Expression>, Value),
+    Or(Box<Self>, Value),
     /// `(meta mark & 0xfffffffe) ^ 0x1`.
-    Xor(Box<Expression>, Value),
+    Xor(Box<Self>, Value),
     /// `meta mark << 8`.
-    ShiftLeft(Box<Expression>, u8),
+    ShiftLeft(Box<Self>, u8),
     /// `meta mark >> 8`.
-    ShiftRight(Box<Expression>, u8),
+    ShiftRight(Box<Self>, u8),
     /// `ip saddr map @m`.
-    Map(Vec<Expression>, MapSource),
+    Map(Vec<Self>, MapSource),
 }
 
 impl Expression {

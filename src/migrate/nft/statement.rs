@@ -72,7 +72,7 @@ pub enum Statement {
         /// How long it stays.
         timeout: Option<Duration>,
         /// What each element keeps count of.
-        statements: Vec<Statement>,
+        statements: Vec<Self>,
         /// What a map learns for the key.
         data: Option<Expression>,
     },

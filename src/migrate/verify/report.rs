@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::empirical::Replay;
 use super::symbolic::{Difference, Outcome, Part, Report, Sighting};
 
 /// What people read.
@@ -37,6 +38,41 @@ pub fn json(report: &Report) -> Value {
         "equal": report.is_equal(),
         "parts": parts,
         "abstracted": report.abstracted,
+    })
+}
+
+/// What people read of an experiment.
+pub fn replay_text(replay: &Replay) -> String {
+    let Replay {
+        packets,
+        seen,
+        rules_hit,
+        differences,
+        left_out,
+    } = replay;
+    let mut out = format!(
+        "\nSent {packets} packets through both; {seen} sightings behind them, {rules_hit} rules hit.\n"
+    );
+    for difference in differences {
+        let _ = writeln!(out, "different  {difference}");
+    }
+    if differences.is_empty() {
+        out.push_str("Every packet met the same.\n");
+    }
+    for what in left_out {
+        let _ = writeln!(out, "not compared: {what}");
+    }
+    out
+}
+
+/// What programs read of an experiment.
+pub fn replay_json(replay: &Replay) -> Value {
+    json!({
+        "packets": replay.packets,
+        "seen": replay.seen,
+        "rulesHit": replay.rules_hit,
+        "differences": replay.differences,
+        "leftOut": replay.left_out,
     })
 }
 

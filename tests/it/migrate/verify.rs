@@ -19,7 +19,9 @@ const FORMS: [(&str, Option<&str>); 2] = [
 const PACKETS: usize = 400;
 
 fn proven(host: &Host, ruleset: &Ruleset) -> Result<Report, String> {
-    let parsed = parse(&print::print(ruleset)).map_err(|error| error.to_string())?;
+    let printed = print::print(ruleset);
+    let parsed = parse(&printed).map_err(|error| error.to_string())?;
+    assert_eq!(print::print(&parsed.ruleset), printed);
     verify(&host.dumps, &host.sets, &parsed).map_err(|error| error.to_string())
 }
 

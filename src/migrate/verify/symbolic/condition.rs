@@ -25,11 +25,11 @@ pub enum Condition {
     /// The name of an interface; `Variable` says which.
     Name(Variable, Pattern),
     /// All of them.
-    All(Vec<Condition>),
+    All(Vec<Self>),
     /// One of them.
-    Any(Vec<Condition>),
+    Any(Vec<Self>),
     /// The opposite.
-    Not(Box<Condition>),
+    Not(Box<Self>),
 }
 
 /// Names of interfaces.
@@ -72,7 +72,7 @@ impl Variable {
 
     /// One of the bits is set.
     pub fn any_bit(&self, mask: u128) -> Condition {
-        self.masked(mask, 0).not()
+        self.masked(mask, 0).negated()
     }
 }
 
@@ -84,7 +84,7 @@ impl Condition {
 
     /// The opposite.
     #[must_use]
-    pub fn not(self) -> Self {
+    pub fn negated(self) -> Self {
         match self {
             Self::Always => Self::Never,
             Self::Never => Self::Always,
@@ -102,7 +102,7 @@ impl Condition {
     /// As it stands, or its opposite.
     #[must_use]
     pub fn negated_if(self, negated: bool) -> Self {
-        if negated { self.not() } else { self }
+        if negated { self.negated() } else { self }
     }
 
     /// Calls for every condition in it that has no others inside.

@@ -93,7 +93,7 @@ pub enum Step {
     /// Into a chain, and not back.
     Goto(String),
     /// The steps of the one whose condition holds; no two do. The rule ends where none does.
-    Branch(Vec<(Condition, Vec<Step>)>),
+    Branch(Vec<(Condition, Vec<Self>)>),
 }
 
 /// What is written.

@@ -27,7 +27,7 @@ pub(super) fn ipsec(direction: Direction, elements: Option<&[PolicyElement]>) ->
     };
     let there = Condition::atom(format!("ipsec {word}"));
     let Some(elements) = elements else {
-        return there.not();
+        return there.negated();
     };
     let mut parts = vec![there];
     for (number, element) in elements.iter().enumerate() {

@@ -67,7 +67,7 @@ impl Ground<'_> {
                 .iter()
                 .filter(|(rank, nomatch, _)| *nomatch != element.nomatch && *rank > own);
             let mut all = vec![here];
-            all.extend(longer.map(|(_, _, condition)| condition.clone().not()));
+            all.extend(longer.map(|(_, _, condition)| condition.clone().negated()));
             parts.push(Condition::All(all));
         }
         parts

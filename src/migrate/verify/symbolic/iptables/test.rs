@@ -359,7 +359,7 @@ pub(super) fn socket(options: &[SocketOption]) -> Condition {
     let found = Condition::atom("a socket for the packet");
     let mut parts = vec![found];
     if !options.contains(&SocketOption::NoWildcard) {
-        parts.push(Condition::atom("the socket is bound to any address").not());
+        parts.push(Condition::atom("the socket is bound to any address").negated());
     }
     if options.contains(&SocketOption::Transparent) {
         parts.push(Condition::atom("the socket is transparent"));

@@ -232,7 +232,7 @@ pub(super) fn guards(readings: &[Reading]) -> Condition {
 pub(super) fn negated(operator: Operator, found: Condition) -> Option<Condition> {
     match operator {
         Operator::Implicit | Operator::Equal => Some(found),
-        Operator::NotEqual => Some(found.not()),
+        Operator::NotEqual => Some(found.negated()),
         Operator::None
         | Operator::Less
         | Operator::LessOrEqual
@@ -245,14 +245,14 @@ pub(super) fn negated(operator: Operator, found: Condition) -> Option<Condition>
 fn compare(reading: &Reading, operator: Operator, value: &Value) -> Option<Condition> {
     let exactly = || reading.within(&Item::One(value.clone()));
     if let (Subject::Text(_), Operator::None) = (&reading.subject, operator) {
-        return Some(exactly()?.not());
+        return Some(exactly()?.negated());
     }
     let number = || reading.value(value);
     match operator {
-        Operator::Implicit if reading.bits => Some(none_of(reading, number()?)?.not()),
+        Operator::Implicit if reading.bits => Some(none_of(reading, number()?)?.negated()),
         Operator::None => none_of(reading, number()?),
         Operator::Implicit | Operator::Equal => exactly(),
-        Operator::NotEqual => Some(exactly()?.not()),
+        Operator::NotEqual => Some(exactly()?.negated()),
         Operator::Less => match number()? {
             0 => Some(Condition::Never),
             above => reading.between(0, above - 1),

@@ -122,11 +122,6 @@ impl Ground<'_> {
             Condition::Never
         }
     }
-
-    #[allow(
-        clippy::wildcard_enum_match_arm,
-        reason = "the fields of the other functions"
-    )]
     fn meta(&self, field: Field) -> Option<Reading> {
         let always = |variable| Reading::number(Condition::Always, variable);
         let socket = |variable| Reading::number(fields::has_socket(), variable);
@@ -175,11 +170,6 @@ impl Ground<'_> {
             _ => return None,
         })
     }
-
-    #[allow(
-        clippy::wildcard_enum_match_arm,
-        reason = "the fields of the other functions"
-    )]
     fn network(&self, field: Field) -> Option<Reading> {
         let (v4, v6) = (self.only(Family::V4), self.only(Family::V6));
         let (source, target) = (fields::saddr(self.width()), fields::daddr(self.width()));
@@ -209,11 +199,6 @@ impl Ground<'_> {
             _ => return None,
         })
     }
-
-    #[allow(
-        clippy::wildcard_enum_match_arm,
-        reason = "the fields of the other functions"
-    )]
     fn transport(&self, field: Field) -> Option<Reading> {
         let of = |protocol, variable| Reading::number(fields::transport(protocol), variable);
         let any = |variable| Reading::number(fields::not_a_later_fragment(), variable);
@@ -254,11 +239,6 @@ impl Ground<'_> {
             _ => return None,
         })
     }
-
-    #[allow(
-        clippy::wildcard_enum_match_arm,
-        reason = "the fields of the other functions"
-    )]
     fn connection(&self, field: Field) -> Option<Reading> {
         let of = |variable| Reading::number(fields::has_connection(), variable);
         let address = |name: &str| {
@@ -305,11 +285,6 @@ fn guarded(guard: Condition, flag: Condition) -> Reading {
     reading.guard = guard;
     reading
 }
-
-#[allow(
-    clippy::wildcard_enum_match_arm,
-    reason = "the fields of the other functions"
-)]
 fn extension(field: Field) -> Option<Reading> {
     let of = |header: &str, variable| {
         Reading::number(Condition::atom(format!("exthdr {header}")), variable)

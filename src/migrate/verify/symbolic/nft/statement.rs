@@ -182,7 +182,7 @@ fn synproxy(label: String) -> Vec<Step> {
     let taken = vec![Step::End(label)];
     vec![Step::Branch(vec![
         (takes.clone(), taken),
-        (takes.not(), Vec::new()),
+        (takes.negated(), Vec::new()),
     ])]
 }
 

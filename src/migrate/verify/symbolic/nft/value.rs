@@ -53,7 +53,7 @@ impl Reading {
                 })
             }
             Subject::Flag(flag) => Some(match (first, last) {
-                (0, 0) => flag.clone().not(),
+                (0, 0) => flag.clone().negated(),
                 (0, _) => Condition::Always,
                 (1, _) => flag.clone(),
                 (_, _) => Condition::Never,
