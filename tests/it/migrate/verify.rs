@@ -16,7 +16,7 @@ const FORMS: [(&str, Option<&str>); 2] = [
 ];
 
 /// Packets that a mutant which `verify` does not find must treat as the original does.
-const PACKETS: usize = 400;
+const PACKETS: usize = 200;
 
 fn proven(host: &Host, ruleset: &Ruleset) -> Result<Report, String> {
     let printed = print::print(ruleset);
@@ -118,7 +118,9 @@ fn mutants(
     seed: u64,
     make: impl Fn(&Host, &Ruleset, &mut fastrand::Rng) -> Option<Mutant<Ruleset>>,
 ) {
-    let whole = whole();
+    let mut whole = whole();
+    // The largest take most of the time and say no more than the others.
+    whole.retain(|(_, host, _)| host.dumps[0].rules().count() < 150);
     let mut random = fastrand::Rng::with_seed(seed);
     let (mut found, mut same, mut missed) = (0, 0, Vec::new());
     while !whole.is_empty() && found + same + missed.len() < 500 {

@@ -212,12 +212,12 @@ impl Walk<'_> {
                     };
                 }
                 Statement::Counter(_) => {}
-                Statement::Set {
-                    field,
-                    value: Expression::Value(value),
-                } => {
-                    self.packet.insert(key(field), value.clone());
-                }
+                Statement::Set { field, value } => match self.written(value) {
+                    Some(value) => {
+                        self.packet.insert(key(field), value);
+                    }
+                    None => self.happened.push(statement.to_string()),
+                },
                 Statement::Nat(_) | Statement::Reject(_) | Statement::Queue { .. } => {
                     return Next::End(statement.to_string());
                 }
@@ -225,6 +225,27 @@ impl Walk<'_> {
             }
         }
         Next::Rule
+    }
+
+    /// What an expression makes, as far as it is arithmetic.
+    fn written(&self, expression: &Expression) -> Option<Value> {
+        Some(match expression {
+            Expression::Value(value) => value.clone(),
+            Expression::And(inner, mask) => self.combined(inner, mask, |a, b| a & b)?,
+            Expression::Or(inner, bits) => self.combined(inner, bits, |a, b| a | b)?,
+            Expression::Xor(inner, bits) => self.combined(inner, bits, |a, b| a ^ b)?,
+            other => self.packet.get(&key(other))?.clone(),
+        })
+    }
+
+    fn combined(
+        &self,
+        inner: &Expression,
+        with: &Value,
+        how: fn(u64, u64) -> u64,
+    ) -> Option<Value> {
+        let inner = self.written(inner)?.number().unwrap_or(0);
+        Some(Value::Hex(how(inner, with.number()?)))
     }
 
     fn verdict(&mut self, verdict: &Verdict, depth: usize) -> Next {

@@ -167,11 +167,13 @@ impl Sides<'_> {
         let lost = self.lost(left);
         for variable in variables {
             let mut differs = Node::FALSE;
-            for (left, right) in self
-                .values(left, variable)
-                .into_iter()
-                .zip(self.values(right, variable))
-            {
+            let own = self.programs.map(|program| program.own_mark);
+            let left = self.values(left, variable);
+            let pairs = left.into_iter().zip(self.values(right, variable));
+            for (at, (left, right)) in pairs.rev().enumerate() {
+                if variable.name == "mark" && (own[0] | own[1]) >> at & 1 == 1 {
+                    continue;
+                }
                 let bit = self.bdd.xor(left, right);
                 differs = self.bdd.or(differs, bit);
             }

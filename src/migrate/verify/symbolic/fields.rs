@@ -1,6 +1,6 @@
 //! The variables that both sides know, by one name each.
 
-use super::{Condition, Variable};
+use super::{Condition, Pattern, Variable};
 
 /// How wide addresses are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,4 +110,9 @@ pub(super) fn has_connection() -> Condition {
 /// Whether a socket of this host sends or gets the packet.
 pub(super) fn has_socket() -> Condition {
     Condition::atom("a socket of this host")
+}
+
+/// There is such an interface.
+pub(super) fn some_interface(variable: Variable) -> Condition {
+    Condition::Name(variable, Pattern::Exactly(String::new())).negated()
 }

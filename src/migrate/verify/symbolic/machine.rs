@@ -72,6 +72,9 @@ impl<'a> Machine<'a> {
     /// Sends packets through chains, one after the other.
     pub(super) fn run(mut self, chains: &[BaseChain], packets: Node) -> Behaviour {
         let mut going = packets;
+        for (at, rule) in self.program.before.iter().enumerate() {
+            (going, _) = self.rule(rule, ("before", at), going);
+        }
         for base in chains {
             let left = self.chain(&base.chain, going);
             self.end(&base.policy, left, &base.place);

@@ -51,6 +51,10 @@ pub fn verify(dumps: &[Dump], sets: &[Set], nft: &Parsed) -> Result<Report, Unkn
             .parts
             .extend(compare::compare(family, &before, &after));
         report.abstracted.extend(abstracted(&before));
+        report.abstracted.extend((after.own_mark != 0).then(|| {
+            let bits = after.own_mark;
+            format!("the bits {bits:#x} of the mark, of which nft tells ports of bridges")
+        }));
     }
     report.abstracted.sort();
     report.abstracted.dedup();

@@ -1,7 +1,7 @@
 //! The nft side: the printed text, read back, as a program for the packets of one family.
 
 use super::fields::Width;
-use super::{BaseChain, Entry, Place, Program, Rule, Step};
+use super::{BaseChain, Entry, Place, Program, Rule, Source, Step, fields};
 use crate::migrate::iptables::{Hook, TableName};
 use crate::migrate::nft::{
     Base, Family as TableFamily, HookPoint, Parsed, Policy, RulePlace, Set, Statement, Table,
@@ -43,6 +43,9 @@ pub(super) fn program(parsed: &Parsed, family: Family) -> Result<Program, Unknow
         if !sees(table.family, family) {
             continue;
         }
+        if table.family == TableFamily::Bridge {
+            bridged(&mut program, &Ground { family, table });
+        }
         let ground = Ground { family, table };
         for (number, chain) in table.chains.iter().enumerate() {
             let name = ground.chain(chain.name.as_str());
@@ -56,7 +59,13 @@ pub(super) fn program(parsed: &Parsed, family: Family) -> Result<Program, Unknow
             let rules = rules.map(|(at, rule)| ground.rule(rule, line(at)));
             let rules: Result<Vec<_>, _> = rules.collect();
             program.chains.insert(name.clone(), rules?);
-            let Some(base) = &chain.base else { continue };
+            let Some(base) = chain
+                .base
+                .as_ref()
+                .filter(|_| table.family != TableFamily::Bridge)
+            else {
+                continue;
+            };
             let base_chain = BaseChain {
                 chain: name,
                 policy: policy(base.policy).to_owned(),
@@ -79,8 +88,43 @@ fn sees(table: TableFamily, family: Family) -> bool {
     match table {
         TableFamily::Ip => family == Family::V4,
         TableFamily::Ip6 => family == Family::V6,
-        TableFamily::Inet => true,
-        TableFamily::Arp | TableFamily::Bridge => false,
+        TableFamily::Inet | TableFamily::Bridge => true,
+        TableFamily::Arp => false,
+    }
+}
+
+/// Chains of family bridge come before all others, for packets that pass a bridge. They leave bits in the mark.
+fn bridged(program: &mut Program, ground: &Ground<'_>) {
+    let rules = ground.table.chains.iter().flat_map(|chain| &chain.rules);
+    for statement in rules.flat_map(|rule| &rule.statements) {
+        for step in ground.statement(statement).unwrap_or_default() {
+            if let Step::Write { variable, keep, .. } = step {
+                program.own_mark |= variable.largest() & !keep;
+            }
+        }
+    }
+    let clear = Step::Write {
+        variable: fields::mark(),
+        keep: !program.own_mark,
+        source: Source::Constant(0),
+    };
+    program.before.push(before(vec![clear]));
+    for chain in &ground.table.chains {
+        let port = match chain.base.as_ref().map(|base| base.hook) {
+            Some(HookPoint::Prerouting) => fields::physical_in(),
+            Some(HookPoint::Forward) => fields::physical_out(),
+            Some(_) | None => continue,
+        };
+        let there = Step::Test(fields::some_interface(port));
+        let jump = Step::Jump(ground.chain(chain.name.as_str()));
+        program.before.push(before(vec![there, jump]));
+    }
+}
+
+fn before(steps: Vec<Step>) -> Rule {
+    Rule {
+        place: Place::default(),
+        steps,
     }
 }
 

@@ -12,8 +12,10 @@ pub struct Program {
     pub chains: BTreeMap<String, Vec<Rule>>,
     /// Where packets come in, in the order in which they do.
     pub entries: BTreeMap<Entry, Vec<BaseChain>>,
-    /// What was simplified.
-    pub abstracted: Vec<String>,
+    /// What happens to packets before they get to any table.
+    pub before: Vec<Rule>,
+    /// Bits of the mark that this side alone uses.
+    pub own_mark: u128,
 }
 
 /// A hook and a table.

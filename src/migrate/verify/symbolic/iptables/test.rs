@@ -207,12 +207,12 @@ impl Ground<'_> {
                 (always, Condition::Name(variable, interface(pattern)))
             }
             Test::Physical(what) => {
-                let what = match what {
-                    Physical::IsIn => "came in by a port of a bridge",
-                    Physical::IsOut => "goes out by a port of a bridge",
-                    Physical::IsBridged => "is bridged",
+                // What is bridged has a port that it goes out by, and what is routed has none.
+                let variable = match what {
+                    Physical::IsIn => fields::physical_in(),
+                    Physical::IsOut | Physical::IsBridged => fields::physical_out(),
                 };
-                (always, Condition::atom(what))
+                (always, fields::some_interface(variable))
             }
             Test::User(span) => (always, owner(&fields::user(), *span)),
             Test::Group(span) => (always, owner(&fields::group(), *span)),

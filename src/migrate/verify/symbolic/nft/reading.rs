@@ -3,7 +3,7 @@
 use super::super::words::{self, Words};
 use super::super::{Condition, Variable, fields};
 use super::Ground;
-use crate::migrate::nft::Field;
+use crate::migrate::nft::{Family as TableFamily, Field};
 use crate::net::Family;
 
 /// What is read.
@@ -115,6 +115,16 @@ impl Ground<'_> {
             .or_else(|| extension(field))
     }
 
+    /// In family bridge, interfaces are ports of bridges.
+    fn interface(&self, input: bool) -> Variable {
+        match (self.table.family == TableFamily::Bridge, input) {
+            (false, true) => fields::iifname(),
+            (false, false) => fields::oifname(),
+            (true, true) => fields::physical_in(),
+            (true, false) => fields::physical_out(),
+        }
+    }
+
     fn only(&self, family: Family) -> Condition {
         if self.family == family {
             Condition::Always
@@ -127,8 +137,8 @@ impl Ground<'_> {
         let socket = |variable| Reading::number(fields::has_socket(), variable);
         let v4 = self.family == Family::V4;
         Some(match field {
-            Field::Iifname | Field::Iif => Reading::with(Subject::Interface(fields::iifname())),
-            Field::Oifname | Field::Oif => Reading::with(Subject::Interface(fields::oifname())),
+            Field::Iifname | Field::Iif => Reading::with(Subject::Interface(self.interface(true))),
+            Field::Oifname | Field::Oif => Reading::with(Subject::Interface(self.interface(false))),
             Field::Iifgroup => always(fields::input_group()),
             Field::Oifgroup => always(fields::output_group()),
             Field::Mark => always(fields::mark()),
