@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::class::{Class, Obstacle};
 use super::names::Names;
 use super::ports::Ports;
+use super::shared::Shared;
 use crate::migrate::ipset;
 use crate::migrate::iptables::{Hook, Match, Rate, Sense, TableName, Test};
 use crate::migrate::nft::{self, Object, Statement};
@@ -20,6 +21,8 @@ pub(super) struct Draft<'h> {
     pub(super) host_sets: &'h BTreeMap<&'h str, &'h ipset::Set>,
     /// The ports of bridges that rules name.
     pub(super) ports: &'h Ports,
+    /// What tables of the host share.
+    pub(super) shared: &'h Shared,
     pub(super) names: Names,
     /// Names of the host's sets.
     pub(super) set_names: Names,

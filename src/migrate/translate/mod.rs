@@ -16,6 +16,7 @@ mod netmap;
 mod ports;
 mod reach;
 mod rule;
+mod shared;
 mod table;
 mod tracked;
 
@@ -67,19 +68,23 @@ pub fn translate(host: &Host) -> Translation {
         .iter()
         .map(|set| (set.name.as_str(), set))
         .collect();
-    let ports = ports::Ports::of(host);
+    let whole = table::Whole {
+        sets,
+        ports: ports::Ports::of(host),
+        shared: shared::Shared::of(host),
+    };
     let mut translation = Translation {
         ruleset: Ruleset::default(),
         judgements: Vec::new(),
     };
     for dump in &host.dumps {
         for table in &dump.tables {
-            let (made, judgements) = table::translate(dump.family, table, &sets, &ports);
+            let (made, judgements) = table::translate(dump.family, table, &whole);
             translation.ruleset.tables.push(made);
             translation.judgements.extend(judgements);
         }
     }
-    translation.ruleset.tables.extend(ports.table());
+    translation.ruleset.tables.extend(whole.ports.table());
     translation
 }
 

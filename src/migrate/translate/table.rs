@@ -6,6 +6,7 @@ use super::class::{Class, Obstacle};
 use super::draft::{Draft, Sheet};
 use super::names::Names;
 use super::ports::Ports;
+use super::shared::Shared;
 use super::{Judgement, reach, rule, tracked};
 use crate::migrate::ipset;
 use crate::migrate::iptables::{self, Hook, TableName, Test};
@@ -16,18 +17,29 @@ use crate::ruleset::Name;
 /// So long may a comment be in the kernel (`NFTNL_UDATA_COMMENT_MAXLEN`).
 const COMMENT_BYTES_MAX: usize = 128;
 
+/// What is of the host and not of one of its tables.
+#[derive(Debug)]
+pub(super) struct Whole<'h> {
+    /// Its sets by name.
+    pub(super) sets: BTreeMap<&'h str, &'h ipset::Set>,
+    /// The ports of bridges that rules name.
+    pub(super) ports: Ports,
+    /// What tables share.
+    pub(super) shared: Shared,
+}
+
 /// Says a table in nft.
 pub(super) fn translate(
     family: Family,
     table: &iptables::Table,
-    host_sets: &BTreeMap<&str, &ipset::Set>,
-    ports: &Ports,
+    whole: &Whole<'_>,
 ) -> (nft::Table, Vec<Judgement>) {
     let mut draft = Draft {
         family,
         table: table.name,
-        host_sets,
-        ports,
+        host_sets: &whole.sets,
+        ports: &whole.ports,
+        shared: &whole.shared,
         names: Names::default(),
         set_names: Names::default(),
         objects: BTreeMap::new(),

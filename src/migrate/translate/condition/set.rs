@@ -33,6 +33,7 @@ pub(super) fn cases(draft: &mut Draft<'_>, sense: Sense, asked: &MatchSet) -> Ou
 
 /// The set of a name.
 pub(in crate::migrate::translate) fn known<'h>(draft: &Draft<'h>, name: &str) -> Outcome<&'h Set> {
+    draft.shared.set(name)?;
     draft.host_sets.get(name).copied().ok_or_else(|| {
         Obstacle::new(
             format!("set {name} is not among the sets that were read"),
