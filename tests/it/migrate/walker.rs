@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use margay::migrate::nft::{
-    Data, Expression, Item, MapSource, Match, Operand, Operator, Rule, Ruleset, Statement, Table,
-    Value, Verdict,
+    Data, Expression, Item, MapSource, Match, Operand, Operator, RejectWith, Rule, Ruleset,
+    Statement, Table, Value, Verdict,
 };
 
 /// Everything that rules compare something with.
@@ -218,6 +218,8 @@ impl Walk<'_> {
                     }
                     None => self.happened.push(statement.to_string()),
                 },
+                // Only TCP is answered with a reset; nft asks for it without being told.
+                Statement::Reject(RejectWith::TcpReset) if !self.is_of("tcp") => return Next::Rule,
                 Statement::Nat(_) | Statement::Reject(_) | Statement::Queue { .. } => {
                     return Next::End(statement.to_string());
                 }
@@ -303,11 +305,12 @@ impl Walk<'_> {
             text.strip_prefix(name)
                 .is_some_and(|rest| rest.starts_with(' '))
         });
-        needed.is_none_or(|name| {
-            self.packet
-                .get("meta l4proto")
-                .is_none_or(|found| *found == Value::word(name))
-        })
+        needed.is_none_or(|name| self.is_of(name))
+    }
+
+    fn is_of(&self, protocol: &str) -> bool {
+        let found = self.packet.get("meta l4proto");
+        found.is_none_or(|found| *found == Value::word(protocol))
     }
 
     fn value(&self, left: &Expression) -> &Value {

@@ -67,8 +67,11 @@ fn stand(plan: &Plan, side: Side<'_>) -> Result<Outcome, ReplayError> {
     };
     let mut arrivals = BTreeSet::new();
     for hook in tally::HOOKS {
-        let listed = feed("nft", &["-j", "list", "set", "ip", tally::TABLE, hook], "")?;
-        arrivals.extend(tally::arrivals(hook, &listed));
+        for (view, _) in tally::VIEWS {
+            let set = format!("{hook}{view}");
+            let listed = feed("nft", &["-j", "list", "set", "ip", tally::TABLE, &set], "")?;
+            arrivals.extend(tally::arrivals(&set, &listed));
+        }
     }
     Ok(Outcome { arrivals, counters })
 }

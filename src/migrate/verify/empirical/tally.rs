@@ -12,19 +12,32 @@ pub(super) const TABLE: &str = "margay-watch";
 /// Where it watches.
 pub(super) const HOOKS: [&str; 3] = ["input", "forward", "postrouting"];
 
-/// What it writes down of a packet.
-const KEY: &str = "ip id . meta mark . ip saddr . ip daddr . ip ttl . th sport . th dport";
+/// What it writes down of a packet, in sets of these names behind the hook's: nft 1.0.6 has six places in a key.
+pub(super) const VIEWS: [(&str, &str); 3] = [
+    ("", "ip id . meta mark . ip saddr . ip daddr . ip ttl"),
+    ("-ports", "ip id . th sport . th dport"),
+    ("-service", "ip id . ip dscp"),
+];
 
 /// Its text.
 pub(super) fn watcher() -> String {
-    let each = HOOKS.map(|hook| {
-        format!(
-            "\tset {hook} {{\n\t\ttypeof {KEY}\n\t\tsize 65535\n\t\tflags dynamic\n\t}}\n\
-             \tchain {hook} {{\n\t\ttype filter hook {hook} priority 1000; policy accept;\n\
-             \t\tct state new,untracked,invalid add @{hook} {{ {KEY} }}\n\t}}\n"
-        )
-    });
-    format!("table ip {TABLE} {{\n{}}}\n", each.concat())
+    let mut text = format!("table ip {TABLE} {{\n");
+    for hook in HOOKS {
+        for (view, key) in VIEWS {
+            let set = format!("typeof {key}\n\t\tsize 65535\n\t\tflags dynamic");
+            text.push_str(&format!("\tset {hook}{view} {{\n\t\t{set}\n\t}}\n"));
+        }
+        let base = format!("type filter hook {hook} priority 1000; policy accept;");
+        text.push_str(&format!("\tchain {hook} {{\n\t\t{base}\n"));
+        for (view, key) in VIEWS {
+            // What the host itself answers is of a connection that is known.
+            let new = "ct state new,untracked,invalid";
+            text.push_str(&format!("\t\t{new} add @{hook}{view} {{ {key} }}\n"));
+        }
+        text.push_str("\t}\n");
+    }
+    text.push_str("}\n");
+    text
 }
 
 /// What stands in one of its sets.
@@ -43,23 +56,12 @@ pub(super) fn arrivals(hook: &str, listed: &str) -> Vec<String> {
         .collect()
 }
 
+/// The identification stands first and alone, so that the packet is found by it.
 fn said(fields: &[Value]) -> String {
-    const NAMES: [&str; 7] = ["id", "mark", "from", "to", "ttl", "sport", "dport"];
-    let words = fields
-        .iter()
-        .zip(NAMES)
-        .enumerate()
-        .map(|(at, (value, name))| {
-            let value = value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned);
-            // The identification stands first and alone, so that the packet is found by it.
-            if at == 0 {
-                value
-            } else {
-                format!("{name} {value}")
-            }
-        });
+    let words = fields.iter().map(|value| match value.as_str() {
+        Some(text) => text.to_owned(),
+        None => value.to_string(),
+    });
     words.collect::<Vec<_>>().join(" ")
 }
 
