@@ -13,7 +13,7 @@ const CHOSEN: [&str; 4] = [
     "ferm-dmz.save",
     "psa-team-b.save",
     "serverfault-765855.save",
-    "synology-2016.save",
+    "c0m4r-docker.save",
 ];
 
 const RULES: &str = "*filter

@@ -117,6 +117,12 @@ pub(super) fn plan(dump: &Dump) -> Plan {
         ));
         probes.truncate(PROBES_MAX);
     }
+    for (at, probe) in probes.iter_mut().enumerate() {
+        // No two connections begin alike: what a translation does with the second would be left to chance.
+        if probe.source_port == Probe::default().source_port {
+            probe.source_port = 10_000 + u16::try_from(at % 50_000).unwrap_or(0);
+        }
+    }
     plan.probes = probes;
     plan
 }
@@ -359,7 +365,7 @@ impl Probe {
         let [c, d] = self.destination_port.to_be_bytes();
         let (mut payload, at) = match self.protocol {
             1 => (
-                vec![self.icmp.0, self.icmp.1, 0, 0, 0, 7, 0, 1, 0, 0, 0, 0],
+                vec![self.icmp.0, self.icmp.1, 0, 0, a, b, 0, 1, 0, 0, 0, 0],
                 Some(2),
             ),
             6 => {

@@ -20,8 +20,17 @@ const NO_VARIABLE: u32 = u32::MAX;
 /// More nodes than these are more than a host should spend on a proof: about 2 GB.
 const NODES_MAX: usize = 60_000_000;
 
-/// Remembered results; a newer one takes the place of an older one.
-const CACHE_SLOTS: usize = 1 << 20;
+/// Remembered results at first; a newer one takes the place of an older one.
+const CACHE_SLOTS: usize = 1 << 14;
+
+/// Remembered results at most.
+const CACHE_SLOTS_MAX: usize = 1 << 24;
+
+/// The functions of a choice and its result.
+type Remembered = (Node, Node, Node, Node);
+
+/// What no choice is: constants are chosen from without a look here.
+const FORGOTTEN: Remembered = (Node::FALSE, Node::FALSE, Node::FALSE, Node::FALSE);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Branch {
@@ -35,7 +44,7 @@ struct Branch {
 pub(super) struct Bdd {
     branches: Vec<Branch>,
     known: HashMap<Branch, Node, BuildHasherDefault<Mixer>>,
-    cache: Vec<(Node, Node, Node, Node)>,
+    cache: Vec<Remembered>,
     exhausted: bool,
 }
 
@@ -49,7 +58,7 @@ impl Bdd {
         Self {
             branches: vec![constant(Node::FALSE), constant(Node::TRUE)],
             known: HashMap::default(),
-            cache: vec![(Node::FALSE, Node::FALSE, Node::FALSE, Node::FALSE); CACHE_SLOTS],
+            cache: vec![FORGOTTEN; CACHE_SLOTS],
             exhausted: false,
         }
     }
@@ -92,6 +101,10 @@ impl Bdd {
         };
         self.branches.push(branch);
         self.known.insert(branch, Node(next));
+        if self.branches.len() > self.cache.len() && self.cache.len() < CACHE_SLOTS_MAX {
+            // All of it is forgotten: that costs less, over all, than to move it.
+            self.cache = vec![FORGOTTEN; self.cache.len() * 4];
+        }
         Node(next)
     }
 
@@ -135,7 +148,7 @@ impl Bdd {
             Node(_) if condition == other && then == Node::FALSE => return Node::FALSE,
             Node(_) => {}
         }
-        let slot = slot(condition, then, other);
+        let slot = self.slot(condition, then, other);
         let (a, b, c, result) = self.cache[slot];
         if (a, b, c) == (condition, then, other) {
             return result;
@@ -161,6 +174,15 @@ impl Bdd {
         let result = self.node(top, low, high);
         self.cache[slot] = (condition, then, other, result);
         result
+    }
+
+    fn slot(&self, condition: Node, then: Node, other: Node) -> usize {
+        let mut mixer = Mixer::default();
+        for node in [condition, then, other] {
+            mixer.write_u32(node.0);
+        }
+        let bits = self.cache.len().trailing_zeros();
+        usize::try_from(mixer.0 >> (64 - bits)).unwrap_or(0)
     }
 
     /// The function that holds where all these bits are so; they come in the order of their variables.
@@ -191,15 +213,6 @@ impl Bdd {
         }
         Some(bits)
     }
-}
-
-fn slot(condition: Node, then: Node, other: Node) -> usize {
-    let mut mixer = Mixer::default();
-    for node in [condition, then, other] {
-        mixer.write_u32(node.0);
-    }
-    let bits = CACHE_SLOTS.trailing_zeros();
-    usize::try_from(mixer.finish() >> (64 - bits)).unwrap_or(0)
 }
 
 /// A fast hash of small numbers; nobody chooses them to collide.
