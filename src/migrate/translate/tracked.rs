@@ -1,7 +1,7 @@
 //! Helpers of connections. iptables names them before connection tracking, which nft does right after it: the chains
 //! that lead there stand a second time, with nothing in them but the way.
 
-use crate::migrate::nft::{Chain, Expression, Field, Rule, Statement, Verdict};
+use crate::migrate::nft::{Chain, Expression, Field, Policy, Rule, Statement, Verdict};
 use crate::ruleset::Name;
 
 /// Right after connection tracking, which has -200.
@@ -49,6 +49,8 @@ fn copy(chain: &Chain) -> Chain {
     let mut copy = Chain::new(copied_name(&chain.name));
     copy.base = chain.base.clone().map(|mut base| {
         base.priority = PRIORITY;
+        // What the first chain drops at its end does not come here.
+        base.policy = Policy::Accept;
         base
     });
     let kept = chain.rules.iter().map(|rule| Rule {

@@ -152,13 +152,21 @@ fn flag_value(flags: TcpFlags) -> Value {
     }
 }
 
-/// `--tcp-option`.
+/// `--tcp-option`. A later fragment lacks every option in nft, where iptables does not look for one: a comparison that
+/// always holds where there is a header leaves it out.
 fn tcp_option(sense: Sense, kind: u8) -> Cases {
     let left = Expression::TcpOption {
         kind: kind.to_string(),
         field: None,
     };
-    one(compared(Sense::Is, left, presence(sense)))
+    let option = compared(Sense::Is, left, presence(sense)).into();
+    match sense {
+        Sense::Is => vec![vec![option]],
+        Sense::IsNot => {
+            let header = ordered(Field::TcpSport, Operator::GreaterOrEqual, Value::Number(0));
+            vec![vec![header.into(), option]]
+        }
+    }
 }
 
 /// `exists` or `missing`.
