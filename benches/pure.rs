@@ -12,6 +12,11 @@ use margay::backend::nft::{Catalog, Ownership, encode};
 use margay::codec::Strictness;
 use margay::compile::compile;
 use margay::compile::skeleton::{Skeleton, table_key};
+use margay::migrate::acknowledged::Acknowledged;
+use margay::migrate::host::{Host, Texts};
+use margay::migrate::nft::print;
+use margay::migrate::plan::Plan;
+use margay::migrate::translate::translate;
 use margay::model::{Direction, EndpointName, GroupName, GroupRule, Origin, Peer, Service, State};
 use margay::net::{Family, PortRange, Protocol};
 use margay::ruleset::diff::diff;
@@ -56,7 +61,43 @@ fn main() {
     for (endpoints, bundles) in WORLDS {
         edits(&mut criterion, endpoints, bundles);
     }
+    migration(&mut criterion);
     criterion.final_summary();
+}
+
+/// An iptables host of so many rules, read, planned and translated.
+fn migration(criterion: &mut Criterion) {
+    const RULES: usize = 6_000;
+    let mut text = "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:seen - [0:0]\n".to_owned();
+    for number in 0..RULES {
+        let (high, low) = (number / 256, number % 256);
+        let _ = writeln!(
+            text,
+            "[1:60] -A FORWARD -s 10.1.{high}.{low}/32 -i eth{} -p tcp -m conntrack --ctstate NEW \
+             -m multiport --dports 22,80:90 -m comment --comment \"rule {number}\" -j {}",
+            number % 4,
+            ["ACCEPT", "DROP", "seen"][number % 3],
+        );
+    }
+    text.push_str("COMMIT\n");
+    let texts = Texts {
+        v4: Some(text),
+        ..Texts::default()
+    };
+    let host = Host::read(&texts).unwrap();
+    criterion.bench_function(&format!("migrate/read/{RULES}"), |b| {
+        b.iter(|| Host::read(black_box(&texts)).unwrap());
+    });
+    criterion.bench_function(&format!("migrate/plan/{RULES}"), |b| {
+        let nothing = Acknowledged::default();
+        b.iter(|| Plan::new(&translate(black_box(&host)), &nothing).text());
+    });
+    criterion.bench_function(&format!("migrate/translate/{RULES}"), |b| {
+        b.iter(|| print::print(&translate(black_box(&host)).ruleset));
+    });
+    criterion.bench_function(&format!("migrate/idiomatic/{RULES}"), |b| {
+        b.iter(|| print::print(&translate(black_box(&host)).idiomatic().ruleset));
+    });
 }
 
 fn documents(criterion: &mut Criterion, size: usize, state: &State) {

@@ -24,6 +24,7 @@ pub mod backend;
 pub mod bench;
 pub mod doctor;
 pub mod host;
+pub mod migrate;
 pub mod undo;
 
 pub mod agent;

@@ -13,6 +13,7 @@ use crate::compile::inquiry::InquiryError;
 use crate::compile::skeleton::SkeletonError;
 use crate::config::ConfigError;
 use crate::demo::DemoError;
+use crate::migrate::host::HostError;
 use crate::undo::UndoError;
 
 /// What the help says of exit codes.
@@ -125,6 +126,9 @@ pub(super) enum Failure {
     /// A run cannot be read, or its pages cannot be written.
     #[error(transparent)]
     Bench(#[from] FolderError),
+    /// What is to be migrated cannot be read.
+    #[error(transparent)]
+    Host(#[from] HostError),
     /// Nothing can be measured here.
     #[error(transparent)]
     Lane(#[from] LaneError),
@@ -167,6 +171,7 @@ impl Failure {
             )
             | Self::Demo(_)
             | Self::Bench(_)
+            | Self::Host(_)
             | Self::Lane(_) => Exit::Failed,
         }
     }

@@ -14,6 +14,7 @@ mod exit;
 mod keep;
 mod kernel;
 mod man;
+mod migrate;
 mod options;
 mod owner;
 mod plan;
@@ -59,6 +60,7 @@ enum Command {
     Doctor(doctor::Doctor),
     KeepUntilConfirmed(keep::KeepUntilConfirmed),
     Man(man::Man),
+    Migrate(migrate::Migrate),
     Plan(plan::Plan),
     Render(render::Render),
     Rollback(rollback::Rollback),
@@ -86,6 +88,7 @@ pub fn run() -> ExitCode {
         Command::Doctor(doctor) => doctor.run(&screen),
         Command::KeepUntilConfirmed(keep) => keep.run(&screen),
         Command::Man(man) => man.run(&screen),
+        Command::Migrate(migrate) => migrate.run(&screen),
         Command::Plan(plan) => plan.run(&screen),
         Command::Render(render) => render.run(&screen),
         Command::Rollback(rollback) => rollback.run(&screen),

@@ -97,3 +97,6 @@ mod host;
 
 // A benchmark run as lines, tables and a page, and two of them compared.
 mod bench_report;
+
+// An iptables host in nft: dumps of others, every form of every match and target, the command.
+mod migrate;

@@ -1,5 +1,6 @@
 //! Every parser of Margay: what it must do with any bytes, and bytes to begin with.
 
+mod migration;
 mod property;
 mod seed;
 
@@ -32,11 +33,17 @@ pub(crate) enum Parser {
     Results,
     /// What a benchmark is to measure.
     Scenario,
+    /// What iptables-save printed.
+    Dump,
+    /// What ipset save printed.
+    Sets,
+    /// nft text of a migration.
+    Translation,
 }
 
 impl Parser {
     /// Every parser.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Yaml,
         Self::Json,
         Self::Classic,
@@ -49,6 +56,9 @@ impl Parser {
         Self::Connection,
         Self::Results,
         Self::Scenario,
+        Self::Dump,
+        Self::Sets,
+        Self::Translation,
     ];
 
     /// The name of its target.
@@ -66,6 +76,9 @@ impl Parser {
             Self::Connection => "connection",
             Self::Results => "results",
             Self::Scenario => "scenario",
+            Self::Dump => "dump",
+            Self::Sets => "sets",
+            Self::Translation => "translation",
         }
     }
 
@@ -85,6 +98,9 @@ impl Parser {
             Self::Connection => property::connection(bytes),
             Self::Results => property::results(&text()),
             Self::Scenario => property::scenario(&text()),
+            Self::Dump => migration::dump(&text()),
+            Self::Sets => migration::sets(&text()),
+            Self::Translation => migration::translation(&text()),
         }
     }
 
@@ -103,6 +119,9 @@ impl Parser {
             Self::Connection => seed::connections(),
             Self::Results => seed::results(root),
             Self::Scenario => seed::scenarios(),
+            Self::Dump => seed::dumps(root),
+            Self::Sets => seed::sets(root),
+            Self::Translation => seed::translations(root),
         }
     }
 }

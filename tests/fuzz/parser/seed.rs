@@ -172,6 +172,45 @@ pub(crate) fn words(root: &Path) -> Vec<Vec<u8>> {
     bytes(words.into_iter().collect())
 }
 
+/// A dump for each form of a rule.
+pub(crate) fn dumps(root: &Path) -> Vec<Vec<u8>> {
+    let forms = read(&root.join("tests/it/migrate/forms.rules"));
+    let form = |line: &str| {
+        let parts: Vec<_> = line.splitn(5, ' ').collect();
+        let [_, table, chain, _, rule] = parts[..] else {
+            return None;
+        };
+        Some(format!(
+            "*{table}\n:{chain} DROP [1:60]\n[3:180] -A {chain} {rule}\nCOMMIT\n"
+        ))
+    };
+    let lines = forms.lines().filter(|line| !line.starts_with('#'));
+    bytes(lines.filter_map(form).collect())
+}
+
+/// The sets of the tests, all together and each alone.
+pub(crate) fn sets(root: &Path) -> Vec<Vec<u8>> {
+    let all = read(&root.join("tests/it/migrate/sets.ipset"));
+    let mut each: Vec<String> = Vec::new();
+    for line in all.lines() {
+        match each.last_mut() {
+            Some(last) if line.starts_with("add ") => last.push_str(line),
+            Some(_) | None => each.push(line.to_owned()),
+        }
+        each.iter_mut()
+            .rev()
+            .take(1)
+            .for_each(|last| last.push('\n'));
+    }
+    each.push(all);
+    bytes(each)
+}
+
+/// Every form of the text.
+pub(crate) fn translations(root: &Path) -> Vec<Vec<u8>> {
+    bytes(vec![read(&root.join("src/migrate/nft/parse/forms.nft"))])
+}
+
 /// The texts of all files with an ending, in the order of their paths.
 fn texts(root: &Path, ending: &str) -> Vec<String> {
     let mut texts = Vec::new();

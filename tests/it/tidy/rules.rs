@@ -41,10 +41,14 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "migrate",
+        &["backend", "bench", "netlink", "ruleset", "net"],
+    ),
+    (
         "cli",
         &[
-            "agent", "bench", "demo", "doctor", "config", "undo", "backend", "scenario", "compile",
-            "codec", "host", "ruleset", "model", "net",
+            "agent", "bench", "demo", "doctor", "migrate", "config", "undo", "backend", "scenario",
+            "compile", "codec", "host", "ruleset", "model", "net",
         ],
     ),
 ];
@@ -65,6 +69,7 @@ const DOORS: &[(&str, &[&str])] = &[
             "src/ruleset/json/",
             "src/agent/",
             "src/bench/",
+            "src/migrate/",
         ],
     ),
     ("neli", &["src/netlink/"]),

@@ -1,0 +1,110 @@
+//! `margay migrate verify`: whether the translation means the same.
+
+use std::fs;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::files::{Ack, Files};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::options::{Form, Output};
+use crate::cli::screen::Screen;
+use crate::migrate::host::Host;
+use crate::migrate::nft::{self, Parsed, print};
+use crate::migrate::translate;
+use crate::migrate::verify::empirical::{Original, Replay, replay};
+use crate::migrate::verify::{report, symbolic};
+use crate::net::Family;
+
+/// Prove that the translation means the same, packet by packet; exit 0 only if it does
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    #[command(flatten)]
+    files: Files,
+    #[command(flatten)]
+    ack: Ack,
+    #[command(flatten)]
+    output: Output,
+    /// Compare with this nft file instead of what translate prints
+    #[arg(long, value_name = "FILE")]
+    nft: Option<PathBuf>,
+    /// Send packets through both as well, in network namespaces of their own; needs root and --iptables-save
+    #[arg(long)]
+    packets: bool,
+}
+
+impl Verify {
+    pub(super) fn run(&self, screen: &Screen) -> Result<Exit, Failure> {
+        let host = self.files.host(screen)?;
+        let text = self.text(&host)?;
+        let parsed = nft::parse(&text).map_err(|error| Failure::Refused(self.named(&error)))?;
+        let report = self.compare(&host, &parsed)?;
+        let replay = match self.packets {
+            true => Some(self.replay(&host, &text)?),
+            false => None,
+        };
+        screen.result(&match self.output.form {
+            Form::Text => {
+                report::text(&report) + &replay.as_ref().map_or(String::new(), report::replay_text)
+            }
+            Form::Json => {
+                let mut value = report::json(&report);
+                if let Some(replay) = &replay {
+                    value["replay"] = report::replay_json(replay);
+                }
+                format!("{value:#}\n")
+            }
+        })?;
+        let replayed = replay.is_none_or(|replay| replay.differences.is_empty());
+        Ok(match report.is_equal() && replayed {
+            true => Exit::Done,
+            false => Exit::Failed,
+        })
+    }
+
+    fn replay(&self, host: &Host, nft: &str) -> Result<Replay, Failure> {
+        let texts = self.files.texts()?;
+        let dump = host.dumps.iter().find(|dump| dump.family == Family::V4);
+        let (Some(dump), Some(text)) = (dump, &texts.v4) else {
+            return Err(Failure::Refused(
+                "--packets needs --iptables-save".to_owned(),
+            ));
+        };
+        let original = Original {
+            text,
+            dump,
+            sets: texts.sets.as_deref(),
+        };
+        replay(&original, nft).map_err(|error| Failure::Refused(error.to_string()))
+    }
+
+    /// The nft text: a file, or what translate prints.
+    fn text(&self, host: &Host) -> Result<String, Failure> {
+        if let Some(path) = &self.nft {
+            return fs::read_to_string(path).map_err(|source| Failure::Unreadable {
+                path: path.clone(),
+                source,
+            });
+        }
+        let translation = translate::translate(host);
+        let open = self.ack.read()?.open(&translation.judgements).len();
+        if open > 0 {
+            return Err(Failure::Unsafe(format!(
+                "{open} rules stand in the way of a translation; see `margay migrate plan`"
+            )));
+        }
+        Ok(print::print(&translation.ruleset))
+    }
+
+    fn compare(&self, host: &Host, parsed: &Parsed) -> Result<symbolic::Report, Failure> {
+        let report = symbolic::verify(&host.dumps, &host.sets, parsed);
+        report.map_err(|error| Failure::Refused(self.named(&error)))
+    }
+
+    fn named(&self, error: &dyn std::error::Error) -> String {
+        match &self.nft {
+            Some(path) => format!("{}: {error}", path.display()),
+            None => format!("the translation: {error}"),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The running host, asked by the programs that belong to it. No module is loaded: what the kernel does not have yet
+//! has no rules, and is not asked.
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::net::Family;
+
+/// The two programs of one name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Backend {
+    /// `iptables-legacy`: xtables.
+    Legacy,
+    /// `iptables-nft`: the same words in nf_tables.
+    Nft,
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Legacy => "legacy",
+            Self::Nft => "nft",
+        })
+    }
+}
+
+/// What the programs printed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Rules by program and family.
+    pub dumps: Vec<(Backend, Family, String)>,
+    /// Sets.
+    pub sets: Option<String>,
+    /// What was not asked, and what gave no answer.
+    pub notes: Vec<String>,
+}
+
+/// Asks the running host, in the network namespace of this process.
+pub fn look() -> Found {
+    let mut found = Found::default();
+    for family in Family::ALL {
+        legacy(&mut found, family);
+        if Path::new("/sys/module/nf_tables").exists() {
+            nft(&mut found, family);
+        }
+    }
+    if Path::new("/sys/module/ip_set").exists() {
+        found.sets =
+            printed(&mut found.notes, "ipset", &["save"]).filter(|text| !text.trim().is_empty());
+    }
+    found
+}
+
+/// The tables that the kernel has are listed in `/proc`: to ask for another one would load it.
+fn legacy(found: &mut Found, family: Family) {
+    let (listed, program) = match family {
+        Family::V4 => (
+            "/proc/thread-self/net/ip_tables_names",
+            "iptables-legacy-save",
+        ),
+        Family::V6 => (
+            "/proc/thread-self/net/ip6_tables_names",
+            "ip6tables-legacy-save",
+        ),
+    };
+    let Ok(names) = fs::read_to_string(listed) else {
+        return;
+    };
+    let mut tables: Vec<_> = names.lines().collect();
+    tables.sort_unstable();
+    let texts = tables
+        .iter()
+        .filter_map(|table| printed(&mut found.notes, program, &["-c", "-t", table]));
+    let text: String = texts.collect();
+    if !text.trim().is_empty() {
+        found.dumps.push((Backend::Legacy, family, text));
+    }
+}
+
+fn nft(found: &mut Found, family: Family) {
+    let program = match family {
+        Family::V4 => "iptables-nft-save",
+        Family::V6 => "ip6tables-nft-save",
+    };
+    let Some(text) = printed(&mut found.notes, program, &["-c"]) else {
+        return;
+    };
+    // A table that iptables-nft cannot read is a comment of its output, with exit code 0.
+    let strange = text.lines().filter(|line| line.contains("incompatible"));
+    found
+        .notes
+        .extend(strange.map(|line| format!("{program}: {}", line.trim_start_matches(['#', ' ']))));
+    if text.lines().any(|line| line.starts_with('*')) {
+        found.dumps.push((Backend::Nft, family, text));
+    }
+}
+
+fn printed(notes: &mut Vec<String>, program: &str, arguments: &[&str]) -> Option<String> {
+    match Command::new(program).args(arguments).output() {
+        Ok(output) if output.status.success() => {
+            Some(String::from_utf8_lossy(&output.stdout).into_owned())
+        }
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            notes.push(format!("{program}: {}", said.trim()));
+            None
+        }
+        Err(error) => {
+            notes.push(format!("{program} cannot be asked: {error}"));
+            None
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! An inventory for people.
+
+use super::{BootUnit, ChainEntry, Inventory, TableEntry};
+
+/// The inventory as text.
+pub(super) fn render(inventory: &Inventory) -> String {
+    let mut text = String::new();
+    for table in &inventory.tables {
+        text.push_str(&self::table(table));
+    }
+    if !inventory.sets.is_empty() {
+        text.push_str("sets\n");
+        for set in &inventory.sets {
+            let owner = set.owner.map_or("", |owner| owner.as_str());
+            let used = if set.used { "" } else { "no rule looks it up" };
+            text.push_str(&format!(
+                "  {:<32} {:<20} {:>8} elements  {owner:<12} {used}\n",
+                set.name, set.kind, set.elements
+            ));
+        }
+        text.push('\n');
+    }
+    for unit in &inventory.boot {
+        text.push_str(&match unit {
+            BootUnit::Service(name) => format!("loaded at start by {name}\n"),
+            BootUnit::File(name) => format!("loaded at start from {name}\n"),
+        });
+    }
+    for note in &inventory.notes {
+        text.push_str(&format!("note: {note}\n"));
+    }
+    let lines = text.lines().map(|line| format!("{}\n", line.trim_end()));
+    lines.collect()
+}
+
+fn table(table: &TableEntry) -> String {
+    let backend = table
+        .backend
+        .map_or(String::new(), |backend| format!(" ({backend})"));
+    let rules: usize = table.chains.iter().map(|chain| chain.rules).sum();
+    let mut text = format!("{} {}{backend}: {rules} rules\n", table.family, table.name);
+    for entry in &table.chains {
+        text.push_str(&chain(entry));
+    }
+    text.push('\n');
+    text
+}
+
+fn chain(chain: &ChainEntry) -> String {
+    let owner = chain.owner.map_or("", |owner| owner.as_str());
+    let mut remarks: Vec<String> = Vec::new();
+    if chain.translations > 0 {
+        remarks.push(format!("{} translate addresses", chain.translations));
+    }
+    for (guest, count) in &chain.guests {
+        remarks.push(format!("{count} of {guest}"));
+    }
+    format!(
+        "  {:<32} {:<7} {:>5} rules {:>14} packets  {owner:<12} {}\n",
+        chain.name,
+        chain.policy.unwrap_or("-"),
+        chain.rules,
+        chain.packets,
+        remarks.join(", ")
+    )
+}

@@ -1,0 +1,30 @@
+//! What `iptables-save` and `ip6tables-save` print, as values.
+
+mod address;
+mod dump;
+mod flags;
+mod limit;
+mod matching;
+mod read;
+mod recent;
+mod rule;
+mod target;
+mod time;
+
+pub use address::{Address, InterfacePattern, Masked, Span};
+pub use dump::{Chain, Counters, Dump, Hook, Policy, Table, TableName};
+pub use flags::{AddressTypes, ConnectionStates, ConnectionStatus, ExtensionHeaders, TcpFlags};
+pub use limit::{HashLimit, HashMode, Rate, RateUnit, Threshold};
+pub use matching::{
+    AddressKind, Bound, ChunkMode, ConnectionField, Direction, Icmp, LoopbackRoute, Match,
+    MatchSet, PacketType, Physical, PolicyElement, RoutingHeader, Sense, Side, SocketOption,
+    Statistic, Test,
+};
+pub use read::{ReadError, read};
+pub use recent::{Recent, RecentAction};
+pub use rule::Rule;
+pub use target::{
+    Bits, Connmark, ConntrackTarget, HopLimit, Log, Nat, NatRange, NetfilterLog, Queue, Reject,
+    SegmentSize, SetAction, SetTarget, Synproxy, Target,
+};
+pub use time::{Calendar, TimeOfDay};

@@ -1,0 +1,247 @@
+//! What is known of a packet beside its headers.
+
+use super::super::case::{Cases, Outcome, compared, constant, masked, one, ordered};
+use super::super::class::Obstacle;
+use super::super::draft::Draft;
+use super::header::{numbers, presence};
+use super::{unnegatable, unsayable};
+use crate::migrate::iptables::{
+    Direction, LoopbackRoute, Match, PacketType, PolicyElement, Sense, SocketOption, Span,
+    Statistic, Test,
+};
+use crate::migrate::nft::{Expression, Fib, Field, Operator, Statement, Value};
+
+/// Says a match on what the kernel knows of a packet.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "only such tests are handed here"
+)]
+pub(super) fn cases(draft: &mut Draft<'_>, asked: &Match) -> Outcome<Cases> {
+    let sense = asked.sense;
+    Ok(match &asked.test {
+        Test::Mark(mark) => masked(sense, Field::Mark, mark.value, mark.mask),
+        Test::Mac(mac) => one(compared(sense, Field::EtherSaddr, Value::Mac(mac.0))),
+        Test::User(span) => owner(draft, sense, Field::Skuid, *span),
+        Test::Group(span) => owner(draft, sense, Field::Skgid, *span),
+        Test::SocketExists => {
+            unnegatable("that there is a socket", sense)?;
+            draft.equivalent("a packet has a socket where it has an owner");
+            one(ordered(
+                Field::Skuid,
+                Operator::GreaterOrEqual,
+                Value::Number(0),
+            ))
+        }
+        Test::PacketType(kind) => one(compared(
+            sense,
+            Field::Pkttype,
+            Value::word(match kind {
+                PacketType::Unicast => "unicast",
+                PacketType::Broadcast => "broadcast",
+                PacketType::Multicast => "multicast",
+            }),
+        )),
+        Test::Statistic(statistic) => self::statistic(draft, sense, *statistic),
+        Test::Socket(options) => socket(draft, options),
+        Test::CgroupClass(class) => one(compared(
+            sense,
+            Field::Cgroup,
+            Value::Number((*class).into()),
+        )),
+        Test::CgroupPath(path) => cgroup(draft, sense, path)?,
+        Test::ReversePath(options) => reverse_path(draft, sense, options)?,
+        Test::Ipsec {
+            direction,
+            elements,
+            strict,
+        } => ipsec(draft, *direction, elements.as_deref(), *strict)?,
+        Test::Realm(realm) => masked(sense, Field::RtClassid, realm.value, realm.mask),
+        Test::DeviceGroup(direction, group) => {
+            let field = match direction {
+                Direction::In => Field::Iifgroup,
+                Direction::Out => Field::Oifgroup,
+            };
+            masked(sense, field, group.value, group.mask)
+        }
+        Test::Cpu(cpu) => one(compared(sense, Field::Cpu, Value::Number((*cpu).into()))),
+        Test::Quota(bytes) => vec![vec![Statement::Quota {
+            over: sense == Sense::IsNot,
+            bytes: *bytes,
+        }]],
+        _ => return Err(unsayable("this match")),
+    })
+}
+
+fn owner(draft: &mut Draft<'_>, sense: Sense, field: Field, span: Span<u32>) -> Cases {
+    if sense == Sense::IsNot {
+        draft.approximate(
+            "a packet without a socket has another owner in iptables, and none in nft",
+        );
+    }
+    one(compared(sense, field, numbers(span)))
+}
+
+fn statistic(draft: &mut Draft<'_>, sense: Sense, statistic: Statistic) -> Cases {
+    const WHOLE: u32 = 1 << 31;
+    draft.equivalent("statistic is numgen");
+    match statistic {
+        Statistic::Random { probability: WHOLE } => constant(sense, true),
+        Statistic::Random { probability } => {
+            let left = Expression::Numgen {
+                random: true,
+                modulus: WHOLE,
+                offset: 0,
+            };
+            let operator = match sense {
+                Sense::Is => Operator::Less,
+                Sense::IsNot => Operator::GreaterOrEqual,
+            };
+            one(ordered(left, operator, Value::Number(probability.into())))
+        }
+        Statistic::Nth { every: 1, .. } => constant(sense, true),
+        Statistic::Nth { every, packet } => {
+            let left = Expression::Numgen {
+                random: false,
+                modulus: every,
+                offset: 0,
+            };
+            // The kernel counts from `packet` up to `every`; numgen counts from 0.
+            let number = Value::Number((every - 1 - packet).into());
+            one(compared(sense, left, number))
+        }
+    }
+}
+
+fn socket(draft: &mut Draft<'_>, options: &[SocketOption]) -> Cases {
+    draft.equivalent("socket is told by its properties");
+    let mut statements = Vec::new();
+    statements.push(match options.contains(&SocketOption::NoWildcard) {
+        true => ordered(
+            Field::SocketWildcard,
+            Operator::LessOrEqual,
+            Value::Number(1),
+        )
+        .into(),
+        false => compared(Sense::Is, Field::SocketWildcard, Value::Number(0)).into(),
+    });
+    if options.contains(&SocketOption::Transparent) {
+        statements.push(compared(Sense::Is, Field::SocketTransparent, Value::Number(1)).into());
+    }
+    if options.contains(&SocketOption::RestoreMark) {
+        statements.push(Statement::Set {
+            field: Field::Mark.into(),
+            value: Field::SocketMark.into(),
+        });
+    }
+    vec![statements]
+}
+
+fn cgroup(draft: &mut Draft<'_>, sense: Sense, path: &str) -> Outcome<Cases> {
+    let path = path.trim_matches('/');
+    let level = path.split('/').filter(|part| !part.is_empty()).count();
+    let level = u8::try_from(level)
+        .ok()
+        .filter(|level| *level > 0)
+        .ok_or_else(|| {
+            Obstacle::new("the root of all cgroups is no cgroup", "take the match out")
+        })?;
+    draft.equivalent("the cgroup must exist where the rule is loaded");
+    Ok(one(compared(
+        sense,
+        Expression::Cgroupv2(level),
+        Value::text(path),
+    )))
+}
+
+fn reverse_path(draft: &mut Draft<'_>, sense: Sense, options: &[LoopbackRoute]) -> Outcome<Cases> {
+    let has = |option| options.contains(&option);
+    if has(LoopbackRoute::AcceptLocal) {
+        return Err(Obstacle::new(
+            "a reverse path that accepts local addresses",
+            "accept `fib saddr type local` before this rule, and leave --accept-local out",
+        ));
+    }
+    draft.equivalent("rpfilter is fib");
+    let mut flags = vec!["saddr".to_owned()];
+    if has(LoopbackRoute::ValidMark) {
+        flags.push("mark".to_owned());
+    }
+    if !has(LoopbackRoute::Loose) {
+        flags.push("iif".to_owned());
+    }
+    let fib = Expression::Fib(Fib {
+        flags,
+        result: "oif".to_owned(),
+    });
+    Ok(one(compared(Sense::Is, fib, presence(sense))))
+}
+
+fn ipsec(
+    draft: &mut Draft<'_>,
+    direction: Direction,
+    elements: Option<&[PolicyElement]>,
+    strict: bool,
+) -> Outcome<Cases> {
+    let path = match direction {
+        Direction::In => Field::Secpath,
+        Direction::Out => Field::RtIpsec,
+    };
+    draft.equivalent("policy is meta secpath and rt ipsec");
+    let there = |sense| Statement::from(compared(Sense::Is, path, presence(sense)));
+    let Some(elements) = elements else {
+        return Ok(vec![vec![there(Sense::IsNot)]]);
+    };
+    let mut statements = vec![there(Sense::Is)];
+    for (number, element) in (0_u8..).zip(elements) {
+        for (sense, name, value) in &element.options {
+            let (key, value) = property(name, value)?;
+            let left = Expression::Ipsec {
+                input: direction == Direction::In,
+                number,
+                key: key.to_owned(),
+            };
+            statements.push(compared(*sense, left, value).into());
+        }
+    }
+    if statements.len() > 1 && !strict {
+        draft.approximate("without --strict any transformation may match, in nft the first must");
+    }
+    Ok(vec![statements])
+}
+
+fn property(name: &str, value: &str) -> Outcome<(&'static str, Value)> {
+    let number = || {
+        let hex = value.strip_prefix("0x");
+        let read = hex.map_or_else(
+            || value.parse().ok(),
+            |hex| u64::from_str_radix(hex, 16).ok(),
+        );
+        read.map(Value::Number)
+            .ok_or_else(|| unsayable(&format!("{name} {value}")))
+    };
+    match name {
+        "--reqid" => Ok(("reqid", number()?)),
+        "--spi" => Ok(("spi", number()?)),
+        "--tunnel-src" | "--tunnel-dst" => {
+            let address: std::net::IpAddr = value
+                .split('/')
+                .next()
+                .unwrap_or_default()
+                .parse()
+                .map_err(|_| unsayable(&format!("{name} {value}")))?;
+            Ok((
+                match (name, address.is_ipv4()) {
+                    ("--tunnel-src", true) => "ip saddr",
+                    ("--tunnel-src", false) => "ip6 saddr",
+                    (_, true) => "ip daddr",
+                    (_, false) => "ip6 daddr",
+                },
+                Value::Address(address),
+            ))
+        }
+        _ => Err(Obstacle::new(
+            format!("nft has no words for {name} of an IPsec policy"),
+            "compare reqid or spi instead",
+        )),
+    }
+}

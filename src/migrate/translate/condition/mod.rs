@@ -1,0 +1,149 @@
+//! Matches of iptables, each as cases of nft.
+
+mod address;
+mod connection;
+mod extension;
+mod header;
+mod limit;
+mod meta;
+mod recent;
+mod set;
+mod time;
+
+pub(super) use address::{address_field, prefix_item, range_item};
+pub(super) use header::{dscp_field, ecn_field, port_item, protocol_value};
+pub(super) use limit::address_type;
+pub(super) use set::{key, known};
+
+use super::case::{Cases, Outcome, always};
+use super::class::Obstacle;
+use super::draft::Draft;
+use crate::migrate::iptables::{Match, Sense, Test};
+
+/// Says a match in nft.
+pub(super) fn cases(draft: &mut Draft<'_>, one: &Match, implied: bool) -> Outcome<Cases> {
+    match &one.test {
+        Test::Address(side, address) => {
+            Ok(address::address(draft.family, one.sense, *side, address))
+        }
+        Test::AddressRange(side, range) => {
+            Ok(address::range(draft.family, one.sense, *side, range))
+        }
+        Test::AddressType(side, types, kind) => {
+            address::kind(draft, one.sense, *side, *types, *kind)
+        }
+        Test::Interface(direction, pattern) => {
+            Ok(header::interface(one.sense, *direction, pattern))
+        }
+        Test::Protocol(protocol) => Ok(header::protocol(one.sense, *protocol, implied)),
+        Test::Fragment => Ok(header::fragment(one.sense)),
+        Test::DccpOption(_) => Err(unsayable("options of DCCP")),
+        Test::Port(..)
+        | Test::Multiport(..)
+        | Test::TcpFlags { .. }
+        | Test::TcpOption(_)
+        | Test::Icmp(_)
+        | Test::Icmpv6(_)
+        | Test::SctpChunks(..)
+        | Test::DccpTypes(_)
+        | Test::Length(_)
+        | Test::Ttl(..)
+        | Test::HopLimit(..)
+        | Test::Dscp(_)
+        | Test::Tos(_)
+        | Test::Ecn(_)
+        | Test::EcnTcp(_)
+        | Test::AhSpi(_)
+        | Test::EspSpi(_)
+        | Test::IpCompSpi(_) => header::cases(draft, one),
+        Test::State(_)
+        | Test::Status(_)
+        | Test::ConnectionProtocol(_)
+        | Test::ConnectionAddress(..)
+        | Test::ConnectionPort(..)
+        | Test::ConnectionExpiry(_)
+        | Test::ConnectionDirection(_)
+        | Test::ConnectionMark(_)
+        | Test::ConnBytes { .. }
+        | Test::ConnLabel { .. }
+        | Test::Helper(_) => connection::cases(draft, one),
+        Test::Set(set) => set::cases(draft, one.sense, set),
+        Test::Comment(_) => Ok(always()),
+        Test::Limit { .. } | Test::HashLimit(_) | Test::ConnLimit { .. } => {
+            limit::cases(draft, one)
+        }
+        Test::Recent(recent) => recent::cases(draft, one.sense, recent),
+        Test::Time(calendar) => time::cases(draft, calendar),
+        Test::Routing(_)
+        | Test::Frag6 { .. }
+        | Test::Options6 { .. }
+        | Test::Headers { .. }
+        | Test::MobilityType(_) => extension::cases(draft, one),
+        Test::PhysicalInterface(..) | Test::Physical(_) => physical(draft, one),
+        Test::Mark(_)
+        | Test::Mac(_)
+        | Test::User(_)
+        | Test::Group(_)
+        | Test::SocketExists
+        | Test::PacketType(_)
+        | Test::Statistic(_)
+        | Test::Socket(_)
+        | Test::CgroupClass(_)
+        | Test::CgroupPath(_)
+        | Test::ReversePath(_)
+        | Test::Ipsec { .. }
+        | Test::Realm(_)
+        | Test::DeviceGroup(..)
+        | Test::Cpu(_)
+        | Test::Quota(_) => meta::cases(draft, one),
+        Test::Unknown { text, reason } => Err(unknown(text, reason)),
+    }
+}
+
+/// Whether a test begins with a comparison that nft makes for one protocol only: what asks for the
+/// protocol is implied then.
+pub(super) fn implies_protocol(test: &Test) -> bool {
+    let icmp = |icmp: &crate::migrate::iptables::Icmp| icmp.kind.is_some();
+    matches!(test, Test::Port(..) | Test::Multiport(..))
+        || matches!(test, Test::TcpFlags { mask, .. } if !mask.is_empty())
+        || matches!(test, Test::Icmp(one) | Test::Icmpv6(one) if icmp(one))
+}
+
+fn unknown(text: &str, reason: &str) -> Obstacle {
+    Obstacle::new(
+        format!("{text}: {reason}"),
+        "say it in nft by hand, or take the rule out",
+    )
+}
+
+/// Ports of bridges.
+fn physical(draft: &mut Draft<'_>, asked: &Match) -> Outcome<Cases> {
+    let ports = draft.ports;
+    draft.approximate(ports.remark());
+    if let Test::Physical(what) = &asked.test {
+        return ports.physical(asked.sense, *what);
+    }
+    let Test::PhysicalInterface(direction, pattern) = &asked.test else {
+        return Err(unsayable("such a port"));
+    };
+    ports.named(asked.sense, *direction, pattern)
+}
+
+/// nft has no words for something.
+fn unsayable(what: &str) -> Obstacle {
+    Obstacle::new(
+        format!("nft has no words for {what}"),
+        "take the rule out, or do without that part of it",
+    )
+}
+
+/// A negation that would mean something else.
+fn unnegatable(what: &str, sense: Sense) -> Outcome<()> {
+    match sense {
+        Sense::Is => Ok(()),
+        Sense::IsNot => Err(Obstacle::new(
+            format!("{what} cannot be negated in nft"),
+            "write a rule that returns where it holds, before this one",
+        )),
+    }
+}

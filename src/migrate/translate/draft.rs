@@ -1,0 +1,122 @@
+//! What grows while the rules of a table are translated.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::class::{Class, Obstacle};
+use super::names::Names;
+use super::ports::Ports;
+use super::shared::Shared;
+use crate::migrate::ipset;
+use crate::migrate::iptables::{Hook, Match, Rate, Sense, TableName, Test};
+use crate::migrate::nft::{self, Object, Statement};
+use crate::net::{Family, Protocol};
+use crate::ruleset::Name;
+
+/// A table of nft in the making.
+#[derive(Debug)]
+pub(super) struct Draft<'h> {
+    pub(super) family: Family,
+    pub(super) table: TableName,
+    /// The sets of the host by name.
+    pub(super) host_sets: &'h BTreeMap<&'h str, &'h ipset::Set>,
+    /// The ports of bridges that rules name.
+    pub(super) ports: &'h Ports,
+    /// What tables of the host share.
+    pub(super) shared: &'h Shared,
+    pub(super) names: Names,
+    /// Names of the host's sets.
+    pub(super) set_names: Names,
+    /// Objects, sets and chains that rules asked for, by name.
+    pub(super) objects: BTreeMap<Name, Object>,
+    pub(super) sets: BTreeMap<Name, nft::Set>,
+    pub(super) chains: BTreeMap<Name, nft::Chain>,
+    /// The times that rules ask of each list of `recent`.
+    pub(super) windows: BTreeMap<String, BTreeSet<Option<u32>>>,
+    /// The rate that each name of `hashlimit` has.
+    pub(super) rates: BTreeMap<Name, (Rate, Option<u64>)>,
+    pub(super) rule: Sheet,
+}
+
+/// What is known of the rule at hand.
+#[derive(Debug, Clone)]
+pub(super) struct Sheet {
+    /// The protocol that it asks for.
+    pub(super) protocol: Option<Protocol>,
+    /// The hooks that lead to its chain.
+    pub(super) hooks: BTreeSet<Hook>,
+    /// Where it stands, for names.
+    pub(super) line: usize,
+    /// The worst of what was noted.
+    pub(super) class: Class,
+    /// Why it is no better.
+    pub(super) reasons: Vec<String>,
+}
+
+impl Draft<'_> {
+    /// Begins a rule.
+    pub(super) fn begin(&mut self, line: usize, matches: &[Match], hooks: &BTreeSet<Hook>) {
+        let protocol = matches.iter().find_map(|one| match (&one.test, one.sense) {
+            (Test::Protocol(protocol), Sense::Is) => Some(*protocol),
+            _ => None,
+        });
+        self.rule = Sheet {
+            protocol,
+            hooks: hooks.clone(),
+            line,
+            class: Class::Native,
+            reasons: Vec::new(),
+        };
+    }
+
+    /// Something is said in another way.
+    pub(super) fn equivalent(&mut self, how: impl Into<String>) {
+        self.note(Class::Equivalent, how.into());
+    }
+
+    /// Something is not quite the same.
+    pub(super) fn approximate(&mut self, difference: impl Into<String>) {
+        self.note(Class::Approximate, difference.into());
+    }
+
+    fn note(&mut self, class: Class, reason: String) {
+        self.rule.class = self.rule.class.max(class);
+        if !self.rule.reasons.contains(&reason) {
+            self.rule.reasons.push(reason);
+        }
+    }
+
+    /// A set that rules fill, made where it is not there yet.
+    pub(super) fn dynamic_set(&mut self, name: Name, key: Vec<String>) -> &mut nft::Set {
+        self.sets.entry(name.clone()).or_insert_with(|| {
+            let mut set = nft::Set::new(name, key);
+            set.dynamic = true;
+            set.size = Some(65_535);
+            set
+        })
+    }
+
+    /// A chain of rules that another rule jumps to, made where it is not there yet.
+    pub(super) fn helper_chain(
+        &mut self,
+        name: Name,
+        rules: impl FnOnce() -> Vec<Vec<Statement>>,
+    ) -> Name {
+        self.chains.entry(name.clone()).or_insert_with(|| {
+            let mut chain = nft::Chain::new(name.clone());
+            let rule = |statements| nft::Rule {
+                statements,
+                comment: None,
+            };
+            chain.rules = rules().into_iter().map(rule).collect();
+            chain
+        });
+        name
+    }
+
+    /// The protocol has ports and the rule asks for it.
+    pub(super) fn port_protocol(&self) -> Result<Protocol, Obstacle> {
+        self.rule.protocol.ok_or_else(|| {
+            Obstacle::new("ports are compared of no protocol", "add -p tcp or -p udp")
+        })
+    }
+}

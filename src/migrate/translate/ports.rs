@@ -1,0 +1,232 @@
+//! Ports of bridges. Chains of the families of IP do not see them, so chains of family bridge write them into bits of
+//! the packet's mark that nothing else uses: they come before the hooks of IP see a bridged packet.
+
+use std::collections::BTreeSet;
+
+use super::case::{Cases, Outcome, constant, masked, one};
+use super::class::Obstacle;
+use crate::migrate::host::Host;
+use crate::migrate::iptables::{
+    Bits, Connmark, Direction, InterfacePattern, Physical, Rule, Sense, Target, Test,
+};
+use crate::migrate::nft::{
+    Base, Chain, Expression, Family, Field, HookPoint, Match, Operand, Operator, Policy,
+    Rule as Said, Statement, Table, Value,
+};
+use crate::ruleset::Name;
+
+/// Before the hooks of bridges at which IP is asked (`NF_BR_PRI_BRNF` and the one before it).
+const PRIORITY: i32 = -301;
+
+/// So many bits are taken at most for one direction.
+const WIDTH_MAX: u32 = 8;
+
+/// The ports that rules name, and the bits that tell them.
+#[derive(Debug, Default)]
+pub(super) struct Ports {
+    names: Vec<String>,
+    width: u32,
+    asked: bool,
+    /// Bits of the mark that rules read or write.
+    used: u32,
+}
+
+impl Ports {
+    /// The ports that the rules of a host name.
+    pub(super) fn of(host: &Host) -> Self {
+        let mut names = BTreeSet::new();
+        let mut ports = Self::default();
+        let dumps = host.dumps.iter();
+        for rule in dumps.flat_map(|dump| dump.rules().map(|(_, _, rule)| rule)) {
+            for test in rule.matches.iter().map(|one| &one.test) {
+                ports.asked |= matches!(test, Test::PhysicalInterface(..) | Test::Physical(_));
+                if let Test::PhysicalInterface(_, InterfacePattern::Name(name)) = test {
+                    names.insert(name.clone());
+                }
+            }
+            ports.used |= marks(rule);
+        }
+        ports.names = names.into_iter().collect();
+        // One number is for no port, and one for any other.
+        let numbers = u32::try_from(ports.names.len())
+            .unwrap_or(u32::MAX)
+            .saturating_add(2);
+        ports.width = u32::BITS - (numbers - 1).leading_zeros();
+        ports
+    }
+
+    /// The chains that write the bits, where rules ask for them.
+    pub(super) fn table(&self) -> Option<Table> {
+        if !self.asked || self.check().is_err() {
+            return None;
+        }
+        let mut table = Table::new(Family::Bridge, Name::from_parts("ports"));
+        table.comment =
+            Some("tells the families of IP by which port of a bridge a packet passes".to_owned());
+        let (input, output) = (Direction::In, Direction::Out);
+        let both = self.mask(input) | self.mask(output);
+        table.chains = vec![
+            self.chain(input, HookPoint::Prerouting, both),
+            self.chain(output, HookPoint::Forward, self.mask(output)),
+        ];
+        Some(table)
+    }
+
+    /// `--physdev-in`, `--physdev-out`.
+    pub(super) fn named(
+        &self,
+        sense: Sense,
+        direction: Direction,
+        pattern: &InterfacePattern,
+    ) -> Outcome<Cases> {
+        self.check()?;
+        match pattern {
+            InterfacePattern::Prefix(prefix) if prefix.is_empty() => Ok(self.any(sense, direction)),
+            InterfacePattern::Prefix(_) => Err(Obstacle::new(
+                "a pattern of names of ports of a bridge",
+                "name each port, or write the rule in a chain of table bridge",
+            )),
+            InterfacePattern::Name(name) => {
+                let place = self.names.iter().position(|known| known == name);
+                let number = place.and_then(|place| u32::try_from(place + 1).ok());
+                Ok(match number {
+                    None => constant(sense, false),
+                    Some(number) => {
+                        let value = number << self.shift(direction);
+                        masked(sense, Field::Mark, value, self.mask(direction))
+                    }
+                })
+            }
+        }
+    }
+
+    /// `--physdev-is-in`, `--physdev-is-out`, `--physdev-is-bridged`.
+    pub(super) fn physical(&self, sense: Sense, asked: Physical) -> Outcome<Cases> {
+        self.check()?;
+        Ok(match asked {
+            Physical::IsIn => self.any(sense, Direction::In),
+            Physical::IsOut | Physical::IsBridged => self.any(sense, Direction::Out),
+        })
+    }
+
+    /// What a reader should know of all of this.
+    pub(super) fn remark(&self) -> String {
+        let bits = self.mask(Direction::In) | self.mask(Direction::Out);
+        format!(
+            "ports of a bridge are told by the bits {bits:#x} of the mark, which chains of table bridge write: \
+             nothing else on the host may use these bits"
+        )
+    }
+
+    fn any(&self, sense: Sense, direction: Direction) -> Cases {
+        let operator = match sense {
+            Sense::Is => Operator::NotEqual,
+            Sense::IsNot => Operator::Equal,
+        };
+        one(compared(self.mask(direction), operator, 0))
+    }
+
+    /// Whether the bits are free and enough.
+    fn check(&self) -> Outcome<()> {
+        let hint = "write the rule in a chain of table bridge, with iifname and oifname";
+        if self.width > WIDTH_MAX {
+            let reason = "more ports of bridges than the mark has bits for";
+            return Err(Obstacle::new(reason, hint));
+        }
+        let bits = self.mask(Direction::In) | self.mask(Direction::Out);
+        if self.used & bits != 0 {
+            return Err(Obstacle::new(
+                "ports of a bridge are seen in family bridge alone, and rules use the bits of the mark that could tell them",
+                hint,
+            ));
+        }
+        Ok(())
+    }
+
+    fn shift(&self, direction: Direction) -> u32 {
+        match direction {
+            Direction::In => u32::BITS - self.width.clamp(1, WIDTH_MAX),
+            Direction::Out => u32::BITS - 2 * self.width.clamp(1, WIDTH_MAX),
+        }
+    }
+
+    fn mask(&self, direction: Direction) -> u32 {
+        let width = self.width.clamp(1, WIDTH_MAX);
+        ((1_u32 << width) - 1) << self.shift(direction)
+    }
+
+    fn chain(&self, direction: Direction, hook: HookPoint, cleared: u32) -> Chain {
+        let field = match direction {
+            Direction::In => Field::Iifname,
+            Direction::Out => Field::Oifname,
+        };
+        let mut chain = Chain::new(Name::from_parts(hook.text()));
+        chain.base = Some(Base {
+            kind: "filter".to_owned(),
+            hook,
+            priority: PRIORITY,
+            policy: Policy::Accept,
+        });
+        let mut rules = vec![vec![mark(Expression::And(
+            Box::new(Field::Mark.into()),
+            Value::Hex(u64::from(!cleared)),
+        ))]];
+        for (number, name) in (1_u32..).zip(&self.names) {
+            let value = u64::from(number << self.shift(direction));
+            let test = Match::new(field, Value::text(&name.replace('*', "\\*")));
+            rules.push(vec![test.into(), mark(or(value))]);
+        }
+        let mask = self.mask(direction);
+        let other = compared(mask, Operator::Equal, 0);
+        rules.push(vec![other.into(), mark(or(mask.into()))]);
+        let rule = |statements| Said {
+            statements,
+            comment: None,
+        };
+        chain.rules = rules.into_iter().map(rule).collect();
+        chain
+    }
+}
+
+fn compared(mask: u32, operator: Operator, value: u64) -> Match {
+    Match {
+        left: vec![Expression::masked(Field::Mark, mask.into())],
+        operator,
+        right: Operand::Items(vec![Value::Hex(value).into()]),
+    }
+}
+
+fn or(value: u64) -> Expression {
+    Expression::Or(Box::new(Field::Mark.into()), Value::Hex(value))
+}
+
+fn mark(value: Expression) -> Statement {
+    Statement::Set {
+        field: Field::Mark.into(),
+        value,
+    }
+}
+
+/// The bits of the packet's mark that a rule reads or writes.
+fn marks(rule: &Rule) -> u32 {
+    let read = rule.matches.iter().filter_map(|one| match &one.test {
+        Test::Mark(mark) => Some(mark.mask),
+        _ => None,
+    });
+    let all = |bits: &Bits| bits.clear | bits.toggle;
+    let written = if let Target::Mark(bits)
+    | Target::Tproxy {
+        mark: Some(bits), ..
+    } = &rule.target
+    {
+        all(bits)
+    } else if let Target::Connmark(
+        Connmark::Save { nfmask, .. } | Connmark::Restore { nfmask, .. },
+    ) = &rule.target
+    {
+        *nfmask
+    } else {
+        0
+    };
+    read.fold(written, |bits, more| bits | more)
+}

@@ -1,0 +1,114 @@
+//! One rule.
+
+use super::action::{self, Ends};
+use super::case::{Cases, Outcome, always, product};
+use super::class::Obstacle;
+use super::condition::{cases, implies_protocol};
+use super::draft::Draft;
+use super::netmap;
+use crate::migrate::iptables::{Direction, Rule, Sense, Target, Test};
+use crate::migrate::nft::{Expression, Match, Statement};
+
+/// A rule that would become more rules than that is better said by hand.
+const CASES_MAX: usize = 64;
+
+/// The rules of nft that say one of iptables.
+pub(super) fn translate(draft: &mut Draft<'_>, rule: &Rule) -> Outcome<Vec<Vec<Statement>>> {
+    let cases = conditions(draft, rule)?;
+    let ends: Ends = if let Target::Netmap(prefix) = &rule.target {
+        netmap::ends(draft, rule, *prefix)?
+    } else {
+        action::ends(draft, &rule.target)?
+    };
+    if cases.len() > 1 || ends.len() > 1 {
+        draft.equivalent(format!("one rule becomes {}", cases.len() * ends.len()));
+    }
+    if cases.len() > 1 && cases.iter().flatten().any(has_state) {
+        draft.approximate(
+            "each of these rules has a limit of its own, where iptables has one for all",
+        );
+    }
+    if cases.is_empty() {
+        draft.equivalent("no packet can match, so there is nothing to say");
+    }
+    let mut rules = Vec::new();
+    for end in &ends {
+        for case in &cases {
+            let first = rules.is_empty();
+            let counters = rule.counters.map(|counters| match first {
+                true => (counters.packets, counters.bytes),
+                false => (0, 0),
+            });
+            let counter = Statement::Counter(counters);
+            let statements = case.iter().cloned().chain([counter]);
+            rules.push(statements.chain(end.iter().cloned()).collect());
+        }
+    }
+    Ok(rules)
+}
+
+/// Whether a statement remembers packets.
+fn has_state(statement: &Statement) -> bool {
+    let counts = |test: &Match| {
+        test.left
+            .iter()
+            .any(|left| matches!(left, Expression::Numgen { .. }))
+    };
+    matches!(statement, Statement::Limit(_) | Statement::Quota { .. })
+        || matches!(statement, Statement::Match(test) if counts(test))
+}
+
+fn conditions(draft: &mut Draft<'_>, rule: &Rule) -> Outcome<Cases> {
+    quirks(draft, rule);
+    // What asks for a protocol can go where the next thing asked implies it.
+    let after_header = rule.matches.iter().map(|one| &one.test).find(|test| {
+        !matches!(
+            test,
+            Test::Address(..)
+                | Test::Interface(Direction::In | Direction::Out, _)
+                | Test::Protocol(_)
+                | Test::Fragment
+                | Test::Comment(_)
+        )
+    });
+    let implied = after_header.is_some_and(implies_protocol);
+    let mut all = always();
+    for one in &rule.matches {
+        let implied = implied && one.sense == Sense::Is;
+        all = product(all, &cases(draft, one, implied)?);
+        if all.len() > CASES_MAX {
+            return Err(Obstacle::new(
+                format!("the rule would become more than {CASES_MAX} rules of nft"),
+                "split it, or use a set",
+            ));
+        }
+    }
+    Ok(all)
+}
+
+/// What iptables does beyond what its options say.
+fn quirks(draft: &mut Draft<'_>, rule: &Rule) {
+    use crate::migrate::iptables::ConnectionStates as States;
+    let without = States::INVALID | States::UNTRACKED;
+    let of_none = rule.matches.iter().any(|one| match (&one.test, one.sense) {
+        (Test::State(states), Sense::Is) => states.intersects(without),
+        (Test::State(states), Sense::IsNot) => !states.contains(without),
+        _ => false,
+    });
+    let asks_more = rule.matches.iter().any(|one| {
+        matches!(
+            one.test,
+            Test::Status(_)
+                | Test::ConnectionProtocol(_)
+                | Test::ConnectionAddress(..)
+                | Test::ConnectionPort(..)
+                | Test::ConnectionExpiry(_)
+                | Test::ConnectionDirection(_)
+        )
+    });
+    if of_none && asks_more {
+        draft.approximate(
+            "for a packet without a connection iptables looks at --ctstate alone, nft at all that is asked",
+        );
+    }
+}

@@ -1,0 +1,123 @@
+//! Who saw what: the watching table, and the counters of rules.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::migrate::iptables::Dump;
+
+/// The table that watches, behind all others.
+pub(super) const TABLE: &str = "margay-watch";
+
+/// Where it watches.
+pub(super) const HOOKS: [&str; 3] = ["input", "forward", "postrouting"];
+
+/// What it writes down of a packet, in sets of these names behind the hook's: nft 1.0.6 has six places in a key.
+pub(super) const VIEWS: [(&str, &str); 3] = [
+    ("", "ip id . meta mark . ip saddr . ip daddr . ip ttl"),
+    ("-ports", "ip id . th sport . th dport"),
+    ("-service", "ip id . ip dscp"),
+];
+
+/// Its text.
+pub(super) fn watcher() -> String {
+    let mut text = format!("table ip {TABLE} {{\n");
+    for hook in HOOKS {
+        for (view, key) in VIEWS {
+            let set = format!("typeof {key}\n\t\tsize 65535\n\t\tflags dynamic");
+            text.push_str(&format!("\tset {hook}{view} {{\n\t\t{set}\n\t}}\n"));
+        }
+        let base = format!("type filter hook {hook} priority 1000; policy accept;");
+        text.push_str(&format!("\tchain {hook} {{\n\t\t{base}\n"));
+        for (view, key) in VIEWS {
+            // What the host itself answers is of a connection that is known.
+            let new = "ct state new,untracked,invalid";
+            text.push_str(&format!("\t\t{new} add @{hook}{view} {{ {key} }}\n"));
+        }
+        text.push_str("\t}\n");
+    }
+    text.push_str("}\n");
+    text
+}
+
+/// What stands in one of its sets.
+pub(super) fn arrivals(hook: &str, listed: &str) -> Vec<String> {
+    let listed: Value = serde_json::from_str(listed).unwrap_or_default();
+    let objects = listed["nftables"].as_array().cloned().unwrap_or_default();
+    let sets = objects
+        .iter()
+        .filter_map(|object| object["set"]["elem"].as_array());
+    let elements = sets.flatten().filter_map(|element| {
+        let inner = element.get("elem").map_or(element, |elem| &elem["val"]);
+        inner["concat"].as_array()
+    });
+    elements
+        .map(|fields| format!("{hook} {}", said(fields)))
+        .collect()
+}
+
+/// The identification stands first and alone, so that the packet is found by it.
+fn said(fields: &[Value]) -> String {
+    let words = fields.iter().map(|value| match value.as_str() {
+        Some(text) => text.to_owned(),
+        None => value.to_string(),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Packets by line, from `iptables-save -c`: it has the rules of each chain in the order of the dump.
+pub(super) fn of_iptables(dump: &Dump, saved: &str) -> BTreeMap<usize, u64> {
+    let mut lines: BTreeMap<(String, String), Vec<u64>> = BTreeMap::new();
+    let mut table = String::new();
+    for line in saved.lines() {
+        if let Some(name) = line.strip_prefix('*') {
+            table = name.to_owned();
+        }
+        let counted = line
+            .strip_prefix('[')
+            .and_then(|rest| rest.split_once("] -A "));
+        if let Some((counts, rule)) = counted {
+            let chain = rule.split(' ').next().unwrap_or_default().to_owned();
+            let packets = counts
+                .split(':')
+                .next()
+                .and_then(|count| count.parse().ok());
+            lines
+                .entry((table.clone(), chain))
+                .or_default()
+                .push(packets.unwrap_or(0));
+        }
+    }
+    let mut counters = BTreeMap::new();
+    for table in &dump.tables {
+        for chain in &table.chains {
+            let key = (table.name.as_str().to_owned(), chain.name.clone());
+            let counts = lines.get(&key).map(Vec::as_slice).unwrap_or_default();
+            for (rule, count) in chain.rules.iter().zip(counts) {
+                counters.insert(rule.line, *count);
+            }
+        }
+    }
+    counters
+}
+
+/// Packets by line, from the comments of a faithful translation: `12: -A INPUT ...`.
+pub(super) fn of_nft(listed: &str) -> BTreeMap<usize, u64> {
+    let listed: Value = serde_json::from_str(listed).unwrap_or_default();
+    let objects = listed["nftables"].as_array().cloned().unwrap_or_default();
+    let mut counters = BTreeMap::new();
+    for rule in objects.iter().filter_map(|object| object.get("rule")) {
+        let comment = rule["comment"].as_str().unwrap_or_default();
+        let line = comment
+            .split_once(": ")
+            .and_then(|(line, _)| line.parse().ok());
+        let expressions = rule["expr"].as_array().cloned().unwrap_or_default();
+        let mut counts = expressions
+            .iter()
+            .filter_map(|e| e["counter"]["packets"].as_u64());
+        if let (Some(line), Some(count)) = (line, counts.next()) {
+            *counters.entry(line).or_default() += count;
+        }
+    }
+    counters
+}

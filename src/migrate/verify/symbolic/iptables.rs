@@ -1,0 +1,142 @@
+//! The iptables side: a dump as a program.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::program::{ACCEPT, DROP, Source};
+use super::{BaseChain, Entry, Place, Program, Rule, Step};
+use crate::migrate::ipset::Set;
+use crate::migrate::iptables::{self as model, Dump, Policy, RecentAction, Table, Test};
+
+mod calendar;
+mod effect;
+mod sets;
+mod stateful;
+mod target;
+mod test;
+
+pub(super) use stateful::{chance, nth, sorted_key};
+pub(super) use target::{copy, handshake, tproxy_label};
+
+/// What rules of one dump are read against.
+#[derive(Debug, Clone, Copy)]
+struct Ground<'a> {
+    family: crate::net::Family,
+    sets: &'a [Set],
+    table: &'a Table,
+    lists: &'a Lists,
+}
+
+/// The times that rules ask of each list of `recent`. A list is one for all tables.
+type Lists = BTreeMap<String, List>;
+
+/// A list of `recent`.
+#[derive(Debug, Default)]
+struct List {
+    /// The times that are asked for.
+    windows: BTreeSet<Option<u32>>,
+    /// Whether a rule puts packets into it.
+    written: bool,
+}
+
+/// A dump as a program. Set elements are those of the dump of the sets.
+pub(super) fn program(dump: &Dump, sets: &[Set]) -> Program {
+    let mut program = Program::default();
+    let lists = lists(dump);
+    for table in &dump.tables {
+        let ground = Ground {
+            lists: &lists,
+            family: dump.family,
+            sets,
+            table,
+        };
+        for chain in &table.chains {
+            let name = ground.chain(&chain.name);
+            let rules = chain
+                .rules
+                .iter()
+                .map(|rule| ground.rule(rule, &chain.name))
+                .collect();
+            program.chains.insert(name.clone(), rules);
+            let Some(hook) = chain.hook else { continue };
+            let base = BaseChain {
+                chain: name,
+                policy: policy(chain.policy).to_owned(),
+                place: Place {
+                    line: chain.line,
+                    text: format!(":{} {}", chain.name, policy(chain.policy).to_uppercase()),
+                },
+            };
+            let entry = Entry {
+                table: table.name,
+                hook,
+            };
+            program.entries.entry(entry).or_default().push(base);
+        }
+    }
+    program
+}
+
+/// What is asked of lists. A list that nobody asks is written to all the same.
+fn lists(dump: &Dump) -> Lists {
+    let mut lists = Lists::new();
+    for (_, _, rule) in dump.rules() {
+        for found in &rule.matches {
+            let Test::Recent(recent) = &found.test else {
+                continue;
+            };
+            let asked = lists.entry(recent.name.clone()).or_default();
+            asked.written |= matches!(recent.action, RecentAction::Set | RecentAction::Update);
+            if recent.action != RecentAction::Set {
+                asked.windows.insert(recent.seconds);
+            }
+        }
+    }
+    for asked in lists.values_mut().filter(|asked| asked.windows.is_empty()) {
+        asked.windows.insert(None);
+    }
+    lists
+}
+
+fn policy(policy: Policy) -> &'static str {
+    match policy {
+        Policy::Drop => DROP,
+        Policy::Accept | Policy::Return => ACCEPT,
+    }
+}
+
+impl Ground<'_> {
+    /// Names are unique in a table only.
+    fn chain(&self, name: &str) -> String {
+        format!("{} {name}", self.table.name)
+    }
+
+    fn rule(&self, rule: &model::Rule, chain: &str) -> Rule {
+        // What stands in the rule itself is asked before any module, wherever it was written.
+        let own = |m: &&model::Match| {
+            matches!(
+                m.test,
+                Test::Address(..) | Test::Interface(..) | Test::Protocol(_) | Test::Fragment
+            )
+        };
+        let first = rule.matches.iter().filter(own);
+        let modules = rule.matches.iter().filter(|m| !own(m));
+        let mut steps: Vec<_> = first.chain(modules).flat_map(|m| self.test(m)).collect();
+        steps.extend(self.target(&rule.target, chain));
+        Rule {
+            place: Place {
+                line: rule.line,
+                text: rule.text.clone(),
+            },
+            steps,
+        }
+    }
+}
+
+/// `variable = value`.
+fn write(variable: super::Variable, value: u128) -> Step {
+    Step::Write {
+        variable,
+        keep: 0,
+        source: Source::Constant(value),
+    }
+}

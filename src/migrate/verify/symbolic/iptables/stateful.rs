@@ -1,0 +1,183 @@
+//! Matches that remember: asking them is something that happens.
+
+use std::net::IpAddr;
+
+use super::super::{Condition, Source, Step, Variable, fields, labels};
+use super::Ground;
+use super::test::{number, socket};
+use crate::migrate::iptables::{
+    HashLimit, HashMode, Rate, RateUnit, Recent, RecentAction, Side, SocketOption, Statistic, Test,
+    Threshold,
+};
+use crate::ruleset::Name;
+
+impl Ground<'_> {
+    /// The steps of a match that remembers; nothing for another one.
+    pub(super) fn stateful(&self, test: &Test, negated: bool) -> Option<Vec<Step>> {
+        let ask = |device: String, negated| vec![Step::Ask { device, negated }];
+        Some(match test {
+            Test::Limit { rate, burst } => ask(rate_text(rate, (*burst).into()), negated),
+            Test::HashLimit(limit) => {
+                let above = limit.threshold == Threshold::Above;
+                let ports = [HashMode::SourcePort, HashMode::DestinationPort];
+                let ported = limit.modes.iter().any(|mode| ports.contains(mode));
+                // A later fragment has no ports; iptables takes for them what stands there.
+                let readable = ported.then(|| Step::Test(fields::not_a_later_fragment()));
+                let asked = ask(self.hash_limit(limit), negated != above);
+                readable.into_iter().chain(asked).collect()
+            }
+            Test::ConnLimit { above, mask, side } => {
+                let key = [(self.address(*side), self.prefix_mask(*mask))];
+                ask(labels::connections(*above, &labels::key(&key)), negated)
+            }
+            Test::Quota(bytes) => ask(format!("no more than {bytes} bytes"), negated),
+            Test::Statistic(Statistic::Random { probability }) => {
+                ask(chance((*probability).into(), 1 << 31), negated)
+            }
+            Test::Statistic(Statistic::Nth { every, packet }) => ask(
+                nth(*every, every.saturating_sub(1).saturating_sub(*packet)),
+                negated,
+            ),
+            Test::Recent(recent) => self.recent(recent, negated),
+            Test::Socket(options) if options.contains(&SocketOption::RestoreMark) => vec![
+                Step::Test(socket(options)),
+                Step::Write {
+                    variable: fields::mark(),
+                    keep: 0,
+                    source: Source::Of(fields::socket_mark(), fields::socket_mark().largest(), 0),
+                },
+            ],
+            Test::ConnLabel { label, set: true } => {
+                let there = Condition::atom(format!("ct label {label}"));
+                vec![
+                    Step::Test(fields::has_connection()),
+                    Step::Note(format!("ct label {label} set")),
+                    Step::Test(there.negated_if(negated)),
+                ]
+            }
+            _ => return None,
+        })
+    }
+
+    /// The bits of a prefix of that length.
+    fn prefix_mask(&self, length: u8) -> u128 {
+        let width = self.width().bits();
+        let low = width.saturating_sub(length.into());
+        let all = self.address(Side::Source).largest();
+        if low >= 128 {
+            0
+        } else {
+            all & (u128::MAX << low)
+        }
+    }
+
+    fn hash_limit(&self, limit: &HashLimit) -> String {
+        let burst = limit.burst.unwrap_or(5);
+        let rate = rate_text(&limit.rate, burst);
+        if limit.modes.is_empty() {
+            return rate;
+        }
+        let key = limit.modes.iter().map(|mode| match mode {
+            HashMode::SourceAddress => self.masked_address(Side::Source, limit.source_mask),
+            HashMode::DestinationAddress => {
+                self.masked_address(Side::Destination, limit.destination_mask)
+            }
+            HashMode::SourcePort => (fields::sport(), fields::sport().largest()),
+            HashMode::DestinationPort => (fields::dport(), fields::dport().largest()),
+        });
+        labels::rate_for_each(&rate, &sorted_key(key.collect()))
+    }
+
+    fn masked_address(&self, side: Side, length: Option<u8>) -> (Variable, u128) {
+        let variable = self.address(side);
+        let mask = length.map_or(variable.largest(), |length| self.prefix_mask(length));
+        (variable, mask)
+    }
+
+    fn recent(&self, recent: &Recent, negated: bool) -> Vec<Step> {
+        let variable = self.address(recent.side);
+        let mask = match recent.mask {
+            Some(mask @ (IpAddr::V4(_) | IpAddr::V6(_))) => number(mask),
+            None => variable.largest(),
+        };
+        let key = labels::key(&[(variable, mask)]);
+        let noted = |what: fn(&str, &str, Option<u32>) -> String| {
+            let windows = self
+                .lists
+                .get(&recent.name)
+                .into_iter()
+                .flat_map(|list| &list.windows);
+            let each = windows.map(|seconds| what(&key, &list(&recent.name, *seconds), *seconds));
+            each.map(Step::Note).collect::<Vec<_>>()
+        };
+        let seen = || noted(labels::added);
+        let outcome = |holds: Condition| vec![Step::Test(holds.negated_if(negated))];
+        if let Some(times) = recent.hit_count.filter(|times| *times > 1) {
+            let device = format!("recent {}: {key} {times} times", recent.name);
+            return vec![Step::Ask { device, negated }];
+        }
+        let asked = list(&recent.name, recent.seconds);
+        let written = self
+            .lists
+            .get(&recent.name)
+            .is_some_and(|list| list.written);
+        let there = if written {
+            Condition::atom(labels::learned(&asked, &key))
+        } else {
+            Condition::Never
+        };
+        match recent.action {
+            RecentAction::Set => seen()
+                .into_iter()
+                .chain(outcome(Condition::Always))
+                .collect(),
+            RecentAction::Check => outcome(there),
+            RecentAction::Update => outcome(there).into_iter().chain(seen()).collect(),
+            RecentAction::Remove => {
+                let gone = noted(|key, set, _| labels::deleted(key, set));
+                outcome(there).into_iter().chain(gone).collect()
+            }
+        }
+    }
+}
+
+/// An entry of a list counts for some time: for each such time the list is a set.
+fn list(name: &str, seconds: Option<u32>) -> String {
+    let text = match seconds {
+        None => format!("recent-{name}"),
+        Some(seconds) => format!("recent-{name}-{seconds}"),
+    };
+    Name::from_parts(&text).to_string()
+}
+
+/// Keys of the same parts are the same, in whatever order.
+pub(in crate::migrate::verify::symbolic) fn sorted_key(mut key: Vec<(Variable, u128)>) -> String {
+    key.sort();
+    labels::key(&key)
+}
+
+fn rate_text(rate: &Rate, burst: u64) -> String {
+    let unit = match rate.unit {
+        RateUnit::Second => "second",
+        RateUnit::Minute => "minute",
+        RateUnit::Hour => "hour",
+        RateUnit::Day => "day",
+        RateUnit::Bytes => "second in bytes",
+    };
+    labels::rate(rate.amount, unit, burst)
+}
+
+/// One in so many, by chance.
+pub(in crate::migrate::verify::symbolic) fn chance(of: u64, all: u64) -> String {
+    let (mut a, mut b) = (of, all);
+    while b > 0 {
+        (a, b) = (b, a % b);
+    }
+    let common = a.max(1);
+    format!("a chance of {} in {}", of / common, all / common)
+}
+
+/// One of every so many, one after the other.
+pub(in crate::migrate::verify::symbolic) fn nth(every: u32, at: u32) -> String {
+    format!("packet {at} of every {every}")
+}

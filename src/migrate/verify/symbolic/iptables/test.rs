@@ -1,0 +1,454 @@
+//! Matches as conditions. A condition in front says what must be there to be looked at, also under `!`.
+
+use std::net::IpAddr;
+
+use super::super::fields::{self, Width};
+use super::super::{Condition, Pattern, Step, Variable};
+use super::Ground;
+use crate::migrate::iptables::{
+    Address, AddressKind, AddressTypes, Bound, ConnectionField, Direction, ExtensionHeaders, Icmp,
+    InterfacePattern, Masked, Match, PacketType, Physical, RoutingHeader, Sense, Side,
+    SocketOption, Span, Test,
+};
+use crate::net::{Family, PortRange};
+
+/// What must hold first, and what is asked.
+type Question = (Condition, Condition);
+
+impl Ground<'_> {
+    pub(super) fn width(&self) -> Width {
+        match self.family {
+            Family::V4 => Width::V4,
+            Family::V6 => Width::V6,
+        }
+    }
+
+    pub(super) fn address(&self, side: Side) -> Variable {
+        match side {
+            Side::Source => fields::saddr(self.width()),
+            Side::Destination => fields::daddr(self.width()),
+        }
+    }
+
+    /// The steps of a match.
+    pub(super) fn test(&self, found: &Match) -> Vec<Step> {
+        let negated = found.sense == Sense::IsNot;
+        if let Some(steps) = self.stateful(&found.test, negated) {
+            return steps;
+        }
+        let question = self.packet(&found.test);
+        let question = question.or_else(|| self.connection(&found.test));
+        let question = question.or_else(|| self.header(&found.test));
+        let (guard, core) = question.unwrap_or_else(|| self.host(&found.test));
+        let guard = (guard != Condition::Always).then_some(Step::Test(guard));
+        let core = Step::Test(core.negated_if(negated));
+        guard.into_iter().chain([core]).collect()
+    }
+
+    /// What every packet has.
+    fn packet(&self, test: &Test) -> Option<Question> {
+        let core = match test {
+            Test::Address(side, address) => within_address(&self.address(*side), address),
+            Test::Interface(direction, pattern) => {
+                let variable = match direction {
+                    Direction::In => fields::iifname(),
+                    Direction::Out => fields::oifname(),
+                };
+                Condition::Name(variable, interface(pattern))
+            }
+            Test::Protocol(protocol) => fields::l4proto().is(protocol.0.into()),
+            Test::Fragment => fields::fragment().is(1),
+            Test::AddressRange(side, span) => {
+                let (first, last) = (number(span.first), number(span.last));
+                self.address(*side).within(first, last)
+            }
+            Test::Mark(masked) => mask(&fields::mark(), *masked),
+            Test::Length(span) => span_of(&fields::length(), span.first.into(), span.last.into()),
+            Test::Ttl(bound, value) | Test::HopLimit(bound, value) => {
+                bounded(&fields::ttl(), *bound, (*value).into())
+            }
+            Test::Dscp(value) => fields::tos().masked(0xfc, u128::from(*value) << 2),
+            Test::Tos(masked) => mask(&fields::tos(), *masked),
+            Test::Ecn(value) => fields::tos().masked(0x03, (*value).into()),
+            Test::PacketType(kind) => fields::packet_type().is(match kind {
+                PacketType::Unicast => 0,
+                PacketType::Broadcast => 1,
+                PacketType::Multicast => 2,
+            }),
+            Test::Comment(_) => Condition::Always,
+            Test::Time(calendar) => super::calendar::condition(calendar),
+            Test::Set(set) => return Some(self.set(set)),
+            _ => return None,
+        };
+        Some((Condition::Always, core))
+    }
+
+    /// What the headers of transport protocols say.
+    fn header(&self, test: &Test) -> Option<Question> {
+        let readable = fields::not_a_later_fragment();
+        let core = match test {
+            Test::Port(side, range) => ports(*side, *range),
+            Test::Multiport(side, ranges) => {
+                let sides = side.map_or(vec![Side::Source, Side::Destination], |side| vec![side]);
+                let each = ranges
+                    .iter()
+                    .flat_map(|range| sides.iter().map(move |side| ports(*side, *range)));
+                Condition::Any(each.collect())
+            }
+            Test::TcpFlags { mask, set } => {
+                fields::tcp_flags().masked(mask.bits().into(), set.bits().into())
+            }
+            Test::EcnTcp(reduced) => {
+                let bit = if *reduced { 0x80 } else { 0x40 };
+                fields::tcp_flags().any_bit(bit)
+            }
+            Test::TcpOption(kind) => Condition::atom(format!("tcp option {kind}")),
+            Test::Icmp(icmp) | Test::Icmpv6(icmp) => icmp_type(*icmp),
+            Test::DccpTypes(types) => {
+                let each = types
+                    .iter()
+                    .map(|kind| fields::dccp_type().is((*kind).into()));
+                Condition::Any(each.collect())
+            }
+            Test::DccpOption(kind) => Condition::atom(format!("dccp option {kind}")),
+            Test::SctpChunks(mode, text) => Condition::atom(format!("sctp chunks {mode:?} {text}")),
+            Test::AhSpi(span) => return Some(self.spi(51, "ah", fields::ah_spi(), *span)),
+            Test::EspSpi(span) => return Some(self.spi(50, "esp", fields::esp_spi(), *span)),
+            Test::IpCompSpi(span) => return Some(self.spi(108, "comp", fields::comp_cpi(), *span)),
+            Test::MobilityType(span) => {
+                let core = fields::mobility_type().within(span.first.into(), span.last.into());
+                return Some((fields::l4proto().is(135), core));
+            }
+            Test::Routing(_)
+            | Test::Frag6 { .. }
+            | Test::Options6 { .. }
+            | Test::Headers { .. } => {
+                return Some(extension(test));
+            }
+            _ => return None,
+        };
+        Some((readable, core))
+    }
+
+    fn spi(&self, protocol: u8, name: &str, variable: Variable, span: Span<u32>) -> Question {
+        let guard = match (self.family, name) {
+            (Family::V6, "ah") => Condition::atom("ah header"),
+            (Family::V4 | Family::V6, _) => fields::transport(protocol),
+        };
+        (guard, variable.within(span.first.into(), span.last.into()))
+    }
+
+    /// What the connection says.
+    fn connection(&self, test: &Test) -> Option<Question> {
+        let core = match test {
+            Test::State(states) => return Some((Condition::Always, state(*states))),
+            Test::Status(status) => {
+                // `NONE` adds no bit, and without a bit nothing matches.
+                let bits = u128::from(status.bits() >> 1);
+                fields::ct_status().any_bit(bits)
+            }
+            Test::ConnectionProtocol(protocol) => fields::ct_protocol().is(protocol.0.into()),
+            Test::ConnectionAddress(field, side, address) => {
+                let name = format!("ct {} {}", direction(*field), side_word(*side, "addr"));
+                let variable = Variable {
+                    name,
+                    bits: self.width().bits(),
+                };
+                within_address(&variable, address)
+            }
+            Test::ConnectionPort(field, side, range) => {
+                let name = format!("ct {} {}", direction(*field), side_word(*side, "port"));
+                let variable = Variable::new(&name, 16);
+                variable.within(range.first().into(), range.last().into())
+            }
+            Test::ConnectionExpiry(span) => {
+                fields::ct_expiration().within(span.first.into(), span.last.into())
+            }
+            Test::ConnectionDirection(field) => fields::ct_direction().is(match field {
+                ConnectionField::Original => 0,
+                ConnectionField::Reply => 1,
+            }),
+            Test::ConnectionMark(masked) => mask(&fields::ct_mark(), *masked),
+            Test::ConnBytes {
+                mode,
+                direction,
+                range,
+            } => {
+                let variable = Variable::new(&format!("ct {direction} {mode}"), 64);
+                span_of(&variable, range.first.into(), range.last.into())
+            }
+            Test::ConnLabel { label, .. } => Condition::atom(format!("ct label {label}")),
+            Test::Helper(name) => {
+                let core = Condition::atom(format!("ct helper {name}"));
+                return Some((Condition::Always, core));
+            }
+            _ => return None,
+        };
+        Some((fields::has_connection(), core))
+    }
+
+    /// What the host knows.
+    fn host(&self, test: &Test) -> Question {
+        let always = Condition::Always;
+        match test {
+            Test::Mac(mac) => {
+                let value = mac
+                    .0
+                    .iter()
+                    .fold(0, |value, byte| value << 8 | u128::from(*byte));
+                (Condition::atom("on Ethernet"), fields::mac().is(value))
+            }
+            Test::AddressType(side, types, kind) => (always, address_type(*side, *types, *kind)),
+            Test::PhysicalInterface(direction, pattern) => {
+                let variable = match direction {
+                    Direction::In => fields::physical_in(),
+                    Direction::Out => fields::physical_out(),
+                };
+                (always, Condition::Name(variable, interface(pattern)))
+            }
+            Test::Physical(what) => {
+                // What is bridged has a port that it goes out by, and what is routed has none.
+                let variable = match what {
+                    Physical::IsIn => fields::physical_in(),
+                    Physical::IsOut | Physical::IsBridged => fields::physical_out(),
+                };
+                (always, fields::some_interface(variable))
+            }
+            Test::User(span) => (always, owner(&fields::user(), *span)),
+            Test::Group(span) => (always, owner(&fields::group(), *span)),
+            Test::SocketExists => (always, fields::has_socket()),
+            Test::Socket(options) => (always, socket(options)),
+            Test::CgroupClass(class) => {
+                (fields::has_socket(), fields::cgroup().is((*class).into()))
+            }
+            Test::CgroupPath(path) => {
+                let path = path.trim_matches('/');
+                (
+                    fields::has_socket(),
+                    Condition::atom(format!("cgroup {path}")),
+                )
+            }
+            Test::ReversePath(options) => (always, super::effect::reverse_path(options)),
+            Test::Ipsec {
+                direction,
+                elements,
+                ..
+            } => (
+                always,
+                super::effect::ipsec(*direction, elements.as_deref()),
+            ),
+            Test::Realm(masked) => (always, mask(&fields::realm(), *masked)),
+            Test::DeviceGroup(Direction::In, masked) => {
+                (always, mask(&fields::input_group(), *masked))
+            }
+            Test::DeviceGroup(Direction::Out, masked) => {
+                (always, mask(&fields::output_group(), *masked))
+            }
+            Test::Cpu(number) => (always, fields::cpu().is((*number).into())),
+            other => (always, Condition::atom(format!("{other:?}"))),
+        }
+    }
+}
+
+pub(super) fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => u32::from(address).into(),
+        IpAddr::V6(address) => address.into(),
+    }
+}
+
+fn within_address(variable: &Variable, address: &Address) -> Condition {
+    match address {
+        Address::Prefix(prefix) => {
+            super::super::prefix(variable, prefix.network(), prefix.prefix_len())
+        }
+        Address::Masked { address, mask } => variable.masked(number(*mask), number(*address)),
+    }
+}
+
+fn interface(pattern: &InterfacePattern) -> Pattern {
+    match pattern {
+        InterfacePattern::Name(name) => Pattern::Exactly(name.clone()),
+        InterfacePattern::Prefix(prefix) => Pattern::Prefix(prefix.clone()),
+    }
+}
+
+fn mask(variable: &Variable, masked: Masked) -> Condition {
+    variable.masked(masked.mask.into(), masked.value.into())
+}
+
+fn span_of(variable: &Variable, first: u128, last: u128) -> Condition {
+    variable.within(first, last)
+}
+
+fn bounded(variable: &Variable, bound: Bound, value: u128) -> Condition {
+    match bound {
+        Bound::Equal => variable.is(value),
+        Bound::Less if value == 0 => Condition::Never,
+        Bound::Less => variable.within(0, value - 1),
+        Bound::Greater => variable.within(value + 1, variable.largest()),
+    }
+}
+
+fn ports(side: Side, range: PortRange) -> Condition {
+    let variable = match side {
+        Side::Source => fields::sport(),
+        Side::Destination => fields::dport(),
+    };
+    variable.within(range.first().into(), range.last().into())
+}
+
+fn icmp_type(icmp: Icmp) -> Condition {
+    let Some(kind) = icmp.kind else {
+        return Condition::Always;
+    };
+    let codes = fields::icmp_code().within(icmp.codes.first.into(), icmp.codes.last.into());
+    fields::icmp_type().is(kind.into()).and(codes)
+}
+
+fn state(states: crate::migrate::iptables::ConnectionStates) -> Condition {
+    use crate::migrate::iptables::ConnectionStates as States;
+    let known = [
+        (States::INVALID, fields::ct_state().is(0)),
+        (States::ESTABLISHED, fields::ct_state().is(1)),
+        (States::RELATED, fields::ct_state().is(2)),
+        (States::NEW, fields::ct_state().is(3)),
+        (States::UNTRACKED, fields::ct_state().is(4)),
+        (States::SNAT, fields::ct_status().any_bit(16)),
+        (States::DNAT, fields::ct_status().any_bit(32)),
+    ];
+    let named = known.into_iter().filter(|(bit, _)| states.contains(*bit));
+    Condition::Any(named.map(|(_, condition)| condition).collect())
+}
+
+fn direction(field: ConnectionField) -> &'static str {
+    match field {
+        ConnectionField::Original => "original",
+        ConnectionField::Reply => "reply",
+    }
+}
+
+fn side_word(side: Side, what: &str) -> String {
+    match side {
+        Side::Source => format!("s{what}"),
+        Side::Destination => format!("d{what}"),
+    }
+}
+
+fn address_type(side: Side, types: AddressTypes, kind: AddressKind) -> Condition {
+    let address = match side {
+        Side::Source => "saddr",
+        Side::Destination => "daddr",
+    };
+    let variable = match kind {
+        AddressKind::Anywhere => fields::fib_type(&[address]),
+        AddressKind::OnInput => fields::fib_type(&[address, "iif"]),
+        AddressKind::OnOutput => fields::fib_type(&[address, "oif"]),
+    };
+    let bits = u32::from(types.bits());
+    let named = (0..16_u32).filter(|bit| bits >> bit & 1 == 1);
+    Condition::Any(named.map(|bit| variable.is(bit.into())).collect())
+}
+
+fn owner(variable: &Variable, span: Span<u32>) -> Condition {
+    let within = variable.within(span.first.into(), span.last.into());
+    fields::has_socket().and(within)
+}
+
+pub(super) fn socket(options: &[SocketOption]) -> Condition {
+    let found = Condition::atom("a socket for the packet");
+    let mut parts = vec![found];
+    if !options.contains(&SocketOption::NoWildcard) {
+        parts.push(Condition::atom("the socket is bound to any address").negated());
+    }
+    if options.contains(&SocketOption::Transparent) {
+        parts.push(Condition::atom("the socket is transparent"));
+    }
+    Condition::All(parts)
+}
+
+/// The header says its length in units of eight bytes, without the first.
+fn header_length(variable: &Variable, bytes: u32) -> Condition {
+    match bytes {
+        0 => Condition::Never,
+        bytes if bytes % 8 != 0 => Condition::Never,
+        bytes => variable.is(u128::from(bytes / 8 - 1)),
+    }
+}
+
+/// All of these headers are there.
+fn headers(headers: ExtensionHeaders) -> Condition {
+    const NAMES: [(ExtensionHeaders, &str); 8] = [
+        (ExtensionHeaders::HOP, "hbh"),
+        (ExtensionHeaders::DST, "dst"),
+        (ExtensionHeaders::ROUTE, "rt"),
+        (ExtensionHeaders::FRAG, "frag"),
+        (ExtensionHeaders::AUTH, "ah"),
+        (ExtensionHeaders::ESP, "esp"),
+        (ExtensionHeaders::NONE, "none"),
+        (ExtensionHeaders::PROTO, "proto"),
+    ];
+    let named = NAMES.iter().filter(|(bit, _)| headers.contains(*bit));
+    Condition::All(
+        named
+            .map(|(_, name)| Condition::atom(format!("exthdr {name}")))
+            .collect(),
+    )
+}
+
+fn extension(test: &Test) -> Question {
+    let always = Condition::Always;
+    match test {
+        Test::Routing(header) => {
+            let there = Condition::atom("exthdr rt");
+            match header {
+                RoutingHeader::Kind(kind) => (there, fields::rt_type().is((*kind).into())),
+                RoutingHeader::SegmentsLeft(span) => {
+                    let core = fields::rt_segments().within(span.first.into(), span.last.into());
+                    (there, core)
+                }
+                RoutingHeader::Length(length) => {
+                    (there, header_length(&fields::rt_length(), *length))
+                }
+                RoutingHeader::Reserved => (there, fields::rt_reserved().is(0)),
+            }
+        }
+        Test::Frag6 {
+            id,
+            first,
+            more,
+            reserved,
+            length,
+        } => {
+            let there = Condition::atom("exthdr frag");
+            let parts = [
+                id.map(|span| fields::frag_id().within(span.first.into(), span.last.into())),
+                first.map(|first| fields::frag_offset().is(0).negated_if(!first)),
+                more.map(|more| fields::frag_more().is(more.into())),
+                reserved.then(|| fields::frag_reserved().is(0)),
+                length.map(|length| Condition::atom(format!("frag length {length}"))),
+            ];
+            (there, Condition::All(parts.into_iter().flatten().collect()))
+        }
+        Test::Options6 {
+            destination,
+            length,
+            options,
+        } => {
+            let name = if *destination { "dst" } else { "hbh" };
+            let there = Condition::atom(format!("exthdr {name}"));
+            let variable = Variable::new(&format!("{name} hdrlength"), 8);
+            let length = length.map(|length| header_length(&variable, length));
+            let options = options
+                .as_ref()
+                .map(|text| Condition::atom(format!("{name} options {text}")));
+            let parts = [length, options].into_iter().flatten().collect();
+            (there, Condition::All(parts))
+        }
+        Test::Headers {
+            headers: named,
+            soft: true,
+        } => (always, headers(*named)),
+        other => (always, Condition::atom(format!("{other:?}"))),
+    }
+}

@@ -1,0 +1,143 @@
+//! What happens to packets, in one wording for both sides.
+
+use std::net::IpAddr;
+
+use super::Variable;
+
+/// What a translation does.
+#[derive(Debug, Default)]
+pub(super) struct Translation<'a> {
+    pub(super) kind: &'a str,
+    pub(super) addresses: Option<(IpAddr, IpAddr)>,
+    pub(super) ports: Option<(u16, u16)>,
+    pub(super) random: bool,
+    pub(super) fully_random: bool,
+    pub(super) persistent: bool,
+}
+
+impl Translation<'_> {
+    pub(super) fn label(&self) -> String {
+        let addresses = self
+            .addresses
+            .map(|(first, last)| format!("to {first}-{last}"));
+        let ports = self
+            .ports
+            .map(|(first, last)| format!("ports {first}-{last}"));
+        let words = [
+            Some(self.kind.to_owned()),
+            addresses,
+            ports,
+            self.random.then(|| "random".to_owned()),
+            self.fully_random.then(|| "fully random".to_owned()),
+            self.persistent.then(|| "persistent".to_owned()),
+        ];
+        words.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// A rate that is kept; what is above it says no.
+pub(super) fn rate(amount: u64, unit: &str, burst: u64) -> String {
+    format!("no more than {amount}/{unit}, burst {burst}")
+}
+
+/// The same for each of some keys.
+pub(super) fn rate_for_each(rate: &str, key: &str) -> String {
+    format!("{rate}, for each {key}")
+}
+
+/// More connections than these.
+pub(super) fn connections(count: u32, key: &str) -> String {
+    format!("more than {count} connections for each {key}")
+}
+
+/// Variables side by side, with a mask where not all bits count.
+pub(super) fn key(parts: &[(Variable, u128)]) -> String {
+    let parts: Vec<_> = parts.iter().filter(|(_, mask)| *mask != 0).collect();
+    if parts.is_empty() {
+        return "nothing".to_owned();
+    }
+    let words = parts.iter().map(|(variable, mask)| {
+        if *mask == variable.largest() {
+            variable.name.clone()
+        } else {
+            format!("{} & {mask:#x}", variable.name)
+        }
+    });
+    words.collect::<Vec<_>>().join(" . ")
+}
+
+/// One line to the kernel's log.
+pub(super) fn log(level: u64, prefix: &str, flags: u64) -> String {
+    format!("log level {level} flags {flags:#x} \"{prefix}\"")
+}
+
+/// One message to a group.
+pub(super) fn group_log(group: u16, prefix: &str, size: u32, threshold: u16) -> String {
+    format!("log to group {group} size {size} threshold {threshold} \"{prefix}\"")
+}
+
+/// A refusal with an unreachable message.
+pub(super) fn reject(code: u64) -> String {
+    format!("reject with unreachable {code}")
+}
+
+/// A refusal with a reset.
+pub(super) const REJECT_RESET: &str = "reject with tcp reset";
+
+/// Packets go to a program.
+pub(super) fn queue(first: u16, last: u16, bypass: bool, fanout: bool) -> String {
+    let bypass = if bypass { " bypass" } else { "" };
+    let fanout = if fanout { " fanout" } else { "" };
+    format!("queue {first}-{last}{bypass}{fanout}")
+}
+
+/// A prefix is put in the place of the address's own.
+pub(super) const NETMAP: &str = "netmap";
+
+/// The handshake is made for the receiver.
+pub(super) fn synproxy(
+    mss: Option<u16>,
+    wscale: Option<u8>,
+    timestamp: bool,
+    sack: bool,
+) -> String {
+    let mss = mss.map_or(String::new(), |mss| format!(" mss {mss}"));
+    let wscale = wscale.map_or(String::new(), |scale| format!(" wscale {scale}"));
+    let timestamp = if timestamp { " timestamp" } else { "" };
+    let sack = if sack { " sack" } else { "" };
+    format!("synproxy{mss}{wscale}{timestamp}{sack}")
+}
+
+/// An element that goes at some time.
+pub(super) fn alive(seconds: u64) -> String {
+    format!("an element with {seconds} seconds left is still there")
+}
+
+/// What packets added to a set.
+pub(super) fn learned(set: &str, key: &str) -> String {
+    format!("packets put {key} into {}", set_name(set))
+}
+
+/// Packets put something into a set.
+pub(super) fn added(key: &str, set: &str, seconds: Option<u32>) -> String {
+    let timeout = seconds.map_or(String::new(), |t| format!(" for {t} s"));
+    format!("add {key} to {}{timeout}", set_name(set))
+}
+
+/// Packets take something out of a set.
+pub(super) fn deleted(key: &str, set: &str) -> String {
+    format!("delete {key} from {}", set_name(set))
+}
+
+/// A set by the name that both sides have for it: nft has fewer characters, and the translation a word in front.
+fn set_name(name: &str) -> String {
+    let own = name.strip_prefix("x-set_").unwrap_or(name);
+    let legal = |c: char| {
+        if c.is_ascii_alphanumeric() || "-_.".contains(c) {
+            c
+        } else {
+            '_'
+        }
+    };
+    own.chars().map(legal).collect()
+}

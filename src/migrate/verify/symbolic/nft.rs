@@ -1,0 +1,197 @@
+//! The nft side: the printed text, read back, as a program for the packets of one family.
+
+use super::fields::Width;
+use super::{BaseChain, Entry, Place, Program, Rule, Source, Step, fields};
+use crate::migrate::iptables::{Hook, TableName};
+use crate::migrate::nft::{
+    Base, Family as TableFamily, HookPoint, Parsed, Policy, RulePlace, Set, Statement, Table,
+};
+use crate::net::Family;
+
+mod effect;
+mod expression;
+mod lookup;
+mod reading;
+mod statement;
+mod value;
+
+/// What rules of one table are read against.
+#[derive(Debug, Clone, Copy)]
+struct Ground<'a> {
+    family: Family,
+    table: &'a Table,
+}
+
+/// What in a text cannot be brought into the steps of a program.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {what} is nothing that verify knows")]
+pub struct UnknownMeaning {
+    /// The line.
+    pub line: usize,
+    /// What stands there.
+    pub what: String,
+}
+
+/// A text as a program for packets of a family.
+///
+/// # Errors
+/// A rule says something that has no meaning here.
+pub(super) fn program(parsed: &Parsed, family: Family) -> Result<Program, UnknownMeaning> {
+    let mut program = Program::default();
+    let mut bases: Vec<(i32, Entry, BaseChain)> = Vec::new();
+    for (at, table) in parsed.ruleset.tables.iter().enumerate() {
+        if !sees(table.family, family) {
+            continue;
+        }
+        if table.family == TableFamily::Bridge {
+            bridged(&mut program, &Ground { family, table });
+        }
+        let ground = Ground { family, table };
+        for (number, chain) in table.chains.iter().enumerate() {
+            let name = ground.chain(chain.name.as_str());
+            let place = |rule| RulePlace {
+                table: at,
+                chain: number,
+                rule,
+            };
+            let line = |rule| parsed.lines.get(&place(rule)).copied().unwrap_or(0);
+            let rules = chain.rules.iter().enumerate();
+            let rules = rules.map(|(at, rule)| ground.rule(rule, line(at)));
+            let rules: Result<Vec<_>, _> = rules.collect();
+            program.chains.insert(name.clone(), rules?);
+            let Some(base) = chain
+                .base
+                .as_ref()
+                .filter(|_| table.family != TableFamily::Bridge)
+            else {
+                continue;
+            };
+            let base_chain = BaseChain {
+                chain: name,
+                policy: policy(base.policy).to_owned(),
+                place: Place {
+                    line: line(0).saturating_sub(1),
+                    text: format!("chain {} {{ {base} }}", chain.name),
+                },
+            };
+            bases.push((base.priority, entry(base), base_chain));
+        }
+    }
+    bases.sort_by_key(|(priority, _, _)| *priority);
+    for (_, entry, base) in bases {
+        program.entries.entry(entry).or_default().push(base);
+    }
+    Ok(program)
+}
+
+fn sees(table: TableFamily, family: Family) -> bool {
+    match table {
+        TableFamily::Ip => family == Family::V4,
+        TableFamily::Ip6 => family == Family::V6,
+        TableFamily::Inet | TableFamily::Bridge => true,
+        TableFamily::Arp => false,
+    }
+}
+
+/// Chains of family bridge come before all others, for packets that pass a bridge. They leave bits in the mark.
+fn bridged(program: &mut Program, ground: &Ground<'_>) {
+    let rules = ground.table.chains.iter().flat_map(|chain| &chain.rules);
+    for statement in rules.flat_map(|rule| &rule.statements) {
+        for step in ground.statement(statement).unwrap_or_default() {
+            if let Step::Write { variable, keep, .. } = step {
+                program.own_mark |= variable.largest() & !keep;
+            }
+        }
+    }
+    let clear = Step::Write {
+        variable: fields::mark(),
+        keep: !program.own_mark,
+        source: Source::Constant(0),
+    };
+    program.before.push(before(vec![clear]));
+    for chain in &ground.table.chains {
+        let port = match chain.base.as_ref().map(|base| base.hook) {
+            Some(HookPoint::Prerouting) => fields::physical_in(),
+            Some(HookPoint::Forward) => fields::physical_out(),
+            Some(_) | None => continue,
+        };
+        let there = Step::Test(fields::some_interface(port));
+        let jump = Step::Jump(ground.chain(chain.name.as_str()));
+        program.before.push(before(vec![there, jump]));
+    }
+}
+
+fn before(steps: Vec<Step>) -> Rule {
+    Rule {
+        place: Place::default(),
+        steps,
+    }
+}
+
+fn policy(policy: Policy) -> &'static str {
+    match policy {
+        Policy::Accept => super::program::ACCEPT,
+        Policy::Drop => super::program::DROP,
+    }
+}
+
+/// The table of iptables in whose place a chain stands.
+fn entry(base: &Base) -> Entry {
+    let hook = match base.hook {
+        HookPoint::Prerouting => Hook::Prerouting,
+        HookPoint::Input => Hook::Input,
+        HookPoint::Forward => Hook::Forward,
+        HookPoint::Output => Hook::Output,
+        HookPoint::Postrouting => Hook::Postrouting,
+    };
+    let table = match (base.kind.as_str(), base.priority) {
+        ("nat", _) => TableName::Nat,
+        (_, priority) if priority < -150 => TableName::Raw,
+        (_, priority) if priority < 0 || hook == Hook::Postrouting || hook == Hook::Prerouting => {
+            TableName::Mangle
+        }
+        (_, priority) if priority < 50 => TableName::Filter,
+        _ => TableName::Security,
+    };
+    Entry { table, hook }
+}
+
+impl Ground<'_> {
+    /// Names are unique in a table only.
+    fn chain(&self, name: &str) -> String {
+        format!("{} {} {name}", self.table.family.text(), self.table.name)
+    }
+
+    fn width(&self) -> Width {
+        match self.family {
+            Family::V4 => Width::V4,
+            Family::V6 => Width::V6,
+        }
+    }
+
+    fn find_set(&self, name: &str) -> Option<&Set> {
+        self.table.set(name)
+    }
+
+    fn rule(&self, rule: &crate::migrate::nft::Rule, line: usize) -> Result<Rule, UnknownMeaning> {
+        let mut steps: Vec<Step> = Vec::new();
+        for statement in &rule.statements {
+            let found = self.statement(statement);
+            steps.extend(found.ok_or_else(|| unknown(line, statement))?);
+        }
+        Ok(Rule {
+            place: Place {
+                line,
+                text: rule.to_string(),
+            },
+            steps,
+        })
+    }
+}
+
+fn unknown(line: usize, statement: &Statement) -> UnknownMeaning {
+    UnknownMeaning {
+        line,
+        what: format!("`{statement}`"),
+    }
+}

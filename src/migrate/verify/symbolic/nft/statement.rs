@@ -1,0 +1,217 @@
+//! Statements as steps.
+
+use super::super::{Condition, Step, fields, labels, words};
+use super::Ground;
+use super::expression::named;
+use super::lookup::unmasked;
+use crate::migrate::nft::{Amount, Data, Limit, Log, Object, RejectWith, Statement, Verdict};
+use crate::net::Family;
+
+impl Ground<'_> {
+    /// The steps of a statement; nothing if it has no meaning here.
+    pub(super) fn statement(&self, statement: &Statement) -> Option<Vec<Step>> {
+        let note = |what: String| Some(vec![Step::Note(what)]);
+        let end = |what: String| Some(vec![Step::End(what)]);
+        match statement {
+            Statement::Match(test) => self.test(test),
+            Statement::Verdict(verdict) => Some(self.verdict(verdict)),
+            Statement::VerdictMap { key, map } => self.branches(key, map, |data| match data {
+                Data::Verdict(Verdict::Continue) => None,
+                Data::Verdict(verdict) => Some(self.verdict(verdict)),
+                Data::Items(_) => None,
+            }),
+            Statement::Counter(_) => Some(Vec::new()),
+            Statement::Named { kind, name } => self.named_object(kind, name.as_str()),
+            Statement::Limit(limit) => Some(ask(rate(limit), limit.over)),
+            Statement::Quota { over, bytes } => {
+                Some(ask(format!("no more than {bytes} bytes"), *over))
+            }
+            Statement::ConnLimit { over, count } => {
+                Some(ask(labels::connections(*count, "nothing"), !over))
+            }
+            Statement::Log(log) => Some(vec![log_step(log)?]),
+            Statement::Reject(with) => self.reject(with),
+            Statement::Nat(nat) => self.translation(nat),
+            Statement::Notrack => Some(vec![Step::Write {
+                variable: fields::ct_state(),
+                keep: 0,
+                source: super::super::Source::Constant(4),
+            }]),
+            Statement::Set { field, value } => self.set_field(field, value),
+            Statement::Dynamic { .. } => self.dynamic(statement),
+            Statement::Dup { to, device } => note(super::super::iptables::copy(
+                &to.to_string(),
+                device.as_deref(),
+            )),
+            Statement::Tproxy { address, port, .. } => {
+                let label = super::super::iptables::tproxy_label(*address, *port);
+                let found = Condition::atom(format!("{label} finds a socket"));
+                Some(vec![Step::Test(found), Step::Note(label)])
+            }
+            Statement::Queue {
+                first,
+                last,
+                bypass,
+                fanout,
+            } => end(labels::queue(*first, *last, *bypass, *fanout)),
+            Statement::Synproxy {
+                mss,
+                wscale,
+                timestamp,
+                sack_perm,
+            } => Some(synproxy(labels::synproxy(
+                *mss, *wscale, *timestamp, *sack_perm,
+            ))),
+        }
+    }
+
+    fn named_object(&self, kind: &str, name: &str) -> Option<Vec<Step>> {
+        let object = self
+            .table
+            .objects
+            .iter()
+            .find(|object| object.keyword() == kind && object.name().as_str() == name);
+        match object? {
+            Object::Limit { limit, .. } => Some(ask(rate(limit), limit.over)),
+            Object::Counter { .. } => Some(Vec::new()),
+            Object::Quota { over, bytes, .. } => {
+                Some(ask(format!("no more than {bytes} bytes"), *over))
+            }
+            Object::Synproxy {
+                mss,
+                wscale,
+                timestamp,
+                sack_perm,
+                ..
+            } => {
+                let label = labels::synproxy(Some(*mss), Some(*wscale), *timestamp, *sack_perm);
+                Some(synproxy(label))
+            }
+            Object::CtHelper { .. } | Object::CtTimeout { .. } => None,
+        }
+    }
+
+    fn reject(&self, with: &RejectWith) -> Option<Vec<Step>> {
+        let (family, code) = match with {
+            RejectWith::TcpReset => {
+                return Some(vec![
+                    Step::Test(fields::l4proto().is(6)),
+                    Step::End(labels::REJECT_RESET.to_owned()),
+                ]);
+            }
+            RejectWith::Icmp(family, code) => (family.as_str(), code),
+        };
+        let v4 = self.family == Family::V4;
+        let (words, seen) = match family {
+            "icmp" => (words::ICMP_CODES, v4),
+            "icmpv6" => (words::ICMPV6_CODES, !v4),
+            "icmpx" => (words::ICMPX_CODES[usize::from(!v4)], true),
+            _ => return None,
+        };
+        let code = code.parse().ok().or_else(|| words::number(words, code));
+        let seen = if seen {
+            Condition::Always
+        } else {
+            Condition::Never
+        };
+        if !v4 && family == "icmp" || v4 && family == "icmpv6" {
+            return Some(vec![Step::Test(seen)]);
+        }
+        Some(vec![Step::Test(seen), Step::End(labels::reject(code?))])
+    }
+
+    fn dynamic(&self, statement: &Statement) -> Option<Vec<Step>> {
+        let Statement::Dynamic {
+            operation,
+            set,
+            key,
+            timeout,
+            statements,
+            ..
+        } = statement
+        else {
+            return None;
+        };
+        let (key, masks) = unmasked(key);
+        let readings = self.readings(&key)?;
+        let variables: Option<Vec<_>> = readings.iter().map(named).collect();
+        let parts = variables?.into_iter().zip(masks);
+        let parts: Vec<_> = parts
+            .map(|(v, mask)| {
+                let all = v.largest();
+                (v, mask.unwrap_or(all))
+            })
+            .collect();
+        let guard = Step::Test(super::expression::guards(&readings));
+        let text = super::super::iptables::sorted_key(parts.clone());
+        let asked = statements.iter().find_map(|statement| match statement {
+            Statement::Limit(limit) => {
+                Some(ask(labels::rate_for_each(&rate(limit), &text), limit.over))
+            }
+            Statement::ConnLimit { over, count } => {
+                Some(ask(labels::connections(*count, &text), !over))
+            }
+            _ => None,
+        });
+        if let Some(asked) = asked {
+            return Some([guard].into_iter().chain(asked).collect());
+        }
+        let (key, seconds) = (labels::key(&parts), timeout.map(|t| t.as_secs()));
+        let seconds = seconds.and_then(|seconds| u32::try_from(seconds).ok());
+        let what = if operation == "delete" {
+            labels::deleted(&key, set.as_str())
+        } else {
+            labels::added(&key, set.as_str(), seconds)
+        };
+        Some(vec![guard, Step::Note(what)])
+    }
+
+    /// The object that a statement names in quotes.
+    pub(super) fn object(&self, keyword: &str, name: &str) -> Option<&Object> {
+        let mut objects = self.table.objects.iter();
+        objects.find(|object| object.keyword() == keyword && object.name().as_str() == name)
+    }
+}
+
+fn ask(device: String, negated: bool) -> Vec<Step> {
+    vec![Step::Ask { device, negated }]
+}
+
+fn synproxy(label: String) -> Vec<Step> {
+    let takes = super::super::iptables::handshake();
+    let taken = vec![Step::End(label)];
+    vec![Step::Branch(vec![
+        (takes.clone(), taken),
+        (takes.negated(), Vec::new()),
+    ])]
+}
+
+fn rate(limit: &Limit) -> String {
+    let unit = match limit.amount {
+        Amount::Packets => limit.unit.clone(),
+        Amount::Bytes => format!("{} in bytes", limit.unit),
+    };
+    labels::rate(limit.rate, &unit, limit.burst.unwrap_or(5))
+}
+
+fn log_step(log: &Log) -> Option<Step> {
+    let prefix = log.prefix.as_deref().unwrap_or("");
+    if let Some(group) = log.group {
+        let (size, threshold) = (log.snaplen.unwrap_or(0), log.queue_threshold.unwrap_or(0));
+        return Some(Step::Note(labels::group_log(
+            group, prefix, size, threshold,
+        )));
+    }
+    let level = log.level.as_deref().unwrap_or("warn");
+    if level == "audit" {
+        return Some(Step::Note("audit".to_owned()));
+    }
+    let level = words::number(words::LOG_LEVELS, level)?;
+    let flags = log
+        .flags
+        .iter()
+        .map(|flag| words::number(words::LOG_FLAGS, flag));
+    let flags: Option<Vec<_>> = flags.collect();
+    let flags = flags?.into_iter().fold(0, |all, flag| all | flag);
+    Some(Step::Note(labels::log(level, prefix, flags)))
+}

@@ -1,0 +1,10 @@
+//! nft text of a migration, from libFuzzer.
+#![no_main]
+
+mod corpus;
+mod parser;
+
+libfuzzer_sys::fuzz_target!(
+    init: corpus::plant(),
+    |bytes: &[u8]| corpus::PARSER.take(bytes)
+);

@@ -1,0 +1,56 @@
+//! An iptables host in nft: read, judged, translated, loaded.
+
+mod command;
+mod dumps;
+mod forms;
+mod mutant;
+mod replay;
+mod verify;
+mod walker;
+
+use std::path::PathBuf;
+
+use margay::migrate::host::{Host, HostError, Texts};
+use margay::net::Family;
+
+use crate::support::cases;
+
+/// What was read of the text of one dump.
+fn host(text: &str, family: Family) -> Result<Host, HostError> {
+    let text = Some(text.to_owned());
+    Host::read(&match family {
+        Family::V4 => Texts {
+            v4: text,
+            ..Texts::default()
+        },
+        Family::V6 => Texts {
+            v6: text,
+            ..Texts::default()
+        },
+    })
+}
+
+/// The dumps that others collected, in order, each with the family that its name tells.
+fn collected(folder: &str) -> Option<Vec<(PathBuf, Family)>> {
+    let folder = cases::folder(folder)?;
+    let entries = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut dumps: Vec<_> = entries
+        .filter(|path| path.extension().is_some_and(|e| e == "save"))
+        .collect();
+    dumps.sort();
+    let with_family = dumps.into_iter().map(|path| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let six = ["aud6", "ip6tables", "ipv6", "-v6-"]
+            .iter()
+            .any(|sign| name.contains(sign));
+        (path, if six { Family::V6 } else { Family::V4 })
+    });
+    Some(with_family.collect())
+}
+
+/// A dump as text; what is no text in it stands out.
+fn text(path: &std::path::Path) -> String {
+    String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()
+}

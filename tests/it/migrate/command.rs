@@ -1,0 +1,212 @@
+//! `margay migrate` as scripts see it.
+
+use std::fs;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::netns::{in_netns, nft_result};
+
+const WHOLE: &str = "\
+*filter
+:INPUT DROP [0:0]
+:f2b-sshd - [0:0]
+[7:420] -A INPUT -p tcp -m multiport --dports 22 -j f2b-sshd
+[90:5400] -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+[3:180] -A f2b-sshd -m set --match-set banned src -j DROP
+COMMIT
+";
+
+const SETS: &str =
+    "create banned hash:net family inet\nadd banned 10.0.0.0/8\nadd banned 10.1.0.0/16 nomatch\n";
+
+const DOUBTFUL: &str = "\
+*filter
+:INPUT DROP [0:0]
+[1:60] -A INPUT -m string --string \"x\" --algo bm -j DROP
+[99:6000] -A INPUT -j ACCEPT
+COMMIT
+";
+
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+fn margay(folder: &TempDir, arguments: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_margay"))
+        .args(arguments.split(' '))
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+#[track_caller]
+fn exits(output: Output, code: i32) -> (String, String) {
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{stdout}\n{stderr}");
+    (stdout, stderr)
+}
+
+#[test]
+fn a_translation_is_whole_or_nothing() {
+    let files = folder(&[("v4", WHOLE), ("sets", SETS), ("bad", DOUBTFUL)]);
+    let (printed, _) = exits(
+        margay(
+            &files,
+            "migrate translate --iptables-save v4 --ipset-save sets",
+        ),
+        0,
+    );
+    assert!(printed.contains("policy drop"), "{printed}");
+    assert!(printed.contains("10.2.0.0-10.255.255.255"), "{printed}");
+    assert!(
+        printed.contains("counter packets 90 bytes 5400"),
+        "{printed}"
+    );
+    in_netns("a_translation_is_whole_or_nothing", || {
+        nft_result(&["-c", "-f", "-"], &printed).unwrap();
+    });
+    // Without the set one rule cannot be said, and the drop policy is not printed either.
+    let (printed, said) = exits(margay(&files, "migrate translate --iptables-save v4"), 4);
+    assert_eq!(printed, "");
+    assert!(
+        said.contains("line 6") && said.contains("set banned"),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_was_acknowledged_is_left_out_by_name() {
+    let files = folder(&[("v4", DOUBTFUL)]);
+    let (plan, _) = exits(margay(&files, "migrate plan --iptables-save v4 -o json"), 4);
+    let plan: Value = serde_json::from_str(&plan).unwrap();
+    assert_eq!(plan["schema"], "margay.migrate.plan/1");
+    assert_eq!(plan["open"], 1);
+    assert_eq!(plan["coverage"]["native"]["packets"], 99);
+    assert_eq!(plan["rules"][0]["class"], "unsupported");
+    assert_eq!(plan["rules"][0]["line"], 3);
+    let line = plan["rules"][0]["acknowledge"].as_str().unwrap();
+    fs::write(files.path().join("ack"), format!("# known\n{line}\n")).unwrap();
+    let (text, _) = exits(
+        margay(
+            &files,
+            "migrate plan --iptables-save v4 --ack ack --html page.html",
+        ),
+        0,
+    );
+    assert!(
+        text.contains("acknowledged") && text.contains("99.00 %"),
+        "{text}"
+    );
+    let page = fs::read_to_string(files.path().join("page.html")).unwrap();
+    assert!(
+        page.contains("Migration plan") && page.contains("99.00 %"),
+        "{page}"
+    );
+    let (printed, _) = exits(
+        margay(&files, "migrate translate --iptables-save v4 --ack ack"),
+        0,
+    );
+    assert!(
+        printed.contains("3: left out: -A INPUT -m string"),
+        "{printed}"
+    );
+    fs::write(files.path().join("v4"), DOUBTFUL.replace("\"x\"", "\"y\"")).unwrap();
+    exits(
+        margay(&files, "migrate translate --iptables-save v4 --ack ack"),
+        4,
+    );
+}
+
+#[test]
+fn idiomatic_rules_have_sets_maps_and_one_table() {
+    let v4 = "*filter\n:INPUT DROP [0:0]\n:a - [0:0]\n:b - [0:0]\n:c - [0:0]\n\
+              -A INPUT -i lo -j ACCEPT\n\
+              [1:60] -A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\n\
+              -A INPUT -s 10.0.0.0/8 -j ACCEPT\n\
+              [2:120] -A INPUT -p tcp -m tcp --dport 80 -j ACCEPT\n\
+              -A INPUT -i x -j a\n-A INPUT -i y -j b\n-A INPUT -i z -j c\nCOMMIT\n";
+    let v6 = v4.replace("10.0.0.0/8", "fd00::/8");
+    let files = folder(&[("v4", v4), ("v6", &v6)]);
+    let arguments = "migrate translate --idiomatic --iptables-save v4 --ip6tables-save v6";
+    let (printed, _) = exits(margay(&files, arguments), 0);
+    for part in [
+        "table inet filter",
+        "tcp dport { 22, 80 } counter packets 6 bytes 360 accept",
+        "ip6 saddr fd00::/8 counter accept",
+        "ip saddr 10.0.0.0/8 counter accept",
+        "iifname vmap { \"x\" : jump a, \"y\" : jump b, \"z\" : jump c }",
+    ] {
+        assert!(printed.contains(part), "{part} in {printed}");
+    }
+    assert_eq!(printed.matches("iifname \"lo\"").count(), 1, "{printed}");
+    in_netns("idiomatic_rules_have_sets_maps_and_one_table", || {
+        nft_result(&["-c", "-f", "-"], &printed).unwrap();
+    });
+}
+
+#[test]
+fn an_inventory_names_owners() {
+    let files = folder(&[("v4", WHOLE), ("sets", SETS)]);
+    let arguments = "migrate inventory --iptables-save v4 --ipset-save sets -o json";
+    let (found, _) = exits(margay(&files, arguments), 0);
+    let found: Value = serde_json::from_str(&found).unwrap();
+    assert_eq!(found["schema"], "margay.migrate.inventory/1");
+    let chains = &found["tables"][0]["chains"];
+    assert_eq!(chains[1]["owner"], "fail2ban");
+    assert_eq!(chains[0]["guests"]["fail2ban"], 1);
+    assert_eq!(chains[0]["policy"], "DROP");
+    assert_eq!(chains[0]["packets"], 97);
+    assert_eq!(found["sets"][0]["used"], true);
+    assert_eq!(found["sets"][0]["elements"], 2);
+}
+
+#[test]
+fn a_broken_dump_is_refused_with_its_line() {
+    let files = folder(&[(
+        "v4",
+        "*filter\n:INPUT DROP [0:0]\nroot@host:~# iptables-save\nCOMMIT\n",
+    )]);
+    for command in ["inventory", "plan", "translate"] {
+        let (printed, said) = exits(
+            margay(&files, &format!("migrate {command} --iptables-save v4")),
+            1,
+        );
+        assert_eq!(printed, "");
+        assert!(said.contains("iptables-save, line 3"), "{said}");
+    }
+    exits(margay(&files, "migrate plan --iptables-save absent"), 1);
+}
+
+#[test]
+fn the_running_host_is_asked() {
+    in_netns("the_running_host_is_asked", || {
+        let files = folder(&[]);
+        let (found, _) = exits(margay(&files, "migrate inventory -o json"), 0);
+        let found: Value = serde_json::from_str(&found).unwrap();
+        assert_eq!(found["tables"].as_array().unwrap().len(), 0, "{found:#}");
+        let filled = Command::new("iptables-legacy")
+            .args(["-A", "INPUT", "-s", "10.0.0.1", "-j", "DROP"])
+            .status();
+        if !filled.is_ok_and(|status| status.success()) {
+            return crate::support::netns::skip(
+                "the_running_host_is_asked",
+                "iptables-legacy does not run",
+            );
+        }
+        let (found, _) = exits(margay(&files, "migrate inventory -o json"), 0);
+        let found: Value = serde_json::from_str(&found).unwrap();
+        let legacy = &found["tables"][0];
+        assert_eq!(legacy["backend"], "legacy", "{found:#}");
+        assert_eq!(legacy["chains"][0]["rules"], 1);
+        let (printed, _) = exits(margay(&files, "migrate translate"), 0);
+        assert!(printed.contains("ip saddr 10.0.0.1"), "{printed}");
+    });
+}

@@ -1,0 +1,182 @@
+//! One rule for each form of each match and target: read, judged as expected, loaded by iptables, and by nft once it is
+//! translated. `forms.rules` has them, and `sets.rules` those that look up sets.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use margay::migrate::host::{Host, Texts};
+use margay::migrate::nft::{parse, print};
+use margay::migrate::translate::{Class, Translation, translate};
+use margay::net::Family;
+
+use super::host;
+use crate::support::netns::{in_netns, nft, nft_result, report, skip};
+
+const FORMS: &str = include_str!("forms.rules");
+const SETS: &str = include_str!("sets.rules");
+const SET_DUMP: &str = include_str!("sets.ipset");
+
+/// What the kernel of the tests may lack, by a word of the rule.
+const MAY_LACK: [&str; 2] = ["NFQUEUE", "udplite"];
+
+#[derive(Debug, Clone, Copy)]
+struct Form<'a> {
+    family: Family,
+    table: &'a str,
+    chain: &'a str,
+    class: &'a str,
+    rule: &'a str,
+}
+
+impl<'a> Form<'a> {
+    fn all(text: &'a str) -> impl Iterator<Item = Self> {
+        text.lines()
+            .filter(|line| !line.starts_with('#'))
+            .map(|line| {
+                let parts: Vec<_> = line.splitn(5, ' ').collect();
+                let [family, table, chain, class, rule] = parts[..] else {
+                    panic!("{line}");
+                };
+                Self {
+                    family: if family == "v4" {
+                        Family::V4
+                    } else {
+                        Family::V6
+                    },
+                    table,
+                    chain,
+                    class,
+                    rule,
+                }
+            })
+    }
+
+    fn dump(&self) -> String {
+        let Self {
+            table, chain, rule, ..
+        } = self;
+        format!("*{table}\n:{chain} ACCEPT [0:0]\n-A {chain} {rule}\nCOMMIT\n")
+    }
+
+    fn may_lack(&self) -> bool {
+        MAY_LACK.iter().any(|word| self.rule.contains(word))
+    }
+}
+
+#[test]
+fn every_form_is_judged_as_it_should() {
+    let forms: Vec<_> = Form::all(FORMS).collect();
+    assert!(forms.len() >= 120, "{} forms", forms.len());
+    for form in forms {
+        let translation = translate(&host(&form.dump(), form.family).unwrap());
+        judged(&form, &translation);
+    }
+}
+
+#[test]
+fn every_form_of_a_set_is_judged_as_it_should() {
+    for form in Form::all(SETS) {
+        judged(&form, &translate(&with_sets(&form)));
+    }
+}
+
+#[test]
+fn iptables_takes_every_form() {
+    in_netns("iptables_takes_every_form", || {
+        for form in Form::all(FORMS).filter(|form| !form.may_lack()) {
+            let program = match form.family {
+                Family::V4 => "iptables-legacy-restore",
+                Family::V6 => "ip6tables-legacy-restore",
+            };
+            match fed(program, &form.dump()) {
+                Ok(()) => {}
+                Err(error) if error.starts_with("no ") => {
+                    return skip("iptables_takes_every_form", &error);
+                }
+                Err(error) => panic!("{}: {error}", form.rule),
+            }
+        }
+    });
+}
+
+#[test]
+fn nft_takes_every_form() {
+    in_netns("nft_takes_every_form", || {
+        let plain = Form::all(FORMS).map(|form| (form, host(&form.dump(), form.family).unwrap()));
+        let sets = Form::all(SETS).map(|form| (form, with_sets(&form)));
+        let mut loaded = 0;
+        for (form, host) in plain.chain(sets) {
+            let translation = translate(&host);
+            let printed = print::print(&translation.ruleset);
+            let read =
+                parse(&printed).unwrap_or_else(|error| panic!("{}: {error}\n{printed}", form.rule));
+            assert_eq!(read.ruleset, translation.ruleset, "{printed}");
+            if translation.judgements[0].class == Class::Unsupported || form.may_lack() {
+                continue;
+            }
+            nft_result(&["-f", "-"], &printed)
+                .unwrap_or_else(|error| panic!("{}: {error}\n{printed}", form.rule));
+            nft(&["flush", "ruleset"], "");
+            loaded += 1;
+        }
+        report(&format!("{loaded} forms load in nft"));
+    });
+}
+
+fn with_sets(form: &Form<'_>) -> Host {
+    let mut texts = Texts {
+        sets: Some(SET_DUMP.to_owned()),
+        ..Texts::default()
+    };
+    match form.family {
+        Family::V4 => texts.v4 = Some(form.dump()),
+        Family::V6 => texts.v6 = Some(form.dump()),
+    }
+    Host::read(&texts).unwrap()
+}
+
+#[track_caller]
+fn judged(form: &Form<'_>, translation: &Translation) {
+    let [judgement] = translation.judgements.as_slice() else {
+        panic!("{}: {} rules", form.rule, translation.judgements.len());
+    };
+    assert_eq!(
+        judgement.class.as_str(),
+        form.class,
+        "{}: {:?}",
+        form.rule,
+        judgement.reasons
+    );
+    assert_eq!(
+        judgement.class == Class::Native,
+        judgement.reasons.is_empty(),
+        "{}",
+        form.rule
+    );
+    assert_eq!(
+        judgement.class == Class::Unsupported,
+        judgement.suggestion.is_some(),
+        "{}",
+        form.rule
+    );
+}
+
+/// Feeds a program; its complaint, which begins with `no` where it is not installed.
+fn fed(program: &str, input: &str) -> Result<(), String> {
+    let mut child = Command::new(program)
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("no {program}: {error}"))?;
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+    }
+}

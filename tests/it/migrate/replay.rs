@@ -1,0 +1,115 @@
+//! The same packets through iptables and through our nft.
+
+use margay::migrate::nft::print;
+use margay::migrate::translate::translate;
+use margay::migrate::verify::empirical::{Original, Replay, ReplayError, replay};
+use margay::net::Family;
+
+use super::{collected, host, text};
+use crate::support::netns::{report, skip};
+
+/// Dumps whose packets take a second or two in all; `margay migrate verify --packets` does any of them.
+const CHOSEN: [&str; 4] = [
+    "ferm-dmz.save",
+    "psa-team-b.save",
+    "serverfault-765855.save",
+    "c0m4r-docker.save",
+];
+
+const RULES: &str = "*filter
+:INPUT DROP [0:0]
+:FORWARD DROP [0:0]
+:OUTPUT ACCEPT [0:0]
+:web - [0:0]
+-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT
+-A INPUT -s 10.1.0.0/16 -i eth+ -j ACCEPT
+-A INPUT -p icmp -m icmp --icmp-type 8 -j ACCEPT
+-A FORWARD -i eth0 -o eth1 -j web
+-A FORWARD -p udp -m multiport --dports 53,123 -j ACCEPT
+-A web -p tcp -m tcp --dport 80:90 -j ACCEPT
+-A web -s 10.0.0.0/8 ! -d 10.0.0.0/8 -j ACCEPT
+-A web -j RETURN
+COMMIT
+*mangle
+:PREROUTING ACCEPT [0:0]
+-A PREROUTING -i eth0 -j MARK --set-xmark 0x7/0xff
+-A PREROUTING -p udp -m udp --dport 53 -j TTL --ttl-set 9
+COMMIT
+*nat
+:PREROUTING ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+-A PREROUTING -p udp -m udp --dport 123 -j DNAT --to-destination 192.0.2.8:124
+-A POSTROUTING -o eth1 -s 10.0.0.0/8 -j SNAT --to-source 192.0.2.1
+COMMIT
+";
+
+/// Both sides of a dump, or nothing where the machine has no iptables or gives no namespace.
+fn replayed(test: &str, dump: &str, change: impl Fn(String) -> String) -> Option<Replay> {
+    let host = host(dump, Family::V4).unwrap();
+    let nft = change(print::print(&translate(&host).ruleset));
+    let original = Original {
+        text: dump,
+        dump: &host.dumps[0],
+        sets: None,
+    };
+    match replay(&original, &nft) {
+        Ok(replay) => Some(replay),
+        Err(ReplayError::NoLane(error)) => {
+            skip(test, &error.to_string());
+            None
+        }
+        Err(error @ ReplayError::Refused { .. }) => panic!("{error}\n{nft}"),
+    }
+}
+
+#[test]
+fn packets_meet_the_same_on_both_sides() {
+    let test = "packets_meet_the_same_on_both_sides";
+    let Some(replay) = replayed(test, RULES, |nft| nft) else {
+        return;
+    };
+    report(&format!("{replay:#?}"));
+    assert_eq!(replay.differences, [String::new(); 0]);
+    assert!(replay.packets > 50 && replay.seen > 30, "{replay:?}");
+    assert!(replay.rules_hit >= 10, "{replay:?}");
+}
+
+#[test]
+fn packets_find_a_rule_that_was_changed() {
+    let test = "packets_find_a_rule_that_was_changed";
+    for (right, wrong) in [
+        ("tcp dport 80-90", "tcp dport 80-89"),
+        ("10.1.0.0/16", "10.1.0.0/17"),
+        ("192.0.2.8:124", "192.0.2.8:125"),
+        ("set 9", "set 10"),
+    ] {
+        let change = |nft: String| {
+            assert!(nft.contains(right), "{nft}");
+            nft.replacen(right, wrong, 1)
+        };
+        let Some(replay) = replayed(test, RULES, change) else {
+            return;
+        };
+        assert!(!replay.differences.is_empty(), "{wrong}");
+    }
+}
+
+#[test]
+fn packets_meet_the_same_in_dumps() {
+    let chosen = collected("iptables-dumps").unwrap_or_default();
+    for (path, _) in chosen {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if !CHOSEN.contains(&name.as_str()) {
+            continue;
+        }
+        let Some(replay) = replayed("packets_meet_the_same_in_dumps", &text(&path), |nft| nft)
+        else {
+            return;
+        };
+        report(&format!(
+            "{name}: {} packets, {} rules hit",
+            replay.packets, replay.rules_hit
+        ));
+        assert_eq!(replay.differences, [String::new(); 0], "{name}");
+    }
+}
