@@ -3,6 +3,7 @@
 pub mod memory;
 pub mod nft;
 pub mod reconcile;
+pub mod xtables;
 
 use crate::ruleset::transaction::{Commit, Operation, Phase};
 use crate::ruleset::{Table, TableKey};
