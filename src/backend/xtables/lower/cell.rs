@@ -1,8 +1,9 @@
 //! Keys of sets, taken apart.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::field::{Direction, Field};
+use super::messages::Types;
 use crate::backend::xtables::{AddressSide, InterfacePattern};
 use crate::net::{InterfaceName, MacAddress, Protocol};
 use crate::ruleset::{Datatype, Key};
@@ -28,7 +29,7 @@ pub(super) struct Service {
     /// Ports, on a side.
     pub(super) ports: Option<(AddressSide, u16, u16)>,
     /// Types of ICMP messages.
-    pub(super) types: Option<(u8, u8)>,
+    pub(super) types: Option<Types>,
     /// Codes of ICMP messages.
     pub(super) codes: Option<(u8, u8)>,
 }
@@ -66,7 +67,8 @@ impl Cell {
                 held.map_or(Ok(()), |_| Err("two ports in one set"))
             }
             Field::IcmpType => {
-                self.service.types = Some(bytes());
+                let (first, last) = bytes();
+                self.service.types = Some(Types::range(first, last));
                 Ok(())
             }
             Field::IcmpCode => {
@@ -91,6 +93,25 @@ impl Cell {
             first.iter().all(|byte| *byte == 0) && last.iter().all(|byte| *byte == 0xff)
         })
     }
+}
+
+/// The cells with those made one that differ in the types of messages alone.
+pub(super) fn of_all_types(cells: Vec<Cell>) -> Vec<Cell> {
+    let mut all: Vec<Cell> = Vec::with_capacity(cells.len());
+    let mut places: BTreeMap<_, usize> = BTreeMap::new();
+    for cell in cells {
+        let whole = cell.service.codes.is_none_or(|codes| codes == (0, u8::MAX));
+        let Some(types) = cell.service.types.clone().filter(|_| whole) else {
+            all.push(cell);
+            continue;
+        };
+        let place = *places.entry(cell.addresses.clone()).or_insert(all.len());
+        match all.get_mut(place) {
+            Some(held) => held.service.types = held.service.types.as_ref().map(|h| h.or(&types)),
+            None => all.push(cell),
+        }
+    }
+    all
 }
 
 /// The interfaces whose names lie between two.

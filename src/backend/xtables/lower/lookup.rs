@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::cell::{Cell, Service, with_ports};
+use super::cell::{Cell, Service, of_all_types, with_ports};
 use super::conjunction::{Conjunction, product};
 use super::prefixes::{halved, members, prefix_text, prefixes};
 use super::service::{self, RULES_MAX};
@@ -58,7 +58,7 @@ impl Lookup<'_> {
             tests.extend(self.interfaces(&located)?);
         }
         let (mut together, mut apart) = (BTreeMap::new(), BTreeMap::new());
-        for cell in rest {
+        for cell in of_all_types(rest) {
             self.sort(cell, &mut together, &mut apart);
         }
         for (sides, members) in together {

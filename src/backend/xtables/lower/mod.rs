@@ -15,6 +15,7 @@ mod conjunction;
 mod environment;
 mod field;
 mod lookup;
+mod messages;
 mod prefixes;
 mod protocol;
 mod refusal;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::cell::Service;
-use super::conjunction::{Conjunction, ports};
+use super::conjunction::{Conjunction, ports, product};
 use crate::backend::xtables::Match;
 use crate::net::{Family, PortRange, Protocol};
 use crate::ruleset::Operator;
@@ -32,29 +32,25 @@ pub(super) fn tests(service: &Service, family: Family) -> Result<Vec<Conjunction
 
 /// Messages of ICMP: iptables names one type, or one type with one code.
 fn messages(service: &Service, family: Family) -> Result<Vec<Conjunction>, &'static str> {
-    let (types, codes) = (service.types, service.codes.unwrap_or((0, u8::MAX)));
-    let protocol = Match::Protocol(Operator::Eq, icmp(family));
-    let every = (0, u8::MAX);
-    let Some(types) = types.filter(|types| *types != every) else {
-        return match codes == every {
-            true => Ok(vec![Conjunction::of(protocol)]),
-            false => Err("a code of ICMP messages of any type"),
-        };
-    };
-    if family == Family::V4 && types.1 == u8::MAX {
-        return Err("ICMP type 255, which means any type to iptables");
-    }
-    let mut all = Vec::new();
-    for kind in types.0..=types.1 {
-        let whole = codes == every;
-        let each = if whole { 0..=0 } else { codes.0..=codes.1 };
-        for code in each {
-            let code = (!whole).then_some(code);
-            let message = Match::Icmp(Operator::Eq, kind, code);
-            all.push(Conjunction::all(vec![protocol.clone(), message]));
+    let protocol = Conjunction::of(Match::Protocol(Operator::Eq, icmp(family)));
+    let codes = service.codes.filter(|codes| *codes != (0, u8::MAX));
+    let types = service.types.as_ref().filter(|types| !types.is_all());
+    let tests = match (types, codes) {
+        (None, None) => vec![Conjunction::default()],
+        (None, Some(_)) => return Err("a code of ICMP messages of any type"),
+        (Some(types), None) => types.tests(family)?,
+        (Some(types), Some((first, last))) => {
+            if family == Family::V4 && types.iter().any(|kind| kind == u8::MAX) {
+                return Err("ICMP type 255, which means any type to iptables");
+            }
+            let each = types.iter().flat_map(|kind| {
+                let codes = first..=last;
+                codes.map(move |code| Conjunction::of(Match::Icmp(Operator::Eq, kind, Some(code))))
+            });
+            each.collect()
         }
-    }
-    Ok(all)
+    };
+    product(&[protocol], &tests).ok_or("two tests of one field in a set")
 }
 
 /// The ICMP of a family.
@@ -78,7 +74,9 @@ pub(super) fn label(service: &Service) -> String {
     let bytes = |range: Option<(u8, u8)>| range.map(|(a, b)| (u16::from(a), u16::from(b)));
     range("p", bytes(service.protocols));
     range(":", service.ports.map(|(_, first, last)| (first, last)));
-    range("t", bytes(service.types));
     range("c", bytes(service.codes));
-    text
+    match &service.types {
+        Some(types) => format!("t{types}{text}"),
+        None => text,
+    }
 }
