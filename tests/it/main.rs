@@ -73,6 +73,8 @@ mod demo;
 
 // What others change is put back.
 mod repair;
+// Rules of iptables and ipsets: written, put back, changed under load, and changed for nf_tables.
+mod xtables;
 // What the kernel refuses, provoked and printed with policy and rule; named namespaces.
 mod refusals;
 // What the agent tells the world: control socket, health, metrics, systemd.

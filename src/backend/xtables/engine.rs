@@ -182,6 +182,10 @@ impl XtablesBackend {
 
     /// Keeps what is in force for whoever comes after us. Where that fails they have to do without.
     fn keep(&self, key: &TableKey) {
+        if self.sets == Sets::Others {
+            // So is the record.
+            return;
+        }
         let table = self.table.as_ref().map(Tracked::table);
         let table = table.filter(|table| **table != Table::default());
         let _kept = match table {

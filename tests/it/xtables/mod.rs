@@ -1,0 +1,5 @@
+//! Iptables and ipset: written, read back, changed under load, and changed for nf_tables and back.
+
+mod drift;
+mod load;
+mod programs;
