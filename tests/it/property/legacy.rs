@@ -1,7 +1,7 @@
 //! The same through legacy iptables and ipset: every world has the same verdicts there.
 
 use margay::ruleset::Ruleset;
-use margay::scenario::World;
+use margay::scenario::{Probe, Transport, World};
 
 use super::{Enforce, PACKETS, obeyed_by};
 use crate::support::legacy::Legacy;
@@ -19,6 +19,12 @@ impl Enforce for Legacy {
 
     fn enforce(&mut self, ruleset: &Ruleset) {
         self.replace(ruleset);
+    }
+
+    /// A test of iptables for ports or messages drops what ends before them (`hotdrop`,
+    /// net/netfilter/xt_tcpudp.c): `docs/xtables.md` says so.
+    fn may_lose(probe: &Probe) -> bool {
+        matches!(probe.packet.transport, Transport::Cut(_))
     }
 }
 

@@ -1,9 +1,9 @@
 //! Keys of sets, taken apart.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::field::{Direction, Field};
-use super::messages::Types;
+use super::numbers::Numbers;
 use crate::backend::xtables::{AddressSide, InterfacePattern};
 use crate::net::{InterfaceName, MacAddress, Protocol};
 use crate::ruleset::{Datatype, Key};
@@ -21,17 +21,17 @@ pub(super) struct Cell {
     pub(super) service: Service,
 }
 
-/// Inclusive ranges of what a packet carries; what is `None` is not asked.
+/// What a packet carries; what is `None` is not asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Service {
     /// Protocols.
-    pub(super) protocols: Option<(u8, u8)>,
+    pub(super) protocols: Option<Numbers>,
     /// Ports, on a side.
     pub(super) ports: Option<(AddressSide, u16, u16)>,
     /// Types of ICMP messages.
-    pub(super) types: Option<Types>,
+    pub(super) types: Option<Numbers>,
     /// Codes of ICMP messages.
-    pub(super) codes: Option<(u8, u8)>,
+    pub(super) codes: Option<Numbers>,
 }
 
 impl Cell {
@@ -49,30 +49,29 @@ impl Cell {
     }
 
     fn read(&mut self, field: Field, first: &[u8], last: &[u8]) -> Result<(), &'static str> {
-        let bytes = || (low(first), low(last));
+        let numbers = || Some(Numbers::range(low(first), low(last)));
         match field {
             Field::Address(side) => {
                 let held = self.addresses.replace((side, first.to_vec(), last.to_vec()));
                 held.map_or(Ok(()), |_| Err("two addresses in one set"))
             }
             Field::Protocol => {
-                self.service.protocols = Some(bytes());
+                self.service.protocols = numbers();
                 Ok(())
             }
             Field::Port(side, protocol) => {
                 if let Some(Protocol(number)) = protocol {
-                    self.service.protocols = Some((number, number));
+                    self.service.protocols = Some(Numbers::one(number));
                 }
                 let held = self.service.ports.replace((side, word(first), word(last)));
                 held.map_or(Ok(()), |_| Err("two ports in one set"))
             }
             Field::IcmpType => {
-                let (first, last) = bytes();
-                self.service.types = Some(Types::range(first, last));
+                self.service.types = numbers();
                 Ok(())
             }
             Field::IcmpCode => {
-                self.service.codes = Some(bytes());
+                self.service.codes = numbers();
                 Ok(())
             }
             Field::Interface(direction) => {
@@ -95,21 +94,32 @@ impl Cell {
     }
 }
 
-/// The cells with those made one that differ in the types of messages alone.
-pub(super) fn of_all_types(cells: Vec<Cell>) -> Vec<Cell> {
+/// The cells with those made one that differ in nothing but protocols, types or codes.
+pub(super) fn merged(cells: Vec<Cell>) -> Vec<Cell> {
+    let codes = merged_in(cells, |service| &mut service.codes);
+    let mut whole = codes;
+    for cell in &mut whole {
+        cell.service.codes = cell.service.codes.take().filter(|codes| !codes.is_all());
+    }
+    let types = merged_in(whole, |service| &mut service.types);
+    merged_in(types, |service| &mut service.protocols)
+}
+
+fn merged_in(cells: Vec<Cell>, field: fn(&mut Service) -> &mut Option<Numbers>) -> Vec<Cell> {
     let mut all: Vec<Cell> = Vec::with_capacity(cells.len());
     let mut places: BTreeMap<_, usize> = BTreeMap::new();
-    for cell in cells {
-        let whole = cell.service.codes.is_none_or(|codes| codes == (0, u8::MAX));
-        let Some(types) = cell.service.types.clone().filter(|_| whole) else {
+    for mut cell in cells {
+        let Some(numbers) = field(&mut cell.service).take() else {
             all.push(cell);
             continue;
         };
-        let place = *places.entry(cell.addresses.clone()).or_insert(all.len());
-        match all.get_mut(place) {
-            Some(held) => held.service.types = held.service.types.as_ref().map(|h| h.or(&types)),
-            None => all.push(cell),
+        let rest = (cell.addresses.clone(), cell.service.clone());
+        let place = *places.entry(rest).or_insert(all.len());
+        if place == all.len() {
+            all.push(cell);
         }
+        let held = field(&mut all[place].service);
+        *held = Some(held.as_ref().map_or(numbers.clone(), |held| held.or(&numbers)));
     }
     all
 }
@@ -137,27 +147,21 @@ pub(super) fn pattern(first: &[u8], last: &[u8]) -> Result<InterfacePattern, &'s
         .ok_or("a range of names of interfaces")
 }
 
-/// The protocols of ports that are looked up without one.
+/// A service with ports, for each protocol that has them; all protocols where it names none.
 pub(super) fn with_ports(service: &Service) -> Vec<Service> {
-    match (service.ports, service.protocols) {
-        (Some(_), None) => Protocol::WITH_PORTS
-            .iter()
-            .map(|protocol| Service {
-                protocols: Some((protocol.0, protocol.0)),
-                ..service.clone()
-            })
-            .collect(),
-        (Some(_), Some((first, last))) => (first..=last)
-            .filter(|number| Protocol(*number).has_ports())
-            .map(|number| Service {
-                protocols: Some((number, number)),
-                ..service.clone()
-            })
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect(),
-        (None, _) => vec![service.clone()],
+    if service.ports.is_none() {
+        return vec![service.clone()];
     }
+    let named = |protocol: &Protocol| {
+        let protocols = service.protocols.as_ref();
+        protocols.is_none_or(|protocols| protocols.holds(protocol.0))
+    };
+    let each = Protocol::WITH_PORTS.into_iter().filter(named);
+    let of = |protocol: Protocol| Service {
+        protocols: Some(Numbers::one(protocol.0)),
+        ..service.clone()
+    };
+    each.map(of).collect()
 }
 
 fn low(bytes: &[u8]) -> u8 {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::cell::{Cell, Service, of_all_types, with_ports};
+use super::cell::{Cell, Service, merged, with_ports};
 use super::conjunction::{Conjunction, product};
 use super::prefixes::{halved, members, prefix_text, prefixes};
 use super::service::{self, RULES_MAX};
@@ -42,6 +42,8 @@ pub(super) struct Lookup<'l> {
     pub(super) name: String,
     /// Its keys.
     pub(super) keys: Keys,
+    /// What an ipset with ports is called beside it.
+    pub(super) ports: String,
     /// The family of packets.
     pub(super) family: Family,
     /// Where ipsets go.
@@ -58,7 +60,7 @@ impl Lookup<'_> {
             tests.extend(self.interfaces(&located)?);
         }
         let (mut together, mut apart) = (BTreeMap::new(), BTreeMap::new());
-        for cell in of_all_types(rest) {
+        for cell in merged(rest) {
             self.sort(cell, &mut together, &mut apart);
         }
         for (sides, members) in together {
@@ -106,10 +108,10 @@ impl Lookup<'_> {
             Keys::Ranges | Keys::Inline => IpsetType::HashNetPort,
         };
         let label = match sides {
-            [_, AddressSide::Destination] => ":ports",
-            [_, AddressSide::Source] => ":sports",
+            [_, AddressSide::Destination] => format!(":{}", self.ports),
+            [_, AddressSide::Source] => format!(":from-{}", self.ports),
         };
-        self.member(label, kind, members, sides.to_vec())
+        self.member(&label, kind, members, sides.to_vec())
     }
 
     fn by_service(
@@ -207,7 +209,7 @@ impl Lookup<'_> {
 fn ported(cell: &Cell) -> Option<([AddressSide; 2], Vec<Member>)> {
     let (side, first, last) = cell.addresses.as_ref()?;
     let (port_side, low, high) = cell.service.ports?;
-    let protocol = Protocol(cell.service.protocols?.0);
+    let protocol = Protocol(cell.service.protocols.as_ref()?.iter().next()?);
     if high - low >= PORTS_MAX || !protocol.has_ports() {
         return None;
     }

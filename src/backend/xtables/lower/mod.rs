@@ -15,7 +15,7 @@ mod conjunction;
 mod environment;
 mod field;
 mod lookup;
-mod messages;
+mod numbers;
 mod prefixes;
 mod protocol;
 mod refusal;

@@ -124,6 +124,7 @@ impl Reader<'_> {
         let mut lookup = Lookup {
             name: wanted.name,
             keys: wanted.keys,
+            ports: port_word(&fields),
             family: self.environment.family,
             ipsets: self.ipsets,
         };
@@ -142,8 +143,13 @@ impl Reader<'_> {
     /// The fields; `None` if no packet of the environment has one of them.
     pub(super) fn fields(&self, left: &[Expression]) -> Result<Option<Vec<Field>>, Refused> {
         let mut fields = Vec::new();
+        let mut environment = self.environment;
+        if left.contains(&Expression::Meta(MetaKey::L4proto)) {
+            // Keys have protocols of their own.
+            environment.protocol = None;
+        }
         for expression in left {
-            match field(*expression, self.environment) {
+            match field(*expression, environment) {
                 Readable::Maybe(field) => fields.push(field),
                 Readable::Never => return Ok(None),
                 Readable::Unsayable(what) => return Err(Refused::new(what)),
@@ -191,6 +197,24 @@ impl Reader<'_> {
         }
         let absent = self.environment.outgoing == Outgoing::Absent;
         Ok(always(absent == (operator == Operator::Eq)))
+    }
+}
+
+/// The word for an ipset with ports: of a protocol that keys do not name, each protocol has its own.
+fn port_word(fields: &[Field]) -> String {
+    let implied = fields.iter().find_map(|field| match field {
+        Field::Port(_, protocol) => *protocol,
+        Field::Address(_)
+        | Field::Protocol
+        | Field::IcmpType
+        | Field::IcmpCode
+        | Field::Interface(_)
+        | Field::Mac => None,
+    });
+    match implied {
+        Some(protocol) => protocol.to_string(),
+        None if fields.contains(&Field::Protocol) => "ports".to_owned(),
+        None => "all-ports".to_owned(),
     }
 }
 
