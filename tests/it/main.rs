@@ -47,6 +47,9 @@ mod text;
 // Every parser, given what nobody should write.
 mod fuzz;
 
+// What xtables has no words for.
+mod unsayable;
+
 // Golden folders: a policy, the ruleset that it becomes, what packets meet there.
 mod golden;
 

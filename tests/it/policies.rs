@@ -20,7 +20,7 @@ use margay::scenario::{Packet, Probe};
 use serde_json::Value;
 
 use crate::support::cases;
-use crate::support::legacy::{Legacy, lowered};
+use crate::support::legacy::Legacy;
 use crate::support::netns::{in_netns, ip, report};
 use crate::support::packet::Part;
 use crate::support::probe::facts;
@@ -122,7 +122,7 @@ impl Drive for InProcess {
 
 impl Drive for Legacy {
     fn bring(&mut self, _: &[Change<'_>], compiler: &mut Compiler) {
-        self.load(&lowered(compiler.table().table()));
+        self.replace(compiler.table().table());
         route(compiler.state());
     }
 

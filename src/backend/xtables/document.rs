@@ -1,7 +1,7 @@
 //! Everything of ours that a host holds in xtables and ipset, and its text.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use super::{Builtin, Chain, ChainName, Ipset, IpsetName, Rule, TableName};
 use crate::net::Family;
@@ -43,6 +43,17 @@ impl Document {
         tables
             .map(|((_, name), table)| table.text(*name, family))
             .collect()
+    }
+}
+
+impl fmt::Display for Document {
+    /// Everything as three programs read it, one after the other.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "# ipset restore\n{}", self.ipset_text())?;
+        let v4 = self.tables_text(Family::V4);
+        writeln!(f, "# iptables-restore --noflush\n{v4}")?;
+        let v6 = self.tables_text(Family::V6);
+        write!(f, "# ip6tables-restore --noflush\n{v6}")
     }
 }
 

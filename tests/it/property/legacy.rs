@@ -18,7 +18,7 @@ impl Enforce for Legacy {
     }
 
     fn enforce(&mut self, ruleset: &Ruleset) {
-        self.replace(ruleset);
+        self.replace(ruleset.tables.values().next().unwrap());
     }
 
     /// A test of iptables for ports or messages drops what ends before them (`hotdrop`,
@@ -38,9 +38,12 @@ fn legacy_iptables_agrees_with_policy_read_literally() {
 
 #[test]
 fn legacy_iptables_agrees_with_calico_policy_read_literally() {
-    in_netns("legacy_iptables_agrees_with_calico_policy_read_literally", || {
-        let (worlds, packets) = LABELLED;
-        let tally = obeyed_by::<Legacy>(worlds, 2, packets, World::labelled);
-        tally.check(40_000, &Field::of_policies(), 200);
-    });
+    in_netns(
+        "legacy_iptables_agrees_with_calico_policy_read_literally",
+        || {
+            let (worlds, packets) = LABELLED;
+            let tally = obeyed_by::<Legacy>(worlds, 2, packets, World::labelled);
+            tally.check(40_000, &Field::of_policies(), 200);
+        },
+    );
 }

@@ -1,12 +1,13 @@
 //! Rulesets through legacy iptables and ipset, each in the place of all that was there before.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use margay::backend::xtables::lower::{Lowering, Touched};
 use margay::backend::xtables::Document;
+use margay::backend::xtables::lower::{Lowering, Touched};
 use margay::net::Family;
-use margay::ruleset::{Ruleset, Table};
+use margay::ruleset::{Name, Table};
 
 use super::netns::run;
 
@@ -14,6 +15,8 @@ use super::netns::run;
 #[derive(Debug)]
 pub(crate) struct Legacy {
     lock: PathBuf,
+    lowering: Lowering,
+    before: Table,
 }
 
 impl Legacy {
@@ -23,17 +26,28 @@ impl Legacy {
         let name = format!("margay-xtables-{}-{number}.lock", std::process::id());
         Self {
             lock: std::env::temp_dir().join(name),
+            lowering: Lowering::default(),
+            before: Table::default(),
         }
     }
 
-    /// Puts the one table of a ruleset in the place of all rules and ipsets.
-    pub(crate) fn replace(&self, ruleset: &Ruleset) {
-        let table = ruleset.tables.values().next().unwrap();
-        self.load(&lowered(table));
+    /// Puts a table in the place of all rules and ipsets. What is lowered of what changed alone must be
+    /// what is lowered from nothing.
+    pub(crate) fn replace(&mut self, table: &Table) {
+        let touched = Touched::These(
+            changed(&self.before.chains, &table.chains),
+            changed(&self.before.sets, &table.sets),
+        );
+        let document = self.lowering.lower(table, &touched).unwrap();
+        assert!(
+            document == lowered(table),
+            "not what is lowered from nothing"
+        );
+        self.before = table.clone();
+        self.load(&document);
     }
 
-    /// Puts a document in the place of all rules and ipsets.
-    pub(crate) fn load(&self, document: &Document) {
+    fn load(&self, document: &Document) {
         for family in Family::ALL {
             self.tables(family, "*raw\nCOMMIT\n*filter\nCOMMIT\n");
         }
@@ -63,6 +77,13 @@ impl Drop for Legacy {
     fn drop(&mut self) {
         _ = std::fs::remove_file(&self.lock);
     }
+}
+
+/// The names of what differs.
+fn changed<T: PartialEq>(before: &BTreeMap<Name, T>, after: &BTreeMap<Name, T>) -> BTreeSet<Name> {
+    let names = before.keys().chain(after.keys());
+    let differs = names.filter(|name| before.get(*name) != after.get(*name));
+    differs.cloned().collect()
 }
 
 /// A table in xtables terms, from nothing.

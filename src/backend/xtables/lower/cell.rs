@@ -52,7 +52,9 @@ impl Cell {
         let numbers = || Some(Numbers::range(low(first), low(last)));
         match field {
             Field::Address(side) => {
-                let held = self.addresses.replace((side, first.to_vec(), last.to_vec()));
+                let held = self
+                    .addresses
+                    .replace((side, first.to_vec(), last.to_vec()));
                 held.map_or(Ok(()), |_| Err("two addresses in one set"))
             }
             Field::Protocol => {
@@ -119,7 +121,10 @@ fn merged_in(cells: Vec<Cell>, field: fn(&mut Service) -> &mut Option<Numbers>) 
             all.push(cell);
         }
         let held = field(&mut all[place].service);
-        *held = Some(held.as_ref().map_or(numbers.clone(), |held| held.or(&numbers)));
+        *held = Some(
+            held.as_ref()
+                .map_or(numbers.clone(), |held| held.or(&numbers)),
+        );
     }
     all
 }

@@ -74,7 +74,10 @@ impl Conjunction {
 
     /// What it asks beside another one.
     pub(super) fn without(&self, other: &Self) -> Self {
-        let more = self.matches.iter().filter(|test| !other.matches.contains(test));
+        let more = self
+            .matches
+            .iter()
+            .filter(|test| !other.matches.contains(test));
         Self::all(more.cloned().collect())
     }
 

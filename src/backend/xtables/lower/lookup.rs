@@ -15,6 +15,12 @@ use crate::ruleset::Operator;
 /// Ranges of at most so many ports are members of an ipset one by one.
 const PORTS_MAX: u16 = 16;
 
+/// Wider ones have a rule each, where there are no more than so many: else all are members one by one.
+const RANGES_MAX: usize = 16;
+
+/// As long as they are no more than so many members.
+const MEMBERS_MAX: usize = 1 << 20;
+
 /// How many interfaces a `hash:net,iface` holds for one prefix (`AHASH_MAX_TUNED`, ip_set_hash_gen.h).
 const INTERFACES_MAX: usize = 64;
 
@@ -60,8 +66,10 @@ impl Lookup<'_> {
             tests.extend(self.interfaces(&located)?);
         }
         let (mut together, mut apart) = (BTreeMap::new(), BTreeMap::new());
-        for cell in merged(rest) {
-            self.sort(cell, &mut together, &mut apart);
+        let rest = merged(rest);
+        let ports_max = ports_max(&rest);
+        for cell in rest {
+            self.sort(cell, ports_max, &mut together, &mut apart);
         }
         for (sides, members) in together {
             tests.push(self.with_ports(sides, members));
@@ -84,6 +92,7 @@ impl Lookup<'_> {
     fn sort(
         &self,
         cell: Cell,
+        ports_max: u16,
         together: &mut BTreeMap<[AddressSide; 2], BTreeSet<Member>>,
         apart: &mut BTreeMap<(Service, Option<AddressSide>), Vec<Cell>>,
     ) {
@@ -93,7 +102,7 @@ impl Lookup<'_> {
                 service: service.clone(),
                 ..cell.clone()
             };
-            match ported(&cell) {
+            match ported(&cell, ports_max) {
                 Some((sides, members)) if self.keys != Keys::Inline => {
                     together.entry(sides).or_default().extend(members);
                 }
@@ -180,7 +189,11 @@ impl Lookup<'_> {
             }
         }
         let each = chunks.into_iter().enumerate().map(|(at, members)| {
-            let label = if at == 0 { String::new() } else { format!(":{at}") };
+            let label = if at == 0 {
+                String::new()
+            } else {
+                format!(":{at}")
+            };
             self.member(&label, IpsetType::HashNetIface, members, sides.to_vec())
         });
         Ok(each.collect())
@@ -205,12 +218,30 @@ impl Lookup<'_> {
     }
 }
 
+/// The widest range of ports whose ports are members one by one.
+fn ports_max(cells: &[Cell]) -> u16 {
+    let wide = |cell: &&Cell| {
+        let ports = cell.service.ports.filter(|_| cell.addresses.is_some());
+        ports.is_some_and(|(_, low, high)| high - low >= PORTS_MAX)
+    };
+    let wide: Vec<&Cell> = cells.iter().filter(wide).collect();
+    let services: BTreeSet<&Service> = wide.iter().map(|cell| &cell.service).collect();
+    let width = |cell: &&Cell| cell.service.ports.map_or(0, |(_, low, high)| high - low);
+    let members = wide
+        .iter()
+        .map(|cell| cidrs(cell).len() * (usize::from(width(cell)) + 1));
+    match services.len() > RANGES_MAX && members.sum::<usize>() <= MEMBERS_MAX {
+        true => u16::MAX,
+        false => PORTS_MAX,
+    }
+}
+
 /// A cell as members of an ipset with ports, and the sides of what is looked up there.
-fn ported(cell: &Cell) -> Option<([AddressSide; 2], Vec<Member>)> {
+fn ported(cell: &Cell, ports_max: u16) -> Option<([AddressSide; 2], Vec<Member>)> {
     let (side, first, last) = cell.addresses.as_ref()?;
     let (port_side, low, high) = cell.service.ports?;
     let protocol = Protocol(cell.service.protocols.as_ref()?.iter().next()?);
-    if high - low >= PORTS_MAX || !protocol.has_ports() {
+    if high - low >= ports_max || !protocol.has_ports() {
         return None;
     }
     let addresses: Vec<String> = prefixes(first, last)

@@ -60,6 +60,7 @@ pub enum Touched {
 #[derive(Debug, Clone, Default)]
 pub struct Lowering {
     pieces: BTreeMap<(Name, Environment), Arc<Piece>>,
+    told: BTreeSet<Name>,
 }
 
 impl Lowering {
@@ -74,10 +75,15 @@ impl Lowering {
                 !chains.contains(chain) && piece.sets.is_disjoint(sets)
             }),
         }
+        let told = told_apart(table);
+        let renamed: BTreeSet<Name> = told.symmetric_difference(&self.told).cloned().collect();
+        self.pieces.retain(|(chain, _), piece| {
+            !renamed.contains(chain) && piece.leads.is_disjoint(&renamed)
+        });
         let mut walk = Walk {
             table,
             protocols: protocol::protocols(table),
-            told: told_apart(table),
+            told,
             before: std::mem::take(&mut self.pieces),
             pieces: BTreeMap::new(),
             document: Document::default(),
@@ -89,6 +95,7 @@ impl Lowering {
             }
         }
         self.pieces = walk.pieces;
+        self.told = walk.told;
         let mut refusals = walk.refusals.into_iter();
         match refusals.next() {
             None => Ok(walk.document),
@@ -196,7 +203,9 @@ impl Walk<'_> {
 /// The rules, and what becomes of a packet at the end of a base chain.
 fn rules(chain: &Chain) -> Vec<NftRule> {
     let mut rules = chain.rules.clone();
-    let drops = chain.hook.is_some_and(|hook| hook.policy == ChainPolicy::Drop);
+    let drops = chain
+        .hook
+        .is_some_and(|hook| hook.policy == ChainPolicy::Drop);
     if drops {
         rules.push(NftRule::new(vec![Statement::Verdict(Verdict::Drop)]));
     }

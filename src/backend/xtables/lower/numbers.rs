@@ -47,7 +47,9 @@ impl Numbers {
 
     /// All others in order.
     pub(super) fn absent(&self) -> Vec<u8> {
-        (0..=u8::MAX).filter(|number| !self.holds(*number)).collect()
+        (0..=u8::MAX)
+            .filter(|number| !self.holds(*number))
+            .collect()
     }
 
     fn at(&mut self, number: u8) -> &mut bool {

@@ -17,7 +17,11 @@ pub(super) fn prefixes(first: &[u8], last: &[u8]) -> Vec<Cidr> {
     loop {
         let aligned = (from.trailing_zeros() as usize).min(bits);
         let fits = (0..=aligned).rev().find(|&free| {
-            let size = if free == 128 { u128::MAX } else { (1 << free) - 1 };
+            let size = if free == 128 {
+                u128::MAX
+            } else {
+                (1 << free) - 1
+            };
             from.checked_add(size).is_some_and(|end| end <= to)
         });
         let free = fits.unwrap_or(0);
@@ -86,9 +90,18 @@ mod tests {
     #[test]
     fn a_range_is_the_fewest_prefixes() {
         assert_eq!(texts("0.0.0.0", "255.255.255.255"), ["0.0.0.0/0"]);
-        assert_eq!(texts("::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), ["::/0"]);
-        assert_eq!(texts("10.0.0.1", "10.0.0.4"), ["10.0.0.1/32", "10.0.0.2/31", "10.0.0.4/32"]);
-        assert_eq!(texts("255.255.255.254", "255.255.255.255"), ["255.255.255.254/31"]);
+        assert_eq!(
+            texts("::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+            ["::/0"]
+        );
+        assert_eq!(
+            texts("10.0.0.1", "10.0.0.4"),
+            ["10.0.0.1/32", "10.0.0.2/31", "10.0.0.4/32"]
+        );
+        assert_eq!(
+            texts("255.255.255.254", "255.255.255.255"),
+            ["255.255.255.254/31"]
+        );
     }
 
     #[test]

@@ -11,7 +11,10 @@ use crate::ruleset::{
 /// The chains to which packets of one protocol alone come.
 pub(super) fn protocols(table: &Table) -> BTreeMap<Name, Protocol> {
     let mut known: BTreeMap<Name, Option<Protocol>> = BTreeMap::new();
-    let bases = table.chains.iter().filter(|(_, chain)| chain.hook.is_some());
+    let bases = table
+        .chains
+        .iter()
+        .filter(|(_, chain)| chain.hook.is_some());
     let mut waiting: Vec<(Name, Option<Protocol>)> =
         bases.map(|(name, _)| (name.clone(), None)).collect();
     while let Some((name, protocol)) = waiting.pop() {
@@ -28,7 +31,9 @@ pub(super) fn protocols(table: &Table) -> BTreeMap<Name, Protocol> {
         }
     }
     let known = known.into_iter();
-    known.filter_map(|(name, protocol)| Some((name, protocol?))).collect()
+    known
+        .filter_map(|(name, protocol)| Some((name, protocol?)))
+        .collect()
 }
 
 /// The chains that lead to each chain.
@@ -44,21 +49,24 @@ pub(super) fn led_from(table: &Table) -> BTreeMap<Name, BTreeSet<Name>> {
 
 /// The chains that a rule may lead to, each once.
 fn targets<'t>(table: &'t Table, rule: &'t Rule) -> impl Iterator<Item = &'t Name> {
-    let all = rule.statements.iter().flat_map(|statement| match statement {
-        Statement::Verdict(verdict) => verdict.target().into_iter().collect(),
-        Statement::Vmap { map, .. } => in_map(table, map),
-        Statement::Match(_)
-        | Statement::Counter
-        | Statement::NamedCounter(_)
-        | Statement::CounterMap { .. }
-        | Statement::Limit(_)
-        | Statement::NamedLimit(_)
-        | Statement::Log { .. }
-        | Statement::Reject(_)
-        | Statement::Notrack
-        | Statement::SetMark(_)
-        | Statement::Dynamic { .. } => BTreeSet::new(),
-    });
+    let all = rule
+        .statements
+        .iter()
+        .flat_map(|statement| match statement {
+            Statement::Verdict(verdict) => verdict.target().into_iter().collect(),
+            Statement::Vmap { map, .. } => in_map(table, map),
+            Statement::Match(_)
+            | Statement::Counter
+            | Statement::NamedCounter(_)
+            | Statement::CounterMap { .. }
+            | Statement::Limit(_)
+            | Statement::NamedLimit(_)
+            | Statement::Log { .. }
+            | Statement::Reject(_)
+            | Statement::Notrack
+            | Statement::SetMark(_)
+            | Statement::Dynamic { .. } => BTreeSet::new(),
+        });
     all.collect::<Vec<_>>().into_iter()
 }
 
@@ -66,7 +74,11 @@ fn in_map<'t>(table: &'t Table, map: &'t VmapSource) -> BTreeSet<&'t Name> {
     match map {
         VmapSource::Anonymous(entries) => entries.values().filter_map(Verdict::target).collect(),
         VmapSource::Named(name) => {
-            let elements = table.sets.get(name).into_iter().flat_map(|set| &set.elements);
+            let elements = table
+                .sets
+                .get(name)
+                .into_iter()
+                .flat_map(|set| &set.elements);
             let verdicts = elements.filter_map(|(_, element)| match &element.data {
                 ElementData::Verdict(verdict) => verdict.target(),
                 ElementData::None | ElementData::Value(_) | ElementData::Object(_) => None,
@@ -78,18 +90,23 @@ fn in_map<'t>(table: &'t Table, map: &'t VmapSource) -> BTreeSet<&'t Name> {
 
 /// The protocol of all packets that a rule is about, if it says so.
 fn tested(rule: &Rule) -> Option<Protocol> {
-    rule.statements.iter().find_map(|statement| match statement {
-        Statement::Match(test)
-            if test.left == [Expression::Meta(MetaKey::L4proto)]
-                && test.operator == Operator::Eq =>
-        {
-            match &test.right {
-                Operand::Key(key) if key.end.is_none() => key.start.first().copied().map(Protocol),
-                Operand::Key(_) | Operand::AnyBit(_) | Operand::Set(_) | Operand::Anonymous(_) => {
-                    None
+    rule.statements
+        .iter()
+        .find_map(|statement| match statement {
+            Statement::Match(test)
+                if test.left == [Expression::Meta(MetaKey::L4proto)]
+                    && test.operator == Operator::Eq =>
+            {
+                match &test.right {
+                    Operand::Key(key) if key.end.is_none() => {
+                        key.start.first().copied().map(Protocol)
+                    }
+                    Operand::Key(_)
+                    | Operand::AnyBit(_)
+                    | Operand::Set(_)
+                    | Operand::Anonymous(_) => None,
                 }
             }
-        }
-        _ => None,
-    })
+            _ => None,
+        })
 }

@@ -21,6 +21,13 @@ pub struct Refusals {
     pub more: Vec<Refusal>,
 }
 
+impl Refusals {
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Refusal> {
+        std::iter::once(&self.first).chain(&self.more)
+    }
+}
+
 /// An object of the table.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum Place {

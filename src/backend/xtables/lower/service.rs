@@ -34,12 +34,19 @@ pub(super) fn tests(service: &Service, family: Family) -> Result<Vec<Conjunction
     Ok(match protocols.absent().as_slice() {
         [] => vec![Conjunction::default()],
         [but] => vec![test(Operator::Ne, *but)],
-        // To iptables protocol 0 is any protocol.
         _ => {
-            let each = protocols.iter().filter(|number| *number != 0);
+            let each = protocols
+                .iter()
+                .filter(|number| is_protocol(*number, family));
             each.map(|number| test(Operator::Eq, number)).collect()
         }
     })
+}
+
+/// Whether a packet can have the protocol: to iptables 0 is any, and in IPv6 these are extension headers,
+/// behind which both iptables and nft look for it.
+fn is_protocol(number: u8, family: Family) -> bool {
+    number != 0 && (family == Family::V4 || ![43, 44, 51, 60].contains(&number))
 }
 
 /// Messages of ICMP: iptables names one type, or one type with one code.
@@ -70,7 +77,9 @@ fn whole(types: &Numbers, family: Family) -> Result<Vec<Conjunction>, &'static s
     let cheaper = family == Family::V6 && absent.len() < types.iter().count();
     if (is_any(types, family) || cheaper) && absent.len() <= TESTS_MAX {
         let not = |kind| Match::Icmp(Operator::Ne, kind, None);
-        return Ok(vec![Conjunction::all(absent.into_iter().map(not).collect())]);
+        return Ok(vec![Conjunction::all(
+            absent.into_iter().map(not).collect(),
+        )]);
     }
     if is_any(types, family) {
         return Err(ANY);

@@ -60,11 +60,19 @@ impl Reader<'_> {
             [Expression::Meta(MetaKey::Oif)] => self.outgoing(operator, &test.right),
             [Expression::Meta(MetaKey::Mark)] => {
                 let (value, mask) = marked(test)?;
-                Ok(any(Match::Mark { operator, value, mask }))
+                Ok(any(Match::Mark {
+                    operator,
+                    value,
+                    mask,
+                }))
             }
             [Expression::Ct(CtKey::Mark)] => {
                 let (value, mask) = marked(test)?;
-                Ok(any(Match::ConnectionMark { operator, value, mask }))
+                Ok(any(Match::ConnectionMark {
+                    operator,
+                    value,
+                    mask,
+                }))
             }
             [Expression::Ct(CtKey::State)] => Ok(any(Match::State(operator, state(&test.right)?))),
             _ if test.mask.is_some() => Err(Refused::new("a mask of anything but a mark")),
@@ -185,7 +193,9 @@ impl Reader<'_> {
             Family::V4 => 2,
             Family::V6 => 10,
         };
-        let holds = keys_of(right)?.iter().any(|key| key.start.as_slice() == [own]);
+        let holds = keys_of(right)?
+            .iter()
+            .any(|key| key.start.as_slice() == [own]);
         Ok(always(holds == (operator == Operator::Eq)))
     }
 
@@ -232,7 +242,9 @@ pub(super) fn named<'t>(table: &'t Table, name: &Name) -> Result<Wanted<'t>, Ref
 /// What keys a set has.
 pub(super) fn keys(set: &Set) -> Result<Keys, Refused> {
     if set.flags.intersects(SetFlags::DYNAMIC | SetFlags::TIMEOUT) || set.timeout.is_some() {
-        return Err(Refused::new("a set whose elements come from packets or go with time"));
+        return Err(Refused::new(
+            "a set whose elements come from packets or go with time",
+        ));
     }
     if set.counted {
         return Err(Refused::new("a set whose elements count packets"));
@@ -244,11 +256,7 @@ pub(super) fn keys(set: &Set) -> Result<Keys, Refused> {
 }
 
 /// Interfaces that a rule names one by one.
-fn interfaces(
-    direction: Direction,
-    operator: Operator,
-    keys: &[&Key],
-) -> Result<Found, Refused> {
+fn interfaces(direction: Direction, operator: Operator, keys: &[&Key]) -> Result<Found, Refused> {
     let mut tests = Vec::new();
     for key in keys {
         let pattern = pattern(&key.start, key.last())?;
@@ -306,6 +314,10 @@ fn state(right: &Operand) -> Result<CtState, Refused> {
         Operand::Key(_) | Operand::Set(_) | Operand::Anonymous(_) => (None, true),
     };
     let bits = bits.filter(|bits| !single || bits.count_ones() == 1);
-    let states = bits.and_then(CtState::from_bits).filter(|states| !states.is_empty());
-    states.ok_or(Refused::new("`ct state` that is compared with just these bits"))
+    let states = bits
+        .and_then(CtState::from_bits)
+        .filter(|states| !states.is_empty());
+    states.ok_or(Refused::new(
+        "`ct state` that is compared with just these bits",
+    ))
 }

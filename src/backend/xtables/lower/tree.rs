@@ -51,7 +51,9 @@ pub(super) fn branches<T>(
     outcome: impl Fn(&Key) -> T,
 ) -> Result<Option<Vec<Branch<T>>>, Refused> {
     let alone = matches!(fields, [Field::Interface(_)]) && wanted.keys == Keys::Exact;
-    let located = fields.iter().any(|field| matches!(field, Field::Interface(_)));
+    let located = fields
+        .iter()
+        .any(|field| matches!(field, Field::Interface(_)));
     let with_mac = located && fields.contains(&Field::Mac);
     if !alone && !with_mac {
         return Ok(None);
@@ -120,7 +122,8 @@ impl Writer<'_> {
         let same = branches.first().zip(branches.last());
         let same = same.map_or(0, |(a, b)| common(&a.interface, &b.interface));
         let is_leaf = branches.len() <= LEAF_MAX || ends_at(branches.last(), same);
-        let next = |branch: &Branch<Target>| branch.interface.as_str().as_bytes().get(same).copied();
+        let next =
+            |branch: &Branch<Target>| branch.interface.as_str().as_bytes().get(same).copied();
         for group in branches.chunk_by(|a, b| !is_leaf && next(a) == next(b)) {
             let prefix = group.first().and_then(|branch| start(branch, same + 1));
             match prefix {

@@ -135,11 +135,23 @@ impl Writer<'_> {
                         }
                         Found::None(implied, tests) => {
                             if !line.excludes(&implied, &tests)? {
-                                return self.except(lines, &line, &implied, &tests, (&rest[1..], after));
+                                return self.except(
+                                    lines,
+                                    &line,
+                                    &implied,
+                                    &tests,
+                                    (&rest[1..], after),
+                                );
                             }
                         }
                         Found::Tree(operator, branches) => {
-                            return self.tree(lines, &line, operator, branches, (&rest[1..], after));
+                            return self.tree(
+                                lines,
+                                &line,
+                                operator,
+                                branches,
+                                (&rest[1..], after),
+                            );
                         }
                     }
                     if line.tests.is_empty() {
@@ -268,7 +280,12 @@ impl Writer<'_> {
         };
         let branches = branches.into_iter().map(|branch| branch.leads(hit.clone()));
         let name = format!("{}.{}?", (self.called)(self.chain), after.at);
-        tree::write(&mut self.piece.chains, &name, branches.collect(), miss.as_ref());
+        tree::write(
+            &mut self.piece.chains,
+            &name,
+            branches.collect(),
+            miss.as_ref(),
+        );
         self.into_tree(lines, line, &name, after);
         Ok(Flow::Elsewhere)
     }
@@ -384,7 +401,10 @@ impl Writer<'_> {
         let again = targets.iter().all(|target| is_repeatable(target));
         let one_test = line.tests.len() <= 1;
         let all = |target: &Target| -> Chain {
-            line.tests.iter().map(|test| test.rule(target.clone())).collect()
+            line.tests
+                .iter()
+                .map(|test| test.rule(target.clone()))
+                .collect()
         };
         match targets.as_slice() {
             [] => {}
@@ -403,7 +423,9 @@ impl Writer<'_> {
                     lines.extend(all(&Target::Jump(actions)));
                 } else {
                     let any = ChainName::of(&format!("{name}*"));
-                    self.piece.chains.insert(any.clone(), all(&Target::Goto(actions)));
+                    self.piece
+                        .chains
+                        .insert(any.clone(), all(&Target::Goto(actions)));
                     lines.push(Rule::always(Target::Jump(any)));
                 }
             }
@@ -458,7 +480,11 @@ fn entries<'m>(
     match map {
         VmapSource::Named(name) => {
             let wanted = named(table, name)?;
-            let elements = table.sets.get(name).into_iter().flat_map(|set| &set.elements);
+            let elements = table
+                .sets
+                .get(name)
+                .into_iter()
+                .flat_map(|set| &set.elements);
             let verdicts = elements.filter_map(|(key, element)| match &element.data {
                 ElementData::Verdict(verdict) => Some((key, verdict)),
                 ElementData::None | ElementData::Value(_) | ElementData::Object(_) => None,
@@ -581,7 +607,9 @@ fn message(before: &Statement, after: &Statement) -> Option<Statement> {
         (PayloadField::IcmpType, PayloadField::IcmpCode)
             | (PayloadField::Icmpv6Type, PayloadField::Icmpv6Code)
     );
-    let equal = [kind, code].iter().all(|test| test.operator == Operator::Eq);
+    let equal = [kind, code]
+        .iter()
+        .all(|test| test.operator == Operator::Eq);
     let (Operand::Key(types), Operand::Key(codes)) = (&kind.right, &code.right) else {
         return None;
     };
