@@ -10,10 +10,12 @@
 //! Chains are lowered one by one, for what is known of the packets that come to them. What has been
 //! lowered is kept as long as neither the chain nor a set that it was made of changes.
 
+mod action;
 mod cell;
 mod conjunction;
 mod environment;
 mod field;
+mod line;
 mod lookup;
 mod numbers;
 mod prefixes;
@@ -21,6 +23,8 @@ mod protocol;
 mod refusal;
 mod service;
 mod test;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod writer;
 

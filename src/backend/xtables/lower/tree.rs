@@ -173,3 +173,68 @@ fn start(branch: &Branch<Target>, length: usize) -> Option<InterfaceName> {
     let name = branch.interface.as_str().get(..length)?;
     name.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn branch(name: &str) -> Branch<Target> {
+        Branch {
+            direction: Direction::In,
+            interface: name.parse().unwrap(),
+            tests: Conjunction::default(),
+            outcome: Target::Goto(ChainName::of(name)),
+        }
+    }
+
+    /// Where a packet of an interface comes to, and by how many rules.
+    fn walk(chains: &Chains, name: &str) -> (Target, usize) {
+        let exact = InterfacePattern::Exact(name.parse().unwrap());
+        let (mut chain, mut rules) = (ChainName::of("tree"), 0);
+        loop {
+            let matching = chains[&chain].iter().find(|rule| {
+                rules += 1;
+                rule.matches.iter().all(|test| match test {
+                    Match::In(Operator::Eq, pattern) => pattern.covers(&exact),
+                    other => panic!("{other:?}"),
+                })
+            });
+            match &matching.unwrap().target {
+                Target::Goto(next) if chains.contains_key(next) => chain = next.clone(),
+                target => return (target.clone(), rules),
+            }
+        }
+    }
+
+    #[test]
+    fn every_interface_comes_to_its_own_by_a_short_way() {
+        let numbered = (0..1_000).map(|number| format!("tap{number}"));
+        let hashed = (0..1_000).map(|number| {
+            let hash = crate::backend::xtables::name::hash(&format!("{number}"), 11);
+            format!("cali{hash}")
+        });
+        let names: Vec<String> = numbered.chain(hashed).chain(["t".to_owned()]).collect();
+        let mut chains = Chains::new();
+        let branches = names.iter().map(|name| branch(name)).collect();
+        write(&mut chains, "tree", branches, Some(&Target::Drop));
+        let mut longest = 0;
+        for name in &names {
+            let (target, rules) = walk(&chains, name);
+            assert_eq!(target, Target::Goto(ChainName::of(name)));
+            longest = longest.max(rules);
+        }
+        assert!(longest <= 60, "{longest} rules");
+        for other in [
+            "tap", "tap1000", "tap00", "cali", "calif", "eth0", "ta", "x",
+        ] {
+            assert_eq!(walk(&chains, other).0, Target::Drop, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_tree_without_branches_is_what_all_miss() {
+        let mut chains = Chains::new();
+        write(&mut chains, "tree", Vec::new(), Some(&Target::Drop));
+        assert_eq!(walk(&chains, "tap1"), (Target::Drop, 1));
+    }
+}

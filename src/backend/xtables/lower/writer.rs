@@ -3,23 +3,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::conjunction::{Conjunction, Joined, product};
+use super::action::{action_of, is_end, is_repeatable, label};
+use super::conjunction::Conjunction;
 use super::environment::Environment;
+use super::line::{Line, joined, merged};
 use super::lookup::{Ipsets, Keys};
 use super::refusal::{Place, Refusal, Refused};
 use super::test::{Found, Reader, Wanted, named};
 use super::tree::{self, Branch, Chains};
 use crate::backend::xtables::{Chain, ChainName, Match, Rule, Target};
 use crate::ruleset::{
-    ElementData, Expression, Key, MarkSource, Name, Rule as NftRule, Statement, Table, Verdict,
-    VmapSource,
+    ElementData, Expression, Key, Match as NftMatch, Name, Operand, Operator, Rule as NftRule,
+    Statement, Table, Verdict, VmapSource,
 };
-
-/// Longest prefix of a line that `LOG` takes, in bytes (linux/netfilter/xt_LOG.h).
-const LOG_PREFIX_BYTES_MAX: usize = 29;
-
-/// The same of `NFLOG` (linux/netfilter/xt_NFLOG.h).
-const NFLOG_PREFIX_BYTES_MAX: usize = 63;
 
 /// A chain of the table in xtables terms.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,15 +60,6 @@ enum Flow {
     On,
     /// In chains of its own: nothing may follow.
     Elsewhere,
-}
-
-/// One rule as far as it was read.
-#[derive(Debug, Clone)]
-struct Line {
-    /// Any of these must hold.
-    tests: Vec<Conjunction>,
-    /// What is done then, before the verdict.
-    actions: Vec<Target>,
 }
 
 impl Writer<'_> {
@@ -123,39 +110,8 @@ impl Writer<'_> {
                     return self.apart(lines, &line, rest, after);
                 }
                 Statement::Match(test) => {
-                    let found = self.reader(&line, after.at).test(test)?;
-                    if let crate::ruleset::Operand::Set(set) = &test.right {
-                        self.piece.sets.insert(set.clone());
-                    }
-                    match found {
-                        Found::Always => {}
-                        Found::Never => return Ok(Flow::On),
-                        Found::Any(tests) => {
-                            line.tests = joined(&line.tests, &tests)?;
-                        }
-                        Found::None(implied, tests) => {
-                            if !line.excludes(&implied, &tests)? {
-                                return self.except(
-                                    lines,
-                                    &line,
-                                    &implied,
-                                    &tests,
-                                    (&rest[1..], after),
-                                );
-                            }
-                        }
-                        Found::Tree(operator, branches) => {
-                            return self.tree(
-                                lines,
-                                &line,
-                                operator,
-                                branches,
-                                (&rest[1..], after),
-                            );
-                        }
-                    }
-                    if line.tests.is_empty() {
-                        return Ok(Flow::On);
+                    if let Some(flow) = self.test(lines, &mut line, test, (&rest[1..], after))? {
+                        return Ok(flow);
                     }
                 }
                 Statement::Limit(limit) => {
@@ -180,6 +136,35 @@ impl Writer<'_> {
         }
         self.finish(lines, line, None, after.at);
         Ok(Flow::On)
+    }
+
+    /// A test; where the chain goes on if the rest of the rule was written because of it.
+    fn test(
+        &mut self,
+        lines: &mut Chain,
+        line: &mut Line,
+        test: &NftMatch,
+        (left, after): (&[Statement], Rest<'_>),
+    ) -> Result<Option<Flow>, Refused> {
+        if let Operand::Set(set) = &test.right {
+            self.piece.sets.insert(set.clone());
+        }
+        match self.reader(line, after.at).test(test)? {
+            Found::Always => {}
+            Found::Never => return Ok(Some(Flow::On)),
+            Found::Any(tests) => line.tests = joined(&line.tests, &tests)?,
+            Found::None(implied, tests) => {
+                if !line.excludes(&implied, &tests) {
+                    let flow = self.except(lines, line, &implied, &tests, (left, after))?;
+                    return Ok(Some(flow));
+                }
+            }
+            Found::Tree(operator, branches) => {
+                let flow = self.tree(lines, line, operator, branches, (left, after))?;
+                return Ok(Some(flow));
+            }
+        }
+        Ok(line.tests.is_empty().then_some(Flow::On))
     }
 
     fn reader(&mut self, line: &Line, at: usize) -> Reader<'_> {
@@ -268,15 +253,15 @@ impl Writer<'_> {
         &mut self,
         lines: &mut Chain,
         line: &Line,
-        operator: crate::ruleset::Operator,
+        operator: Operator,
         branches: Vec<Branch<()>>,
         (left, after): (&[Statement], Rest<'_>),
     ) -> Result<Flow, Refused> {
         let holds = self.left(&line.actions, left, after)?;
         let other = self.after(after);
         let (hit, miss) = match operator {
-            crate::ruleset::Operator::Eq => (holds, other),
-            crate::ruleset::Operator::Ne => (other.unwrap_or(Target::Return), Some(holds)),
+            Operator::Eq => (holds, other),
+            Operator::Ne => (other.unwrap_or(Target::Return), Some(holds)),
         };
         let branches = branches.into_iter().map(|branch| branch.leads(hit.clone()));
         let name = format!("{}.{}?", (self.called)(self.chain), after.at);
@@ -363,7 +348,7 @@ impl Writer<'_> {
                 elements,
             };
             let mut reader = self.reader(line, after.at);
-            let found = reader.found(key, crate::ruleset::Operator::Eq, wanted)?;
+            let found = reader.found(key, Operator::Eq, wanted)?;
             let (Found::Any(tests), Some(target)) = (found, self.verdict(verdict)) else {
                 continue;
             };
@@ -433,44 +418,6 @@ impl Writer<'_> {
     }
 }
 
-impl Line {
-    /// The protocol of all packets that match.
-    fn protocol(&self) -> Option<crate::net::Protocol> {
-        let first = self.tests.first()?.protocol()?;
-        let all = self.tests.iter().all(|test| test.protocol() == Some(first));
-        all.then_some(first)
-    }
-
-    /// Adds that none of these may hold, if the same rules can say it.
-    fn excludes(&mut self, implied: &Conjunction, tests: &[Conjunction]) -> Result<bool, Refused> {
-        let mut held = implied.clone();
-        for test in tests {
-            let Some(not) = test.without(implied).negated() else {
-                return Ok(false);
-            };
-            match held.and(&not) {
-                Joined::Both(both) => held = both,
-                Joined::Never => {
-                    self.tests.clear();
-                    return Ok(true);
-                }
-                Joined::Apart => return Ok(false),
-            }
-        }
-        match product(&self.tests, &[held]) {
-            Some(tests) => {
-                self.tests = tests;
-                Ok(true)
-            }
-            None => Ok(false),
-        }
-    }
-}
-
-fn joined(these: &[Conjunction], those: &[Conjunction]) -> Result<Vec<Conjunction>, Refused> {
-    product(these, those).ok_or(Refused::new("these two tests of one field in one rule"))
-}
-
 /// The keys of a map with their verdicts.
 fn entries<'m>(
     table: &'m Table,
@@ -500,128 +447,4 @@ fn entries<'m>(
             Ok((wanted, entries.iter().collect()))
         }
     }
-}
-
-/// Whether nothing in the chain comes after the target.
-fn is_end(target: &Target) -> bool {
-    match target {
-        Target::Accept | Target::Drop | Target::Return | Target::Goto(_) | Target::Reject(_) => {
-            true
-        }
-        Target::Count
-        | Target::Jump(_)
-        | Target::Mark { .. }
-        | Target::Log { .. }
-        | Target::Nflog { .. }
-        | Target::Notrack => false,
-    }
-}
-
-/// Whether it is the same to do it twice.
-fn is_repeatable(target: &Target) -> bool {
-    matches!(target, Target::Notrack)
-        || matches!(target, Target::Mark { value, mask } if value & !mask == 0)
-}
-
-/// A verdict in the name of an ipset.
-fn label(verdict: &Verdict) -> String {
-    match verdict {
-        Verdict::Accept => "accept".to_owned(),
-        Verdict::Drop => "drop".to_owned(),
-        Verdict::Continue => "continue".to_owned(),
-        Verdict::Return => "return".to_owned(),
-        Verdict::Jump(chain) | Verdict::Goto(chain) => chain.to_string(),
-    }
-}
-
-/// What a statement that is no test does.
-fn action_of(statement: &Statement) -> Result<Option<Target>, Refused> {
-    Ok(Some(match statement {
-        Statement::Counter | Statement::NamedCounter(_) => Target::Count,
-        Statement::Log { prefix, group } => log(prefix.clone(), *group)?,
-        Statement::Reject(crate::ruleset::RejectKind::TcpReset) => {
-            return Err(Refused::new("`reject with tcp reset`"));
-        }
-        Statement::Reject(kind) => Target::Reject(*kind),
-        Statement::Notrack => Target::Notrack,
-        Statement::SetMark(MarkSource::Bits { keep, flip }) => Target::Mark {
-            value: *flip,
-            mask: !keep,
-        },
-        Statement::SetMark(MarkSource::Map { .. }) => {
-            return Err(Refused::new("a mark out of a map"));
-        }
-        Statement::CounterMap { .. } => return Err(Refused::new("a counter out of a map")),
-        Statement::NamedLimit(_) => return Err(Refused::new("a named limit")),
-        Statement::Dynamic { .. } => return Err(Refused::new("a set that packets add to")),
-        Statement::Match(_)
-        | Statement::Limit(_)
-        | Statement::Verdict(_)
-        | Statement::Vmap { .. } => return Ok(None),
-    }))
-}
-
-fn log(prefix: Option<String>, group: Option<u16>) -> Result<Target, Refused> {
-    let bytes = prefix.as_ref().map_or(0, String::len);
-    match group {
-        None if bytes > LOG_PREFIX_BYTES_MAX => {
-            Err(Refused::new("a log prefix of more than 29 bytes"))
-        }
-        Some(_) if bytes > NFLOG_PREFIX_BYTES_MAX => {
-            Err(Refused::new("an nflog prefix of more than 63 bytes"))
-        }
-        None => Ok(Target::Log { prefix }),
-        Some(group) => Ok(Target::Nflog { group, prefix }),
-    }
-}
-
-/// Statements in which a type and a code of ICMP messages are one test: iptables has no test of codes.
-fn merged(statements: &[Statement]) -> Vec<Statement> {
-    let mut merged: Vec<Statement> = Vec::with_capacity(statements.len());
-    for statement in statements {
-        let both = merged.last().and_then(|before| message(before, statement));
-        match both {
-            Some(both) => {
-                merged.pop();
-                merged.push(both);
-            }
-            None => merged.push(statement.clone()),
-        }
-    }
-    merged
-}
-
-/// `icmp type 3 icmp code 1` as `icmp type . icmp code { 3 . 1 }`.
-fn message(before: &Statement, after: &Statement) -> Option<Statement> {
-    use crate::ruleset::{Match, Operand, Operator, PayloadField};
-    let (Statement::Match(kind), Statement::Match(code)) = (before, after) else {
-        return None;
-    };
-    let ([Expression::Payload(a)], [Expression::Payload(b)]) =
-        (kind.left.as_slice(), code.left.as_slice())
-    else {
-        return None;
-    };
-    let pair = matches!(
-        (a, b),
-        (PayloadField::IcmpType, PayloadField::IcmpCode)
-            | (PayloadField::Icmpv6Type, PayloadField::Icmpv6Code)
-    );
-    let equal = [kind, code]
-        .iter()
-        .all(|test| test.operator == Operator::Eq);
-    let (Operand::Key(types), Operand::Key(codes)) = (&kind.right, &code.right) else {
-        return None;
-    };
-    let key = crate::ruleset::key::KeyBuilder::default()
-        .range(&types.start, types.last())
-        .range(&codes.start, codes.last());
-    (pair && equal).then(|| {
-        Statement::Match(Match {
-            left: [kind.left.clone(), code.left.clone()].concat(),
-            mask: None,
-            operator: Operator::Eq,
-            right: Operand::Anonymous(vec![key.build()]),
-        })
-    })
 }
