@@ -9,11 +9,12 @@
 
 use std::io;
 
+use super::handover::{arrival, departure};
 use super::nft::NftBackend;
 use super::reconcile::removal;
 use super::xtables::{Variant, XtablesBackend};
 use super::{Backend, CommitError, ObserveError};
-use crate::ruleset::transaction::Commit;
+use crate::ruleset::transaction::{Commit, Operation};
 use crate::ruleset::{Table, TableKey};
 
 /// One of the two.
@@ -70,7 +71,15 @@ impl Carrier {
     /// # Errors
     /// Something stays.
     pub fn remove(&mut self, table: &TableKey) -> Result<(), CommitError> {
-        self.backend().commit(&removal(table))
+        let whole = match self {
+            Self::Nft(backend) => backend.observe(table).ok().flatten(),
+            Self::Xtables(_) => None,
+        };
+        let commit = match whole {
+            Some(whole) => departure(table, &whole),
+            None => removal(table),
+        };
+        self.backend().commit(&commit)
     }
 }
 
@@ -135,7 +144,15 @@ impl HostBackend {
 
 impl Backend for HostBackend {
     fn commit(&mut self, commit: &Commit) -> Result<(), CommitError> {
-        self.current.backend().commit(commit)
+        let operations = || commit.steps.iter().flat_map(|step| &step.operations);
+        let comes = operations().any(|operation| *operation == Operation::AddTable)
+            && !operations().any(|operation| *operation == Operation::DeleteTable);
+        match &mut self.current {
+            Carrier::Nft(backend) if comes && !self.previous.is_empty() => {
+                backend.commit(&arrival(commit))
+            }
+            current @ (Carrier::Nft(_) | Carrier::Xtables(_)) => current.backend().commit(commit),
+        }
     }
 
     fn adopt(&mut self, table: &TableKey) -> Result<(), CommitError> {

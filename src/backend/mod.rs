@@ -2,6 +2,7 @@
 
 pub mod carrier;
 mod grace;
+mod handover;
 pub mod memory;
 pub mod nft;
 pub mod opening;

@@ -216,6 +216,8 @@ impl Backend for XtablesBackend {
         }
         let stages = self.stages(commit)?;
         self.commits = self.commits.wrapping_add(1);
+        // Whoever comes after us, should we not come to the end, is to look for what we left.
+        let _kept = self.kept.begin();
         for stage in stages {
             self.run(&stage)?;
             self.table = Some(stage.table);

@@ -34,11 +34,23 @@ impl Kept {
         ruleset.ok()?.tables.remove(key)
     }
 
+    /// Writes down that something is there, where nothing says so yet.
+    pub(super) fn begin(&self) -> io::Result<()> {
+        match self.is_there() {
+            true => Ok(()),
+            false => self.put("# being written\n"),
+        }
+    }
+
     /// Writes a table down, in one piece.
     pub(super) fn write(&self, key: &TableKey, table: Table) -> io::Result<()> {
         let ruleset = Ruleset {
             tables: [(key.clone(), table)].into(),
         };
+        self.put(&ruleset.to_string())
+    }
+
+    fn put(&self, text: &str) -> io::Result<()> {
         if let Some(folder) = self.0.parent() {
             fs::create_dir_all(folder)?;
         }
@@ -51,7 +63,7 @@ impl Kept {
             .create_new(true)
             .mode(0o600)
             .open(&new)?;
-        file.write_all(ruleset.to_string().as_bytes())?;
+        file.write_all(text.as_bytes())?;
         fs::rename(&new, &self.0)
     }
 

@@ -175,7 +175,7 @@ impl Provider {
 
     /// All sets as `ipset save` writes them.
     pub(crate) fn sets(&self) -> Result<String, RunError> {
-        results(self.ipset.run(&["save", "-sorted"], "")?)
+        results(self.ipset.run(&["save"], "")?)
     }
 
     /// Changes sets, line by line: what stands before a line that is refused is in force.
