@@ -83,9 +83,11 @@ impl Conjunction {
 
     /// The protocol that all packets have.
     pub(super) fn protocol(&self) -> Option<Protocol> {
-        self.matches.iter().find_map(|test| match test {
-            Match::Protocol(Operator::Eq, protocol) => Some(*protocol),
-            _ => None,
+        self.matches.iter().find_map(|test| {
+            if let Match::Protocol(Operator::Eq, protocol) = test {
+                return Some(*protocol);
+            }
+            None
         })
     }
 

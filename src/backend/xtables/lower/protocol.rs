@@ -90,23 +90,16 @@ fn in_map<'t>(table: &'t Table, map: &'t VmapSource) -> BTreeSet<&'t Name> {
 
 /// The protocol of all packets that a rule is about, if it says so.
 fn tested(rule: &Rule) -> Option<Protocol> {
-    rule.statements
-        .iter()
-        .find_map(|statement| match statement {
-            Statement::Match(test)
-                if test.left == [Expression::Meta(MetaKey::L4proto)]
-                    && test.operator == Operator::Eq =>
-            {
-                match &test.right {
-                    Operand::Key(key) if key.end.is_none() => {
-                        key.start.first().copied().map(Protocol)
-                    }
-                    Operand::Key(_)
-                    | Operand::AnyBit(_)
-                    | Operand::Set(_)
-                    | Operand::Anonymous(_) => None,
-                }
+    rule.statements.iter().find_map(|statement| {
+        let Statement::Match(test) = statement else {
+            return None;
+        };
+        let l4proto = test.left == [Expression::Meta(MetaKey::L4proto)];
+        match &test.right {
+            Operand::Key(key) if l4proto && test.operator == Operator::Eq && key.end.is_none() => {
+                key.start.first().copied().map(Protocol)
             }
-            _ => None,
-        })
+            Operand::Key(_) | Operand::AnyBit(_) | Operand::Set(_) | Operand::Anonymous(_) => None,
+        }
+    })
 }

@@ -9,6 +9,7 @@ use super::refusal::Refused;
 use super::service;
 use super::tree::{self, Branch};
 use crate::backend::xtables::Match;
+use crate::backend::xtables::name::hash;
 use crate::net::Family;
 use crate::ruleset::{
     CtKey, CtState, Datatype, Expression, Key, MetaKey, Name, Operand, Operator, Set, SetFlags,
@@ -96,9 +97,9 @@ impl Reader<'_> {
     }
 
     /// Keys that stand in a rule.
-    pub(super) fn inline<'k>(&self, elements: Vec<&'k Key>) -> Wanted<'k> {
+    fn inline<'k>(&self, elements: Vec<&'k Key>) -> Wanted<'k> {
         Wanted {
-            name: self.name.clone(),
+            name: inline_name(&self.name, &elements),
             keys: Keys::Inline,
             elements,
         }
@@ -226,6 +227,11 @@ fn port_word(fields: &[Field]) -> String {
         None if fields.contains(&Field::Protocol) => "ports".to_owned(),
         None => "all-ports".to_owned(),
     }
+}
+
+/// What ipsets of keys in a rule are named after: the rule, which may have several such sets, and the keys.
+pub(super) fn inline_name(rule: &str, elements: &[&Key]) -> String {
+    format!("{rule}:{}", hash(&format!("{elements:?}"), 8))
 }
 
 /// A named set, if the table has it.

@@ -109,3 +109,15 @@ fn many_interfaces_with_one_address_have_several_ipsets() {
         assert!(ipset.members.len() <= 2 * 64);
     }
 }
+
+#[test]
+fn two_sets_in_one_rule_are_two_ipsets() {
+    let five = |net: u8| {
+        let all = (1..6).map(|host| format!("10.{net}.{host}.0/24"));
+        all.collect::<Vec<_>>().join(", ")
+    };
+    let rule = format!("ip saddr {{ {} }} ip daddr {{ {} }} drop", five(1), five(2));
+    let document = lowered("", &rule);
+    assert_eq!(document.ipsets.len(), 2);
+    assert_eq!(rules(&document, Family::V4, "forward").len(), 1);
+}

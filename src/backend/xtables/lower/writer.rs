@@ -9,7 +9,7 @@ use super::environment::Environment;
 use super::line::{Line, joined, merged};
 use super::lookup::{Ipsets, Keys};
 use super::refusal::{Place, Refusal, Refused};
-use super::test::{Found, Reader, Wanted, named};
+use super::test::{Found, Reader, Wanted, inline_name, named};
 use super::tree::{self, Branch, Chains};
 use crate::backend::xtables::{Chain, ChainName, Match, Rule, Target};
 use crate::ruleset::{
@@ -131,7 +131,15 @@ impl Writer<'_> {
                     self.finish(lines, line, verdict, after.at);
                     return Ok(Flow::On);
                 }
-                action => line.actions.extend(action_of(action)?),
+                Statement::Counter
+                | Statement::NamedCounter(_)
+                | Statement::CounterMap { .. }
+                | Statement::NamedLimit(_)
+                | Statement::Log { .. }
+                | Statement::Reject(_)
+                | Statement::Notrack
+                | Statement::SetMark(_)
+                | Statement::Dynamic { .. } => line.actions.extend(action_of(statement)?),
             }
         }
         self.finish(lines, line, None, after.at);
@@ -271,12 +279,12 @@ impl Writer<'_> {
             branches.collect(),
             miss.as_ref(),
         );
-        self.into_tree(lines, line, &name, after);
+        self.enter_tree(lines, line, &name, after);
         Ok(Flow::Elsewhere)
     }
 
     /// Packets that match go to a tree, all others on.
-    fn into_tree(&mut self, lines: &mut Chain, line: &Line, name: &str, after: Rest<'_>) {
+    fn enter_tree(&mut self, lines: &mut Chain, line: &Line, name: &str, after: Rest<'_>) {
         let tree = Target::Goto(ChainName::of(name));
         lines.extend(line.tests.iter().map(|test| test.rule(tree.clone())));
         if !line.tests.iter().any(Conjunction::is_empty) {
@@ -324,7 +332,7 @@ impl Writer<'_> {
         let miss = self.after(after);
         let name = format!("{}.{}?", (self.called)(self.chain), after.at);
         tree::write(&mut self.piece.chains, &name, led, miss.as_ref());
-        self.into_tree(lines, line, &name, after);
+        self.enter_tree(lines, line, &name, after);
         Ok(Flow::Elsewhere)
     }
 
@@ -383,7 +391,7 @@ impl Writer<'_> {
             targets.retain(|target| *target != Target::Count);
         }
         let ends = targets.last().is_some_and(is_end);
-        let again = targets.iter().all(|target| is_repeatable(target));
+        let again = targets.iter().all(is_repeatable);
         let one_test = line.tests.len() <= 1;
         let all = |target: &Target| -> Chain {
             line.tests
@@ -418,12 +426,15 @@ impl Writer<'_> {
     }
 }
 
+/// The keys of a map, each with its verdict.
+type Entries<'m> = Vec<(&'m Key, &'m Verdict)>;
+
 /// The keys of a map with their verdicts.
 fn entries<'m>(
     table: &'m Table,
     map: &'m VmapSource,
     own: String,
-) -> Result<(Wanted<'m>, Vec<(&'m Key, &'m Verdict)>), Refused> {
+) -> Result<(Wanted<'m>, Entries<'m>), Refused> {
     match map {
         VmapSource::Named(name) => {
             let wanted = named(table, name)?;
@@ -439,10 +450,11 @@ fn entries<'m>(
             Ok((wanted, verdicts.collect()))
         }
         VmapSource::Anonymous(entries) => {
+            let elements: Vec<&Key> = entries.keys().collect();
             let wanted = Wanted {
-                name: own,
+                name: inline_name(&own, &elements),
                 keys: Keys::Inline,
-                elements: entries.keys().collect(),
+                elements,
             };
             Ok((wanted, entries.iter().collect()))
         }
