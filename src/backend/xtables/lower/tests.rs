@@ -113,7 +113,7 @@ fn many_interfaces_with_one_address_have_several_ipsets() {
 #[test]
 fn two_sets_in_one_rule_are_two_ipsets() {
     let five = |net: u8| {
-        let all = (1..6).map(|host| format!("10.{net}.{host}.0/24"));
+        let all = (1..6).map(|host| format!("10.{net}.{}.0/24", 2 * host));
         all.collect::<Vec<_>>().join(", ")
     };
     let rule = format!("ip saddr {{ {} }} ip daddr {{ {} }} drop", five(1), five(2));
