@@ -30,17 +30,20 @@ impl Rule {
 
     /// The rule as arguments of iptables, without its comment.
     pub fn text(&self, family: Family) -> String {
-        let words = self.matches.iter().map(|m| m.text(family));
-        let words = words.chain(self.target.text(family));
-        words.collect::<Vec<_>>().join(" ")
+        self.words(family, None)
     }
 
     /// The rule as arguments of iptables, and the hash in its comment, which is of what was before too.
+    /// What does not match a rule is not asked for its comment.
     pub fn line(&self, family: Family, before: &str) -> (String, String) {
-        let text = self.text(family);
-        let hash = hash(&format!("{before} {text}"), HASH_DIGITS);
+        let hash = hash(&format!("{before} {}", self.text(family)), HASH_DIGITS);
         let comment = format!("-m comment --comment {COMMENT_PREFIX}{hash}");
-        let separator = if text.is_empty() { "" } else { " " };
-        (format!("{comment}{separator}{text}"), hash)
+        (self.words(family, Some(comment)), hash)
+    }
+
+    fn words(&self, family: Family, comment: Option<String>) -> String {
+        let words = self.matches.iter().map(|test| test.text(family));
+        let words = words.chain(comment).chain(self.target.text(family));
+        words.collect::<Vec<_>>().join(" ")
     }
 }

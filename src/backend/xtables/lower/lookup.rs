@@ -10,7 +10,7 @@ use crate::backend::xtables::{
     AddressSide, InterfacePattern, Ipset, IpsetName, IpsetType, Match, Member,
 };
 use crate::net::{Family, Protocol};
-use crate::ruleset::Operator;
+use crate::ruleset::{Name, Operator};
 
 /// Ranges of at most so many ports are members of an ipset one by one.
 const PORTS_MAX: u16 = 16;
@@ -39,13 +39,22 @@ pub(super) enum Keys {
 }
 
 /// The ipsets of lookups, by their names.
-pub(super) type Ipsets = BTreeMap<IpsetName, Ipset>;
+pub(super) type Ipsets = BTreeMap<IpsetName, Made>;
+
+/// An ipset, and the set of the table that it holds or holds a part of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Made {
+    pub(super) ipset: Ipset,
+    pub(super) set: Option<Name>,
+}
 
 /// A set that is looked up.
 #[derive(Debug)]
 pub(super) struct Lookup<'l> {
     /// What its ipsets are named after.
     pub(super) name: String,
+    /// Itself, if it has a name.
+    pub(super) set: Option<Name>,
     /// Its keys.
     pub(super) keys: Keys,
     /// What an ipset with ports is called beside it.
@@ -213,7 +222,8 @@ impl Lookup<'_> {
             family,
             members,
         };
-        self.ipsets.insert(name.clone(), ipset);
+        let set = self.set.clone();
+        self.ipsets.insert(name.clone(), Made { ipset, set });
         Conjunction::of(Match::Member(Operator::Eq, name, sides))
     }
 }

@@ -33,7 +33,7 @@ use std::sync::Arc;
 
 pub use refusal::{Place, Refusal, Refusals};
 
-use super::{Builtin, ChainName, Document, Rule, TableName, Target};
+use super::{Builtin, ChainName, Document, IpsetName, Rule, TableName, Target};
 use crate::net::{Family, Protocol};
 use crate::ruleset::{
     Chain, ChainPolicy, Expression, Hook, HookPoint, MetaKey, Name, Rule as NftRule, Statement,
@@ -111,6 +111,22 @@ impl Lowering {
     }
 }
 
+impl Lowering {
+    /// The chain of the table that a chain is, or is a part of.
+    pub fn chain(&self, chain: &ChainName) -> Option<&Name> {
+        let mut pieces = self.pieces.iter();
+        let made = pieces.find(|(_, piece)| piece.chains.contains_key(chain));
+        made.map(|((name, _), _)| name)
+    }
+
+    /// The set of the table that an ipset holds, or holds a part of; none if it is of a rule's own.
+    pub fn set(&self, ipset: &IpsetName) -> Option<&Name> {
+        let mut pieces = self.pieces.values();
+        let made = pieces.find_map(|piece| piece.ipsets.get(ipset));
+        made.and_then(|made| made.set.as_ref())
+    }
+}
+
 /// Follows the chains from where packets come in.
 struct Walk<'w> {
     table: &'w Table,
@@ -167,8 +183,9 @@ impl Walk<'_> {
             for (name, chain) in &piece.chains {
                 held.chains.insert(name.clone(), chain.clone());
             }
-            for (name, ipset) in &piece.ipsets {
-                self.document.ipsets.insert(name.clone(), ipset.clone());
+            for (name, made) in &piece.ipsets {
+                let ipset = made.ipset.clone();
+                self.document.ipsets.insert(name.clone(), ipset);
             }
             for next in &piece.leads {
                 if let Some(chain) = self.table.chains.get(next) {

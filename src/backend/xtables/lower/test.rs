@@ -48,6 +48,7 @@ pub(super) struct Reader<'r> {
 #[derive(Debug, Clone)]
 pub(super) struct Wanted<'k> {
     pub(super) name: String,
+    pub(super) set: Option<Name>,
     pub(super) keys: Keys,
     pub(super) elements: Vec<&'k Key>,
 }
@@ -100,6 +101,7 @@ impl Reader<'_> {
     fn inline<'k>(&self, elements: Vec<&'k Key>) -> Wanted<'k> {
         Wanted {
             name: inline_name(&self.name, &elements),
+            set: None,
             keys: Keys::Inline,
             elements,
         }
@@ -132,6 +134,7 @@ impl Reader<'_> {
             .collect::<Result<Vec<_>, _>>()?;
         let mut lookup = Lookup {
             name: wanted.name,
+            set: wanted.set,
             keys: wanted.keys,
             ports: port_word(&fields),
             family: self.environment.family,
@@ -240,6 +243,7 @@ pub(super) fn named<'t>(table: &'t Table, name: &Name) -> Result<Wanted<'t>, Ref
     let set = set.ok_or_else(|| Refused::owned(format!("set \"{name}\", which is not there")))?;
     Ok(Wanted {
         name: name.to_string(),
+        set: Some(name.clone()),
         keys: keys(set)?,
         elements: set.elements.keys().collect(),
     })

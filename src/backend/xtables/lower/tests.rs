@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::lower;
+use super::{Lowering, Touched, lower};
 use crate::backend::xtables::{ChainName, Document, IpsetType, TableName};
 use crate::net::Family;
 use crate::ruleset::parse;
@@ -120,4 +120,34 @@ fn two_sets_in_one_rule_are_two_ipsets() {
     let document = lowered("", &rule);
     assert_eq!(document.ipsets.len(), 2);
     assert_eq!(rules(&document, Family::V4, "forward").len(), 1);
+}
+
+#[test]
+fn it_is_known_whose_a_chain_and_an_ipset_are() {
+    let text = "table inet margay {
+        set a-rather-long-name-of-a-set { type ipv4_addr . inet_service; elements = { 10.0.0.1 . 80 } }
+        set interfaces { type ifname; elements = { \"tap1\" } }
+        chain forward { type filter hook forward priority filter; policy accept;
+            goto a-rather-long-name-of-a-chain }
+        chain a-rather-long-name-of-a-chain {
+            iifname @interfaces ip saddr . tcp dport @a-rather-long-name-of-a-set accept
+            drop
+        }
+    }";
+    let ruleset = parse("test", text).unwrap();
+    let table = ruleset.tables.values().next().unwrap();
+    let mut lowering = Lowering::default();
+    let document = lowering.lower(table, &Touched::All).unwrap();
+    let made = &document.tables[&(Family::V4, TableName::Filter)];
+    for chain in made.chains.keys() {
+        let of = lowering.chain(chain).unwrap().as_str();
+        assert!(
+            ["forward", "a-rather-long-name-of-a-chain"].contains(&of),
+            "{chain}: {of}"
+        );
+    }
+    for ipset in document.ipsets.keys() {
+        let of = lowering.set(ipset).unwrap().as_str();
+        assert_eq!(of, "a-rather-long-name-of-a-set");
+    }
 }

@@ -352,6 +352,7 @@ impl Writer<'_> {
         for (verdict, elements) in groups {
             let wanted = Wanted {
                 name: format!("{}>{}", wanted.name, label(verdict)),
+                set: wanted.set.clone(),
                 keys: wanted.keys,
                 elements,
             };
@@ -453,6 +454,7 @@ fn entries<'m>(
             let elements: Vec<&Key> = entries.keys().collect();
             let wanted = Wanted {
                 name: inline_name(&own, &elements),
+                set: None,
                 keys: Keys::Inline,
                 elements,
             };
