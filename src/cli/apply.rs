@@ -60,6 +60,7 @@ impl Apply {
     pub(super) fn run(&self, screen: &Screen) -> Result<Exit, Failure> {
         let state = self.policy.state(screen)?;
         self.kernel.enter()?;
+        self.backend.is_of_agent(&self.run_dir.path)?;
         let told = match through::agent(&self.run_dir.path, &self.request()?)? {
             Some(reply) => Told::of_reply(&reply)?,
             None => self.at_once(&state, screen)?,

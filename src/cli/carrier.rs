@@ -4,9 +4,12 @@ use std::io;
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
+use serde_json::Value;
 
 use super::exit::Failure;
 use super::kernel::Kernel;
+use super::through;
+use crate::agent::control::Request;
 use crate::backend::carrier::{Carrier, HostBackend};
 use crate::backend::nft::{NftBackend, Ownership};
 use crate::backend::opening::{Opening, Wish};
@@ -93,6 +96,29 @@ impl Backend {
         };
         let nft = || -> io::Result<NftBackend> { NftBackend::new(ownership) };
         Ok(opening.open(nft, &table_key())?)
+    }
+
+    /// Goes on only where an agent, if there is one, programs by what is meant.
+    pub(super) fn is_of_agent(self, run_dir: &Path) -> Result<(), Failure> {
+        let meant = |by: &str| match self.backend {
+            Kind::Auto => true,
+            Kind::Nft => by == "nft",
+            Kind::Xtables => by != "nft",
+        };
+        if self.backend == Kind::Auto {
+            return Ok(());
+        }
+        let reply = through::agent(run_dir, &Request::Status)?;
+        let by = reply.as_ref().and_then(|reply| {
+            let backend = reply.pointer("/status/table/backend");
+            backend.and_then(Value::as_str)
+        });
+        match by {
+            Some(by) if !meant(by) => Err(Failure::Unsafe(format!(
+                "the agent programs by {by}: its settings NFTablesMode and IptablesBackend say so"
+            ))),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// The one that is open, whatever else the host could.

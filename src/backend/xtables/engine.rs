@@ -1,5 +1,6 @@
 //! The backend that programs the kernel through iptables and ipset.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -7,14 +8,14 @@ use std::time::{Duration, Instant};
 use super::blame::{Blame, Refused};
 use super::held::{Counts, Held, HeldTable, Placement};
 use super::kept::Kept;
-use super::lower::lower;
+use super::lower::{Lowering, Touched};
 use super::provider::{Provider, Variant};
 use super::saved::{self, SavedTable};
 use super::writes::Writes;
 use super::{Document, write};
 use crate::backend::grace::wait_for_grace;
 use crate::backend::{Backend, CommitError, ObserveError};
-use crate::ruleset::transaction::{Commit, Step, Wait};
+use crate::ruleset::transaction::{Commit, Operation, Step, Wait};
 use crate::ruleset::{Table, TableKey, Tracked};
 
 /// How often rules are read back to see whether somebody changed them: nobody says so, and reading
@@ -32,6 +33,8 @@ pub struct XtablesBackend {
     table: Option<Tracked>,
     /// What that is in the terms of xtables.
     document: Option<Document>,
+    /// What is known of how it became that.
+    lowering: Lowering,
     /// What is in force, where nothing failed since it was looked at.
     pub(super) held: Option<Held>,
     looked: Option<Instant>,
@@ -51,6 +54,7 @@ struct Stage<'c> {
     step: &'c Step,
     table: Tracked,
     document: Document,
+    lowering: Lowering,
 }
 
 impl XtablesBackend {
@@ -66,6 +70,7 @@ impl XtablesBackend {
             kept: Kept::of(run_dir)?,
             table: None,
             document: None,
+            lowering: Lowering::default(),
             held: None,
             looked: None,
             commits: 0,
@@ -111,20 +116,24 @@ impl XtablesBackend {
 
     /// What every step of a commit makes of the table. What xtables cannot say is found before
     /// anything is written.
-    fn stages<'c>(&self, commit: &'c Commit) -> Result<Vec<Stage<'c>>, CommitError> {
+    fn stages<'c>(&mut self, commit: &'c Commit) -> Result<Vec<Stage<'c>>, CommitError> {
         let mut table = self.table.clone().unwrap_or_default();
+        // It is of the table in force, and that of which step this will be is not known yet.
+        let mut lowering = std::mem::take(&mut self.lowering);
         let stages = commit.steps.iter().map(|step| {
             let alone = Commit {
                 table: commit.table.clone(),
                 steps: vec![step.clone()],
             };
             table.apply(&alone);
-            let document = lower(table.table())
-                .map_err(|refusal| Blame(table.table(), step.phase).unsayable(&refusal))?;
+            let document = lowering.lower(table.table(), &touched(step));
+            let document = document
+                .map_err(|refusals| Blame(table.table(), step.phase).unsayable(&refusals.first))?;
             Ok(Stage {
                 step,
                 table: table.clone(),
                 document,
+                lowering: lowering.clone(),
             })
         });
         stages.collect()
@@ -202,11 +211,38 @@ impl XtablesBackend {
         let Some(table) = &self.table else {
             return Err("rules of ours, and no record of what they were made of".to_owned());
         };
-        let document = lower(table.table()).map_err(|refusal| refusal.to_string())?;
+        let mut lowering = Lowering::default();
+        let lowered = lowering.lower(table.table(), &Touched::All);
+        let document = lowered.map_err(|refusals| refusals.first.to_string())?;
+        self.lowering = lowering;
         let difference = held.difference(&document, self.placement);
         self.document = Some(document);
         difference.map_or(Ok(()), Err)
     }
+}
+
+/// What a step touches.
+fn touched(step: &Step) -> Touched {
+    let (mut chains, mut sets) = (BTreeSet::new(), BTreeSet::new());
+    for operation in &step.operations {
+        match operation {
+            Operation::DeleteTable => return Touched::All,
+            Operation::AddChain(name, _)
+            | Operation::FlushChain(name)
+            | Operation::DeleteChain(name)
+            | Operation::AddRule(name, _) => chains.insert(name.clone()),
+            Operation::AddSet(name, _)
+            | Operation::DeleteSet(name)
+            | Operation::AddElements(name, _)
+            | Operation::DeleteElements(name, _) => sets.insert(name.clone()),
+            Operation::AddTable
+            | Operation::AddCounter(..)
+            | Operation::DeleteCounter(_)
+            | Operation::AddLimit(..)
+            | Operation::DeleteLimit(_) => false,
+        };
+    }
+    Touched::These(chains, sets)
 }
 
 impl Backend for XtablesBackend {
@@ -222,6 +258,7 @@ impl Backend for XtablesBackend {
             self.run(&stage)?;
             self.table = Some(stage.table);
             self.document = Some(stage.document);
+            self.lowering = stage.lowering;
         }
         self.keep(&commit.table);
         Ok(())
@@ -240,6 +277,7 @@ impl Backend for XtablesBackend {
         let compared = match held.is_empty() {
             true => {
                 (self.table, self.document) = (None, None);
+                self.lowering = Lowering::default();
                 Ok(())
             }
             false => self.compare(key, &held),

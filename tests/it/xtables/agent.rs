@@ -95,6 +95,25 @@ fn counted(mut stream: TcpStream, stop: &AtomicBool) -> u64 {
     count
 }
 
+/// What `apply` by the other backend says.
+fn refused(process: &Process, path: &str) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_margay"))
+        .args([
+            "apply",
+            path,
+            "--host",
+            HOST,
+            "--backend",
+            "nft",
+            "--run-dir",
+        ])
+        .arg(process.run_dir())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(4));
+    String::from_utf8(output.stderr).unwrap()
+}
+
 fn status(process: &Process) -> Value {
     let output = Command::new(env!("CARGO_BIN_EXE_margay"))
         .args(["status", "-o", "json", "--run-dir"])
@@ -134,6 +153,11 @@ fn a_connection_outlives_the_change_of_backend() {
         wait_for_backend(&process, "iptables-legacy");
         process.routed(&script().state(), PATIENCE);
         assert!(said("iptables-legacy", &["-S", "FORWARD"]).contains("mgy-forward"));
+        let told = refused(&process, &path);
+        assert!(
+            told.contains("the agent programs by iptables-legacy: "),
+            "{told}"
+        );
         let stream = Stream::open(&pods);
         for (mode, backend) in [
             ("Enabled", "nft"),

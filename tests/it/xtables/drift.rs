@@ -27,7 +27,7 @@ pub(super) fn by(world: &World, command: &str, backend: &[&str], code: i32) -> (
     world.run(command, &[backend, own].concat(), code)
 }
 
-const LEGACY: [&str; 4] = ["--backend", "xtables", "--iptables-backend", "legacy"];
+pub(super) const LEGACY: [&str; 4] = ["--backend", "xtables", "--iptables-backend", "legacy"];
 const NFT: [&str; 4] = ["--backend", "xtables", "--iptables-backend", "nft"];
 
 #[test]

@@ -4,4 +4,5 @@ mod agent;
 mod drift;
 mod load;
 mod programs;
+mod refusals;
 mod switch;
