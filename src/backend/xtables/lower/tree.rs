@@ -194,14 +194,15 @@ mod tests {
         loop {
             let matching = chains[&chain].iter().find(|rule| {
                 rules += 1;
-                rule.matches.iter().all(|test| match test {
-                    Match::In(Operator::Eq, pattern) => pattern.covers(&exact),
-                    other => panic!("{other:?}"),
-                })
+                let holds = |test: &Match| {
+                    matches!(test, Match::In(Operator::Eq, pattern) if pattern.covers(&exact))
+                };
+                rule.matches.iter().all(holds)
             });
-            match &matching.unwrap().target {
-                Target::Goto(next) if chains.contains_key(next) => chain = next.clone(),
-                target => return (target.clone(), rules),
+            let target = &matching.unwrap().target;
+            match target.chain().filter(|next| chains.contains_key(*next)) {
+                Some(next) => chain = next.clone(),
+                None => return (target.clone(), rules),
             }
         }
     }
