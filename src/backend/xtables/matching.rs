@@ -166,6 +166,19 @@ pub enum InterfacePattern {
     Prefix(InterfaceName),
 }
 
+impl InterfacePattern {
+    /// Whether every interface of another pattern is one of this.
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Exact(own), Self::Exact(name)) => own == name,
+            (Self::Exact(_), Self::Prefix(_)) => false,
+            (Self::Prefix(own), Self::Exact(name) | Self::Prefix(name)) => {
+                name.as_str().starts_with(own.as_str())
+            }
+        }
+    }
+}
+
 impl fmt::Display for InterfacePattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
