@@ -90,6 +90,16 @@ impl Cidr {
     pub fn network(&self) -> IpAddr {
         self.0.network()
     }
+
+    /// The last address.
+    pub fn last(&self) -> IpAddr {
+        self.0.broadcast()
+    }
+
+    /// A prefix by its first address; host bits are cleared, and a length that no address has is the longest.
+    pub fn of(address: IpAddr, length: u8) -> Self {
+        IpNet::new(address, length).map_or(Self::host(address), |net| Self(net.trunc()))
+    }
 }
 
 /// An address as bytes in network order.

@@ -151,6 +151,8 @@ impl<B: Backend> Dataplane<B> {
         for _ in 0..ATTEMPTS_MAX {
             dataplane.look()?;
             let had = match dataplane.held {
+                // What holds until all is known is not ours yet.
+                Held::Table(None) if dataplane.backend.is_preceded() => Ok(()),
                 Held::Table(None) => dataplane.found(),
                 Held::Table(Some(_)) | Held::Foreign => dataplane.backend.adopt(&table_key()),
             };
@@ -193,6 +195,7 @@ impl<B: Backend> Dataplane<B> {
             match self.attempt() {
                 Ok(commit) => {
                     done.commits.extend(commit);
+                    self.backend.supersede(&table_key())?;
                     done.took = begin.elapsed();
                     self.before.clear();
                     self.quarantine.released();
@@ -348,6 +351,11 @@ impl<B: Backend> Dataplane<B> {
         self.backend.is_owned()
     }
 
+    /// What carries the table: `nft`, or which iptables.
+    pub fn carrier(&self) -> &'static str {
+        self.backend.carrier()
+    }
+
     /// Who talks to the kernel.
     pub fn backend(&mut self) -> &mut B {
         &mut self.backend
@@ -445,7 +453,7 @@ impl<B: Backend> Dataplane<B> {
 
     /// Puts back, or shuts, whom a refusal is about. An error that is about nobody is given back.
     fn put_aside(&mut self, error: CommitError, now: Instant) -> Result<BTreeSet<Object>, Failure> {
-        let CommitError::Refused { culprit, .. } = &error else {
+        let Some(culprit) = error.culprit() else {
             return Err(error.into());
         };
         let state = self.state();

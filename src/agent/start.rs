@@ -21,9 +21,12 @@ use super::severance::Cuts;
 use super::source::Source;
 use super::voice::Voice;
 use super::work::Work;
+use crate::backend::carrier::{Carrier, HostBackend};
 use crate::backend::nft::{NftBackend, Ownership};
-use crate::compile::skeleton::{Skeleton, SkeletonError};
-use crate::config::{Config, Resolved};
+use crate::backend::opening::{OpenError, Opening, Wish};
+use crate::backend::xtables::{Placement, Variant};
+use crate::compile::skeleton::{Skeleton, SkeletonError, table_key};
+use crate::config::{ChainInsertMode, Config, IptablesBackend, NftablesMode, Resolved};
 use crate::host::capability::keep_network_capabilities;
 use crate::host::check::check;
 use crate::host::{Host, HostError, LinkWatch, RouteProtocol};
@@ -57,6 +60,9 @@ pub enum StartError {
     /// The exporter of metrics refuses its settings.
     #[error(transparent)]
     Metrics(#[from] BuildError),
+    /// What programs the kernel cannot be had.
+    #[error(transparent)]
+    Backend(#[from] OpenError),
     /// Routes and interfaces cannot be programmed.
     #[error(transparent)]
     Host(#[from] HostError),
@@ -99,7 +105,7 @@ pub fn start(resolved: &Resolved, logging: Logging) -> Result<Ended, StartError>
     for event in source.keys().unsaid() {
         state.apply(event);
     }
-    let (backend, socket) = backend().map_err(failed("open a netlink socket"))?;
+    let (backend, socket) = backend(config)?;
     let routes = Host::open(RouteProtocol(config.route_protocol.value))?;
     let links = LinkWatch::open().map_err(failed("listen to interfaces"))?;
     // Workloads are shut before anything is done that can fail or take long.
@@ -115,8 +121,9 @@ pub fn start(resolved: &Resolved, logging: Logging) -> Result<Ended, StartError>
         |part| timeout(config, part),
         logging.dropped(),
     )?;
-    if socket == Opened::Now {
-        voice.keep(dataplane.backend().descriptor());
+    match dataplane.backend().chosen() {
+        Carrier::Nft(backend) if socket == Opened::Now => voice.keep(backend.descriptor()),
+        Carrier::Nft(_) | Carrier::Xtables(_) => {}
     }
     let book = Book::new(source.keys(), remembered);
     let work = Work::new(voice, (book, kept), (dataplane, routes), cuts);
@@ -136,8 +143,41 @@ enum Opened {
     Now,
 }
 
+/// What the host is programmed by, and whether systemd kept it.
+fn backend(config: &Config) -> Result<(HostBackend, Opened), StartError> {
+    let opening = Opening {
+        wish: match config.nftables_mode.value {
+            NftablesMode::Enabled => Wish::Nft,
+            NftablesMode::Disabled => Wish::Xtables,
+            NftablesMode::Auto => Wish::Auto,
+        },
+        variant: match config.iptables_backend.value {
+            IptablesBackend::Legacy => Some(Variant::Legacy),
+            IptablesBackend::Nft => Some(Variant::Nft),
+            IptablesBackend::Auto => None,
+        },
+        placement: match config.chain_insert_mode.value {
+            ChainInsertMode::Insert => Placement::Insert,
+            ChainInsertMode::Append => Placement::Append,
+        },
+        run_dir: &config.run_dir.value,
+    };
+    let mut opened = Opened::Now;
+    let nft = || {
+        let (backend, when) = nft()?;
+        opened = when;
+        Ok(backend)
+    };
+    let mut host = opening.open(nft, &table_key())?;
+    let by = host.chosen().name();
+    let before = host.previous().iter().map(|other| other.name());
+    let before: Vec<_> = before.collect();
+    info!(%by, before = before.join(", "), "what programs the kernel");
+    Ok((host, opened))
+}
+
 /// The socket that the agent before us left with systemd: it owns the table all along. Else a new one.
-fn backend() -> io::Result<(NftBackend, Opened)> {
+fn nft() -> io::Result<(NftBackend, Opened)> {
     let mut kept = notify::inherited().into_iter();
     let kept = kept.find(|kept| kept.name == notify::NETLINK);
     match kept.map(|kept| NftBackend::inherit(kept.descriptor, Ownership::Owner)) {
@@ -162,7 +202,7 @@ pub(super) fn timeout(config: &Config, part: Reporter) -> Option<Duration> {
 async fn serve(
     (config, logging): (&Config, Logging),
     source: Source,
-    mut work: Work<NftBackend>,
+    mut work: Work<HostBackend>,
     links: LinkWatch,
 ) -> Result<Ended, StartError> {
     let (say, mut updates) = mpsc::channel(UPDATES);

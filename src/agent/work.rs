@@ -285,7 +285,7 @@ impl<B: Backend> Work<B> {
             true => TableHold::Owned,
             false => TableHold::Shared,
         };
-        let table = TableStatus::of(self.dataplane.sizes(), hold);
+        let table = TableStatus::of(self.dataplane.carrier(), self.dataplane.sizes(), hold);
         let aside = self.aside().map(|(object, why)| (object.to_string(), why));
         let aside = aside.collect();
         let (errors, warnings) = self.problems();

@@ -1,8 +1,13 @@
 //! The only code that touches the kernel's firewall. It knows rulesets, not policy.
 
+pub mod carrier;
+mod grace;
+mod handover;
 pub mod memory;
 pub mod nft;
+pub mod opening;
 pub mod reconcile;
+pub mod xtables;
 
 use crate::ruleset::transaction::{Commit, Operation, Phase};
 use crate::ruleset::{Table, TableKey};
@@ -43,6 +48,24 @@ pub trait Backend {
     /// # Errors
     /// The kernel cannot be asked.
     fn generation(&mut self) -> Result<u32, ObserveError>;
+
+    /// What carries the table: `nft`, or which iptables.
+    fn carrier(&self) -> &'static str {
+        "nft"
+    }
+
+    /// Whether another backend holds what was in force before ours, and is to do so until ours is.
+    fn is_preceded(&self) -> bool {
+        false
+    }
+
+    /// Takes away what another backend held, once the table is in force and was read back.
+    ///
+    /// # Errors
+    /// It is not in force as it should be, or what the other held stays. Then both are.
+    fn supersede(&mut self, _: &TableKey) -> Result<(), CommitError> {
+        Ok(())
+    }
 }
 
 /// Why a commit did not go through.
@@ -83,6 +106,20 @@ pub enum CommitError {
         /// Which two changes one packet could read.
         reason: String,
     },
+    /// What carries the rules of this host has no words for something, or does not take it.
+    #[error("{program} does not take {what} in the {phase} step: {reason}")]
+    Declined {
+        /// Who does not: `iptables-legacy`, `ipset`, or `xtables` where it was never asked.
+        program: String,
+        /// The phase of the transaction.
+        phase: Phase,
+        /// The object in words: `chain "x"`.
+        what: String,
+        /// Why not.
+        reason: String,
+        /// The operation that made the object, where one is to blame.
+        culprit: Option<Box<Culprit>>,
+    },
     /// A value cannot be said to the kernel: a name or a message grew past its limit.
     #[error("cannot encode {what}: {limit}")]
     Unencodable {
@@ -94,6 +131,21 @@ pub enum CommitError {
     /// The kernel cannot be reached.
     #[error("netlink: {0}")]
     Unreachable(#[from] std::io::Error),
+}
+
+impl CommitError {
+    /// The operation that is to blame, where one is.
+    pub fn culprit(&self) -> Option<&Culprit> {
+        match self {
+            Self::Refused { culprit, .. } => Some(culprit),
+            Self::Declined { culprit, .. } => culprit.as_deref(),
+            Self::Contended
+            | Self::TooLarge { .. }
+            | Self::Unsafe { .. }
+            | Self::Unencodable { .. }
+            | Self::Unreachable(_) => None,
+        }
+    }
 }
 
 /// The operation that the kernel refused.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum, value_parser};
 use serde_json::{Value, json};
 
+use super::carrier;
 use super::exit::{Exit, Failure};
 use super::kernel::Kernel;
 use super::options::{Form, Output, RunDir};
@@ -13,7 +14,8 @@ use super::screen::{Screen, Tint};
 use super::{keep, owner, refusal, through};
 use crate::agent::control::client::AskError;
 use crate::agent::control::{self, Request};
-use crate::backend::nft::{NftBackend, Ownership};
+use crate::backend::carrier::HostBackend;
+use crate::backend::nft::Ownership;
 use crate::backend::reconcile::{ReconcileError, reconcile};
 use crate::backend::{Backend, ObserveError};
 use crate::compile::skeleton;
@@ -31,9 +33,8 @@ pub(super) struct Apply {
     policy: Policy,
     #[command(flatten)]
     kernel: Kernel,
-    /// What programs the kernel
-    #[arg(long, value_enum, default_value = "auto")]
-    backend: Kind,
+    #[command(flatten)]
+    backend: carrier::Backend,
     /// Whether the table outlives the flush of a foreign owner
     #[arg(long, value_enum, default_value = "persist")]
     ownership: Keep,
@@ -44,15 +45,6 @@ pub(super) struct Apply {
     run_dir: RunDir,
     #[command(flatten)]
     output: Output,
-}
-
-/// What programs the kernel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Kind {
-    /// The best that this host has
-    Auto,
-    /// `nf_tables` over netlink
-    Nft,
 }
 
 /// The flags of the table.
@@ -68,6 +60,7 @@ impl Apply {
     pub(super) fn run(&self, screen: &Screen) -> Result<Exit, Failure> {
         let state = self.policy.state(screen)?;
         self.kernel.enter()?;
+        self.backend.is_of_agent(&self.run_dir.path)?;
         let told = match through::agent(&self.run_dir.path, &self.request()?)? {
             Some(reply) => Told::of_reply(&reply)?,
             None => self.at_once(&state, screen)?,
@@ -92,27 +85,46 @@ impl Apply {
     /// Where no agent works: what the documents say, and nothing else, comes into force.
     fn at_once(&self, state: &State, screen: &Screen) -> Result<Told, Failure> {
         let begin = Instant::now();
-        let mut backend = match self.backend {
-            Kind::Auto | Kind::Nft => self.kernel.open(match self.ownership {
-                Keep::None => Ownership::None,
-                Keep::Persist => Ownership::Persist,
-            })?,
+        let ownership = match self.ownership {
+            Keep::None => Ownership::None,
+            Keep::Persist => Ownership::Persist,
         };
+        let run_dir = &self.run_dir.path;
+        let mut backend = self.backend.open(&self.kernel, ownership, run_dir)?;
         let (key, desired) = self.policy.table(state)?;
-        owner::nobody(&mut backend, &key, &self.run_dir.path)?;
+        for carrier in backend.all() {
+            owner::nobody(carrier, &key, run_dir)?;
+        }
+        if backend.is_preceded() && self.confirm_within.is_some() {
+            return Err(Failure::Usage(format!(
+                "--confirm-within cannot go back to another backend: apply without it, and by {} again \
+                 to go back",
+                backend
+                    .previous()
+                    .first()
+                    .map_or("the other", |other| other.name())
+            )));
+        }
         let held = self.held(screen)?;
         let before = Before::of(&mut backend, &key)?;
         let commits = match before.is(desired.table(), &key) {
             true => Vec::new(),
             false => {
-                let undo = self.undo(&before, desired.table(), held, screen)?;
+                let undo = self.undo(&backend, (&before, desired.table()), held, screen)?;
                 let commits = self.commit(&mut backend, &before, state)?;
                 undo.wait()?;
                 commits
             }
         };
+        let removed = backend.previous().iter().map(|carrier| carrier.name());
+        let removed = removed.collect();
+        backend.supersede(&key)?;
         let waits = self.confirm_within.filter(|_| !commits.is_empty());
-        Ok(Told::of(&commits, begin, waits))
+        Ok(Told {
+            backend: Some(backend.chosen().name()),
+            removed,
+            ..Told::of(&commits, begin, waits)
+        })
     }
 
     /// The right to apply. Where it cannot be had for another reason than that somebody else has it, a
@@ -136,14 +148,19 @@ impl Apply {
     /// Makes sure that the apply can be undone, before it is made.
     fn undo(
         &self,
-        before: &Before,
-        desired: &Table,
+        backend: &HostBackend,
+        (before, desired): (&Before, &Table),
         held: Option<(Place, Hold)>,
         screen: &Screen,
     ) -> Result<Undo, Failure> {
         let Some((place, hold)) = held else {
             return Ok(Undo::Never);
         };
+        if backend.is_preceded() {
+            irrevocable("it goes from one backend to the other", screen);
+            Record::forget(&place)?;
+            return Ok(Undo::Asked(hold));
+        }
         let before = match (before, self.confirm_within) {
             (Before::Known(before), _) => before.as_ref(),
             (Before::Foreign(what), None) => {
@@ -163,7 +180,11 @@ impl Apply {
             Some(within) => {
                 // The keeper takes the right for itself.
                 drop(hold);
-                let command = keep::command(&self.run_dir.path, within);
+                let command = keep::command(
+                    &self.run_dir.path,
+                    within,
+                    self.backend.exactly(backend.chosen()),
+                );
                 let mut command = command.map_err(|error| UndoError::Keeper(error.to_string()))?;
                 let begun = Begun::start(&place, &mut command, &record)?;
                 Ok(Undo::Unconfirmed(begun))
@@ -175,10 +196,11 @@ impl Apply {
         }
     }
 
-    /// Where nothing is in force the skeleton comes first: a large policy takes a while to load.
+    /// Where nothing is in force the skeleton comes first: a large policy takes a while to load. Where
+    /// another backend is, that would shut what it lets pass.
     fn commit(
         &self,
-        backend: &mut NftBackend,
+        backend: &mut HostBackend,
         before: &Before,
         state: &State,
     ) -> Result<Vec<Commit>, Failure> {
@@ -187,7 +209,7 @@ impl Apply {
         let blame = |error: ReconcileError| {
             Failure::Refused(refusal::told(&error, state, &self.policy.host))
         };
-        if matches!(before, Before::Known(None)) {
+        if matches!(before, Before::Known(None)) && !backend.is_preceded() {
             let nothing = State {
                 settings: state.settings_of(&self.policy.host),
                 ..State::default()
@@ -214,7 +236,7 @@ enum Before {
 }
 
 impl Before {
-    fn of(backend: &mut NftBackend, key: &TableKey) -> Result<Self, Failure> {
+    fn of(backend: &mut HostBackend, key: &TableKey) -> Result<Self, Failure> {
         match backend.observe(key) {
             Ok(table) => Ok(Self::Known(table)),
             Err(error @ ObserveError::Foreign { .. }) => Ok(Self::Foreign(error.to_string())),
@@ -255,6 +277,10 @@ struct Told {
     operations: u64,
     elements: u64,
     milliseconds: f64,
+    /// What programs the kernel; an agent does not say.
+    backend: Option<&'static str>,
+    /// What did before, and does no more.
+    removed: Vec<&'static str>,
     /// In how many seconds it is rolled back, unless it is confirmed.
     waits: Option<u32>,
 }
@@ -270,6 +296,8 @@ impl Told {
             operations: number(operations().count()),
             elements: number(elements.sum()),
             milliseconds: begin.elapsed().as_secs_f64() * 1000.0,
+            backend: None,
+            removed: Vec::new(),
             waits,
         }
     }
@@ -286,19 +314,23 @@ impl Told {
             operations: number("operations").ok_or_else(malformed)?,
             elements: number("elements").ok_or_else(malformed)?,
             milliseconds: took.ok_or_else(malformed)?,
+            backend: None,
+            removed: Vec::new(),
             waits: waits.and_then(|seconds| u32::try_from(seconds).ok()),
         })
     }
 
     fn text(&self) -> String {
-        if self.transactions == 0 {
+        let removed = self.removed.iter();
+        let removed: String = removed.map(|name| format!("removed: {name}\n")).collect();
+        if self.transactions == 0 && removed.is_empty() {
             return "nothing to change\n".to_owned();
         }
         let waits = self.waits.map(|seconds| {
             format!("rolled back in {seconds} s, unless `margay confirm` comes before\n")
         });
         format!(
-            "applied: {} transactions, {} operations, {} elements, {:.1} ms\n{}",
+            "applied: {} transactions, {} operations, {} elements, {:.1} ms\n{removed}{}",
             self.transactions,
             self.operations,
             self.elements,
@@ -310,11 +342,13 @@ impl Told {
     fn json(&self) -> String {
         let value = json!({
             "schema": "margay.apply/1",
-            "changed": self.transactions > 0,
+            "changed": self.transactions > 0 || !self.removed.is_empty(),
             "transactions": self.transactions,
             "operations": self.operations,
             "elements": self.elements,
             "milliseconds": self.milliseconds,
+            "backend": self.backend,
+            "removed": self.removed,
             "confirm_within_seconds": self.waits,
         });
         format!("{value:#}\n")

@@ -6,6 +6,7 @@ use std::process::{ExitCode, ExitStatus};
 
 use crate::agent::control::client::AskError;
 use crate::agent::start::StartError;
+use crate::backend::opening::OpenError;
 use crate::backend::{CommitError, ObserveError};
 use crate::bench::folder::FolderError;
 use crate::bench::lane::LaneError;
@@ -85,9 +86,9 @@ pub(super) enum Failure {
     /// The agent's configuration is no good.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The kernel cannot be reached.
-    #[error("cannot open a netlink socket: {0}")]
-    NoKernel(io::Error),
+    /// No backend can be had.
+    #[error(transparent)]
+    NoBackend(#[from] OpenError),
     /// What is in force cannot be read.
     #[error("{0}")]
     Unobserved(#[from] ObserveError),
@@ -97,6 +98,9 @@ pub(super) enum Failure {
     /// The table is not what it should be; and whom that is about.
     #[error("{0}")]
     Refused(String),
+    /// Options that do not go together.
+    #[error("{0}")]
+    Usage(String),
     /// It would not be safe.
     #[error("{0}")]
     Unsafe(String),
@@ -139,6 +143,7 @@ impl Failure {
     pub(super) fn exit(&self) -> Exit {
         match self {
             Self::Said(exit) => *exit,
+            Self::Usage(_) => Exit::Usage,
             Self::Unsafe(_)
             | Self::Undo(UndoError::Taken | UndoError::Moved)
             | Self::Unanswered(AskError::Unsafe(_)) => Exit::Refused,
@@ -156,7 +161,7 @@ impl Failure {
             | Self::Inquiry(_)
             | Self::NoNamespace(..)
             | Self::Config(_)
-            | Self::NoKernel(_)
+            | Self::NoBackend(_)
             | Self::Unobserved(_)
             | Self::Uncommitted(_)
             | Self::Refused(_)

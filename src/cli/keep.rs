@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::carrier::Backend;
 use super::exit::{Exit, Failure};
+use super::kernel::Kernel;
 use super::options::RunDir;
 use super::screen::Screen;
-use crate::backend::nft::{NftBackend, Ownership};
+use crate::backend::nft::Ownership;
 use crate::compile::skeleton;
 use crate::undo::Place;
 use crate::undo::keeper::keep;
@@ -27,22 +29,26 @@ pub(super) struct KeepUntilConfirmed {
     #[arg(long, value_name = "SECS")]
     within: u32,
     #[command(flatten)]
+    backend: Backend,
+    #[command(flatten)]
     run_dir: RunDir,
 }
 
 /// The command line of this command, in the calling thread's network namespace.
-pub(super) fn command(run_dir: &Path, within: u32) -> io::Result<Command> {
+pub(super) fn command(run_dir: &Path, within: u32, backend: Backend) -> io::Result<Command> {
     let mut command = Command::new(env::current_exe()?);
     let run_dir = std::path::absolute(run_dir)?;
     command.arg(NAME).arg("--within").arg(within.to_string());
     command.arg("--run-dir").arg(run_dir);
+    command.args(backend.arguments());
     Ok(command)
 }
 
 impl KeepUntilConfirmed {
     pub(super) fn run(&self, screen: &Screen) -> Result<Exit, Failure> {
         let place = Place::of(&self.run_dir.path)?;
-        let mut backend = NftBackend::new(Ownership::Persist).map_err(Failure::NoKernel)?;
+        let (kernel, run_dir) = (Kernel::HERE, &self.run_dir.path);
+        let mut backend = self.backend.open(&kernel, Ownership::Persist, run_dir)?;
         let within = Duration::from_secs(self.within.into());
         let told = keep(&place, &skeleton::table_key(), within, &mut backend)?;
         screen.diagnostic(&format!("{told}\n"));

@@ -8,7 +8,6 @@ use clap::Args;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::exit::Failure;
-use crate::backend::nft::{NftBackend, Ownership};
 
 /// Which network namespace is meant.
 #[derive(Debug, Args)]
@@ -28,11 +27,8 @@ fn namespace(text: &str) -> Result<String, &'static str> {
 }
 
 impl Kernel {
-    /// Opens the backend in the namespace; this thread stays there.
-    pub(super) fn open(&self, ownership: Ownership) -> Result<NftBackend, Failure> {
-        self.enter()?;
-        NftBackend::new(ownership).map_err(Failure::NoKernel)
-    }
+    /// The current one.
+    pub(super) const HERE: Self = Self { netns: None };
 
     /// Enters the namespace; this thread stays there.
     pub(super) fn enter(&self) -> Result<(), Failure> {

@@ -3,6 +3,7 @@
 mod agent;
 mod apply;
 mod bench;
+mod carrier;
 mod check;
 mod cleanup;
 mod completions;

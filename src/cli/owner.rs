@@ -5,16 +5,15 @@ use std::path::Path;
 
 use super::exit::Failure;
 use crate::backend::ObserveError;
-use crate::backend::nft::NftBackend;
+use crate::backend::carrier::Carrier;
 use crate::ruleset::TableKey;
 
 /// Goes on only where everybody may change the table.
-pub(super) fn nobody(
-    backend: &mut NftBackend,
-    key: &TableKey,
-    run_dir: &Path,
-) -> Result<(), Failure> {
-    let owner = backend.owner(key);
+pub(super) fn nobody(carrier: &mut Carrier, key: &TableKey, run_dir: &Path) -> Result<(), Failure> {
+    let owner = match carrier {
+        Carrier::Nft(backend) => backend.owner(key),
+        Carrier::Xtables(_) => Ok(None),
+    };
     match owner.map_err(ObserveError::Unreachable)? {
         None => Ok(()),
         Some(port) => Err(Failure::Unsafe(format!(

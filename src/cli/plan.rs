@@ -5,11 +5,13 @@ use std::fmt::Write;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::carrier::Backend;
 use super::exit::{Exit, Failure};
 use super::kernel::Kernel;
-use super::options::{Form, Output};
+use super::options::{Form, Output, RunDir};
 use super::policy::Policy;
 use super::screen::Screen;
+use crate::backend::carrier::Carrier;
 use crate::backend::nft::Ownership;
 use crate::backend::reconcile::planned;
 use crate::compile::words::{Change, Concern, words};
@@ -24,6 +26,10 @@ pub(super) struct Plan {
     #[command(flatten)]
     kernel: Kernel,
     #[command(flatten)]
+    backend: Backend,
+    #[command(flatten)]
+    run_dir: RunDir,
+    #[command(flatten)]
     output: Output,
 }
 
@@ -31,14 +37,23 @@ impl Plan {
     pub(super) fn run(&self, screen: &Screen) -> Result<Exit, Failure> {
         let state = self.policy.state(screen)?;
         let (key, desired) = self.policy.table(&state)?;
-        let mut kernel = self.kernel.open(Ownership::None)?;
-        let (applied, commit) = planned(&mut kernel, &key, &desired)?;
-        let tables = applied.iter().chain([&desired]).map(Tracked::table);
-        let tables: Vec<&Table> = tables.collect();
-        let script = script(&commit, &tables);
+        let (kernel, run_dir) = (&self.kernel, &self.run_dir.path);
+        let mut backend = self.backend.open(kernel, Ownership::None, run_dir)?;
+        let (applied, commit) = planned(&mut backend, &key, &desired)?;
+        let script = match backend.current() {
+            Carrier::Nft(_) => {
+                let tables = applied.iter().chain([&desired]).map(Tracked::table);
+                script(&commit, &tables.collect::<Vec<&Table>>())
+            }
+            Carrier::Xtables(xtables) => xtables.planned(&commit)?,
+        };
+        let removed = backend.previous().iter().map(|carrier| carrier.name());
+        let removed: Vec<&str> = removed.collect();
         let changes = words(&commit, &state, &self.policy.host);
         let text = match self.output.form {
-            Form::Text if commit.is_empty() => "nothing to change\n".to_owned(),
+            Form::Text if commit.is_empty() && removed.is_empty() => {
+                "nothing to change\n".to_owned()
+            }
             Form::Text => {
                 let lines = changes
                     .iter()
@@ -47,7 +62,8 @@ impl Plan {
                         let _ok = writeln!(lines, "{change} {concern}");
                         lines
                     });
-                format!("{lines}\n{script}")
+                let removed = removed.iter().map(|name| format!("remove {name}\n"));
+                format!("{lines}{}\n{script}", removed.collect::<String>())
             }
             Form::Json => {
                 let change = |(concern, change): (&Concern, &Change)| -> Value {
@@ -59,13 +75,15 @@ impl Plan {
                         "schema": "margay.plan/1",
                         "changes": changes.iter().map(change).collect::<Vec<_>>(),
                         "transactions": commit.steps.len(),
+                        "backend": backend.chosen().name(),
+                        "removed": removed,
                         "script": script,
                     })
                 )
             }
         };
         screen.result(&text)?;
-        Ok(if commit.is_empty() {
+        Ok(if commit.is_empty() && removed.is_empty() {
             Exit::Done
         } else {
             Exit::Changes

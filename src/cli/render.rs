@@ -8,10 +8,14 @@ use super::options::{Form, Output};
 use super::policy::Policy;
 use super::screen::Screen;
 use crate::backend::nft::notation;
+use crate::backend::xtables::lower::{Lowering, Touched};
 use crate::compile::remark::Remark;
+use crate::compile::words::blamed;
+use crate::model::State;
 use crate::ruleset::Ruleset;
 use crate::ruleset::cost::{LongestPath, longest_path};
 use crate::ruleset::json::document;
+use crate::ruleset::transaction::Operation;
 
 /// Print everything that would be programmed; no kernel is needed
 #[derive(Debug, Args)]
@@ -34,22 +38,55 @@ enum Format {
     Netlink,
     /// What `nft -j -f` loads
     Json,
+    /// What `ipset restore` and `iptables-restore --noflush` load
+    Xtables,
 }
 
 impl Render {
     pub(super) fn run(&self, screen: &Screen) -> Result<Exit, Failure> {
         let state = self.policy.state(screen)?;
+        let text = match self.format() {
+            Format::Nft => self.compiled(state, nft)?,
+            Format::Netlink => self.compiled(state, |ruleset, _, _| notation::of(ruleset))?,
+            Format::Json => self.compiled(state, |ruleset, remarks, longest| {
+                format!("{:#}\n", json(ruleset, remarks, longest))
+            })?,
+            Format::Xtables => self.xtables(&state)?,
+        };
+        screen.result(&text)?;
+        Ok(Exit::Done)
+    }
+
+    /// What is made of everything, in a notation of rulesets.
+    fn compiled(
+        &self,
+        state: State,
+        notation: impl Fn(&Ruleset, &[Remark], Option<LongestPath>) -> String,
+    ) -> Result<String, Failure> {
         let compiler = self.policy.compiler(state)?;
         let remarks: Vec<Remark> = compiler.remarks().into_iter().cloned().collect();
         let ruleset = compiler.into_ruleset();
         let longest = longest_path(&ruleset);
-        let text = match self.format() {
-            Format::Nft => nft(&ruleset, &remarks, longest),
-            Format::Netlink => notation::of(&ruleset),
-            Format::Json => format!("{:#}\n", json(&ruleset, &remarks, longest)),
-        };
-        screen.result(&text)?;
-        Ok(Exit::Done)
+        Ok(notation(&ruleset, &remarks, longest))
+    }
+
+    /// The same table for iptables and ipset, which may lack words for it.
+    fn xtables(&self, state: &State) -> Result<String, Failure> {
+        let (_, table) = self.policy.table(state)?;
+        let document = Lowering::default().lower(table.table(), &Touched::All);
+        let document = document.map_err(|refusals| {
+            let told = refusals.iter().map(|refusal| {
+                let chain = refusal.place.chain();
+                let made = table.table().chains.get(chain).cloned().unwrap_or_default();
+                let operation = Operation::AddChain(chain.clone(), made);
+                match blamed(&operation, None, state, &self.policy.host) {
+                    Some(about) => format!("{refusal}\nabout {about}"),
+                    None => refusal.to_string(),
+                }
+            });
+            Failure::Unsafe(told.collect::<Vec<_>>().join("\n"))
+        })?;
+        Ok(document.to_string())
     }
 
     fn format(&self) -> Format {

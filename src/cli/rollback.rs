@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::carrier::Backend;
 use super::exit::{Exit, Failure};
 use super::kernel::Kernel;
 use super::options::RunDir;
@@ -23,13 +24,16 @@ pub(super) struct Rollback {
 
 impl Rollback {
     pub(super) fn run(&self, screen: &Screen) -> Result<Exit, Failure> {
-        let mut backend = self.kernel.open(Ownership::Persist)?;
+        self.kernel.enter()?;
         let key = skeleton::table_key();
         let told = match through::told(&self.run_dir.path, &Request::Rollback)? {
             Some(told) => told,
             None => {
-                owner::nobody(&mut backend, &key, &self.run_dir.path)?;
-                roll_back(&Place::of(&self.run_dir.path)?, &key, &mut backend)?
+                let run_dir = &self.run_dir.path;
+                let mut host = Backend::AUTO.open(&self.kernel, Ownership::Persist, run_dir)?;
+                let carrier = host.in_force(&key)?;
+                owner::nobody(carrier, &key, run_dir)?;
+                roll_back(&Place::of(run_dir)?, &key, carrier.backend())?
             }
         };
         screen.result(&format!("{told}\n"))?;

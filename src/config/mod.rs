@@ -8,6 +8,7 @@
 //! The first source that says something counts. What the environment and the file say of policy is
 //! `Config::forced`, which the compiler applies over what the datastore says.
 
+mod backend;
 mod datastore;
 mod file;
 mod inert;
@@ -24,6 +25,7 @@ mod surroundings;
 mod table;
 mod words;
 
+pub use backend::{ChainInsertMode, IptablesBackend, NftablesMode};
 pub use file::PATH;
 pub use logs::{Format, Level};
 pub use names::{HostAddress, Hostname, Region};

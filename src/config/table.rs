@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::backend::{ChainInsertMode, IptablesBackend, NftablesMode};
 use super::kind::Kind;
 use super::logs::{Format, Level};
 use super::names::{HostAddress, Hostname, Region};
@@ -86,6 +87,12 @@ settings! {
             "Whether each rule of a policy counts its packets";
     }
     "The dataplane" {
+        NFTablesMode nftables_mode: NftablesMode = NftablesMode::Auto, LOCAL, Fatal, Restart:
+            "Whether the kernel is programmed by nf_tables: Enabled, Disabled (by iptables and ipset), or Auto (where the host has it)";
+        IptablesBackend iptables_backend: IptablesBackend = IptablesBackend::Auto, LOCAL, Fatal, Restart:
+            "Which iptables that is, without nf_tables; Auto is the first of these that works";
+        ChainInsertMode chain_insert_mode: ChainInsertMode = ChainInsertMode::Insert, LOCAL, Fatal, Restart:
+            "Where our jumps stand among the rules of others, without nf_tables";
         NftablesRefreshInterval refresh_interval: Duration = seconds(180), ANYWHERE, Default, InPlace:
             "How often the kernel's table is compared with what it should be; 0 is never";
         BatchDelay batch_delay: Duration = Duration::from_millis(10), LOCAL, Default, InPlace:

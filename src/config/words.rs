@@ -1,5 +1,6 @@
 //! Values that are one of a few words, and those of policy.
 
+use super::backend::{ChainInsertMode, IptablesBackend, NftablesMode};
 use super::kind::Kind;
 use super::logs::{Format, Level};
 use super::store::{DatastoreType, Scheme};
@@ -47,6 +48,14 @@ words! {
     Format, "felix, json, journald or pretty":
         Format::Felix = "felix", Format::Json = "json", Format::Journald = "journald",
         Format::Pretty = "pretty";
+    NftablesMode, "Enabled, Disabled or Auto":
+        NftablesMode::Enabled = "Enabled", NftablesMode::Disabled = "Disabled",
+        NftablesMode::Auto = "Auto";
+    IptablesBackend, "Legacy, NFT or Auto":
+        IptablesBackend::Legacy = "Legacy", IptablesBackend::Nft = "NFT",
+        IptablesBackend::Auto = "Auto";
+    ChainInsertMode, "insert or append":
+        ChainInsertMode::Insert = "insert", ChainInsertMode::Append = "append";
     HostAction, "DROP, RETURN or ACCEPT":
         HostAction::Drop = "DROP", HostAction::Return = "RETURN", HostAction::Accept = "ACCEPT";
     DenyAction, "DROP or REJECT":

@@ -7,6 +7,7 @@
 //!
 //! Nothing of the host is changed.
 
+mod carrier;
 mod construct;
 mod flight;
 mod foreign;
@@ -83,6 +84,7 @@ pub fn examine() -> Vec<Check> {
     checks.push(kernel::barrier());
     checks.extend(settings::checks());
     checks.extend(foreign::checks());
+    checks.extend(carrier::checks());
     checks
 }
 

@@ -2,6 +2,7 @@
 
 mod calico;
 mod config;
+mod xtables;
 
 use std::fs;
 use std::io::Read;

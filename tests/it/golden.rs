@@ -1,6 +1,6 @@
 //! Golden folders: a policy, the ruleset that it becomes, and what packets meet there.
 //!
-//! `UPDATE_GOLDEN=1` rewrites each `ruleset.nft`; `packets.txt` is written by hand, and describes
+//! `UPDATE_GOLDEN=1` rewrites each `ruleset.nft` and `ruleset.xtables`; `packets.txt` is written by hand, and describes
 //! itself: `PROTOCOL SOURCE -> DESTINATION in INTERFACE out INTERFACE|host [mac MAC] [STATE] : VERDICT`.
 
 use std::fs;
@@ -13,6 +13,8 @@ use margay::net::Protocol;
 use margay::ruleset::packet::{Packet, Transport};
 use margay::ruleset::trace::{Fate, trace};
 use margay::ruleset::{CtState, Ruleset};
+
+use crate::support::legacy::lowered;
 
 /// The folders, in order.
 pub(crate) fn cases() -> Vec<PathBuf> {
@@ -53,6 +55,24 @@ fn policies_become_the_rulesets_written_down() {
         let golden = fs::read_to_string(&path).unwrap_or_default();
         assert!(
             golden == ruleset,
+            "{} differs: `make golden` and look",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn the_same_in_xtables_terms_is_written_down_too() {
+    for case in cases() {
+        let path = case.join("ruleset.xtables");
+        let table = compiled(&case).tables.into_values().next().unwrap();
+        let document = lowered(&table).to_string();
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(&path, &document).unwrap();
+        }
+        let golden = fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            golden == document,
             "{} differs: `make golden` and look",
             path.display()
         );

@@ -47,6 +47,9 @@ mod text;
 // Every parser, given what nobody should write.
 mod fuzz;
 
+// What xtables has no words for.
+mod unsayable;
+
 // Golden folders: a policy, the ruleset that it becomes, what packets meet there.
 mod golden;
 
@@ -73,6 +76,8 @@ mod demo;
 
 // What others change is put back.
 mod repair;
+// Rules of iptables and ipsets: written, put back, changed under load, and changed for nf_tables.
+mod xtables;
 // What the kernel refuses, provoked and printed with policy and rule; named namespaces.
 mod refusals;
 // What the agent tells the world: control socket, health, metrics, systemd.

@@ -20,6 +20,7 @@ use margay::scenario::{Packet, Probe};
 use serde_json::Value;
 
 use crate::support::cases;
+use crate::support::legacy::Legacy;
 use crate::support::netns::{in_netns, ip, report};
 use crate::support::packet::Part;
 use crate::support::probe::facts;
@@ -41,6 +42,14 @@ fn packets_meet_the_verdicts_of_policy_cases() {
         backend: NftBackend::new(Ownership::Persist).unwrap(),
         applied: None,
     });
+}
+
+#[test]
+fn packets_meet_the_verdicts_of_policy_cases_through_legacy_iptables() {
+    each_file(
+        "packets_meet_the_verdicts_of_policy_cases_through_legacy_iptables",
+        |_| Legacy::new(),
+    );
 }
 
 #[test]
@@ -105,6 +114,15 @@ impl Drive for InProcess {
         desired.settle();
         let observed = self.backend.observe(&table_key()).unwrap().unwrap();
         assert_eq!(normalised(&observed), normalised(compiler.table().table()));
+        route(compiler.state());
+    }
+
+    fn finish(&mut self, _: &State) {}
+}
+
+impl Drive for Legacy {
+    fn bring(&mut self, _: &[Change<'_>], compiler: &mut Compiler) {
+        self.replace(compiler.table().table());
         route(compiler.state());
     }
 

@@ -69,6 +69,7 @@ fn store(what: &str, link: &StoreLink) -> Value {
 
 fn table(table: TableStatus) -> Value {
     json!({
+        "backend": table.backend,
         "hold": match table.hold {
             TableHold::Owned => "owned",
             TableHold::Shared => "shared",

@@ -84,8 +84,12 @@ impl Status {
             TableHold::Owned => "owned",
             TableHold::Shared => "not owned",
         };
+        let by = match table.backend {
+            "" | "nft" => String::new(),
+            other => format!(" by {other}"),
+        };
         format!(
-            "{}, {hold}, {} chains, {} rules, {} sets, {} maps",
+            "{}{by}, {hold}, {} chains, {} rules, {} sets, {} maps",
             table_key(),
             table.chains,
             table.rules,
@@ -202,6 +206,7 @@ mod tests {
         status.store.link = StoreLink::Connected;
         status.in_force = Some(started);
         status.table = TableStatus {
+            backend: "nft",
             hold: TableHold::Owned,
             chains: 20,
             rules: 80,

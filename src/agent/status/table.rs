@@ -5,6 +5,8 @@ use crate::ruleset::Sizes;
 /// What the kernel holds of the table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TableStatus {
+    /// What carries it: `nft`, or which iptables.
+    pub backend: &'static str,
     /// Who may change it.
     pub hold: TableHold,
     /// Chains.
@@ -29,7 +31,7 @@ pub enum TableHold {
 
 impl TableStatus {
     /// What a table holds.
-    pub fn of(sizes: Sizes, hold: TableHold) -> Self {
+    pub fn of(backend: &'static str, sizes: Sizes, hold: TableHold) -> Self {
         let Sizes {
             chains,
             rules,
@@ -37,6 +39,7 @@ impl TableStatus {
             maps,
         } = sizes;
         Self {
+            backend,
             hold,
             chains,
             rules,

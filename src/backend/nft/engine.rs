@@ -3,16 +3,13 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::thread;
-use std::time::Duration;
-
-use rustix::thread::{MembarrierCommand, membarrier};
 
 use super::encode::{Encoded, encode};
 use super::message::expect_generation;
 use super::refusal;
 use super::shape::Catalog;
 use super::{Ownership, refers};
+use crate::backend::grace::wait_for_grace;
 use crate::backend::{Backend, CommitError, ObserveError};
 use crate::netlink::answer::Answer;
 use crate::netlink::message::{self, NLMSG_ERROR};
@@ -24,9 +21,6 @@ use crate::ruleset::{Table, TableKey};
 fn next_generation(generation: u32) -> u32 {
     generation.wrapping_add(1).max(1)
 }
-
-/// How long a packet can be in flight, where the kernel has no barrier to wait for.
-const GRACE: Duration = Duration::from_millis(100);
 
 /// What becomes of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -311,13 +305,7 @@ fn is_about_table_flags(error: &CommitError) -> bool {
         | CommitError::TooLarge { .. }
         | CommitError::Unsafe { .. }
         | CommitError::Unencodable { .. }
+        | CommitError::Declined { .. }
         | CommitError::Unreachable(_) => false,
-    }
-}
-
-/// Waits until every packet that was in flight has left.
-fn wait_for_grace() {
-    if membarrier(MembarrierCommand::Global).is_err() {
-        thread::sleep(GRACE);
     }
 }

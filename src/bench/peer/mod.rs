@@ -12,6 +12,7 @@ mod program;
 mod scene;
 mod script;
 mod scripted;
+mod xtables;
 
 pub mod empty;
 mod events;
@@ -42,6 +43,7 @@ pub fn all() -> Vec<&'static dyn Peer> {
         &margay::FROM_STATE,
         &margay::FROM_COMMIT,
         &margay::FROM_BYTES,
+        &xtables::MargayXtables,
         &empty::Empty,
     ];
     all.extend(commands());

@@ -31,13 +31,15 @@ const PACKETS: [Phase; 5] = [
 ];
 const DELTAS: [Phase; 3] = [Phase::DeltaMember, Phase::DeltaEndpoint, Phase::DeltaPolicy];
 /// Who is there when one change is compared with doing it by text.
-const BY_TEXT: [&str; 6] = [
+const BY_TEXT: [&str; 8] = [
     "margay",
     "margay-commit",
     "replay",
     "nft",
     "felix-nft",
     "kube-proxy",
+    "margay-xtables",
+    "linear-iptables-legacy",
 ];
 
 fn scenario(name: &str, about: &str, axes: &[(Axis, &[u64])], phases: &[Phase]) -> Scenario {

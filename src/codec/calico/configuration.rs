@@ -51,7 +51,6 @@ pub(super) const FIELDS: &[Group] = &[
     ignored(
         "what is allowed is accepted with a mark, and other tables still decide",
         &[
-            "chainInsertMode",
             "iptablesFilterAllowAction",
             "iptablesMangleAllowAction",
             "nftablesFilterAllowAction",
@@ -59,11 +58,14 @@ pub(super) const FIELDS: &[Group] = &[
         ],
     ),
     ignored(
+        "each host says by itself what programs its kernel: NFTablesMode, IptablesBackend, ChainInsertMode",
+        &["nftablesMode", "iptablesBackend", "chainInsertMode"],
+    ),
+    ignored(
         "the table has its own marks, names and way to be kept",
         &[
             "useInternalDataplaneDriver",
             "dataplaneDriver",
-            "iptablesBackend",
             "iptablesRefreshInterval",
             "iptablesPostWriteCheckInterval",
             "iptablesLockFilePath",
@@ -73,7 +75,6 @@ pub(super) const FIELDS: &[Group] = &[
             "ipsetsRefreshInterval",
             "maxIpsetSize",
             "netlinkTimeout",
-            "nftablesMode",
             "nftablesMarkMask",
             "nftablesFlowTableOffload",
             "nftablesFlowTableDataIfacePattern",

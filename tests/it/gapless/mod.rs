@@ -9,7 +9,7 @@ mod control;
 pub(crate) mod daemon;
 mod instants;
 mod kill;
-mod kinds;
+pub(crate) mod kinds;
 mod labelled;
 pub(crate) mod load;
 #[path = "../../../benches/kernel/machine.rs"]
@@ -81,7 +81,7 @@ fn tried(wiring: &mut Wiring, engine: &mut Engine, kind: &Kind) -> (usize, Seen)
 }
 
 /// Runs updates on core 0 while shots are fired from core 1.
-fn under_load(wiring: &Wiring, shots: &[Shot], clock: &Clock, updates: impl FnOnce()) -> Seen {
+pub(crate) fn under_load(wiring: &Wiring, shots: &[Shot], clock: &Clock, updates: impl FnOnce()) -> Seen {
     pin(0);
     std::thread::scope(|scope| {
         let sender = scope.spawn(|| fire(wiring, shots, clock));
@@ -117,12 +117,12 @@ fn updates(size: Size, commits: &[Commit]) -> usize {
 }
 
 /// `MARGAY_SOAK=1` is the long run.
-fn is_soak() -> bool {
+pub(crate) fn is_soak() -> bool {
     std::env::var_os("MARGAY_SOAK").is_some_and(|value| value == "1")
 }
 
 /// Sleeping would take longer than this.
-fn pause(time: Duration) {
+pub(crate) fn pause(time: Duration) {
     let started = Instant::now();
     while started.elapsed() < time {
         std::hint::spin_loop();

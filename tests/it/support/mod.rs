@@ -8,6 +8,7 @@ pub(crate) mod daemon;
 pub(crate) mod engine;
 #[cfg(feature = "etcd")]
 pub(crate) mod etcd;
+pub(crate) mod legacy;
 pub(crate) mod netns;
 pub(crate) mod packet;
 pub(crate) mod pod;

@@ -136,7 +136,7 @@ fn locked(others: FlockOperation) -> File {
 }
 
 /// A child inherits the network namespace of the thread that starts it.
-fn run(program: &str, arguments: &[&str], stdin: &str) -> Result<String, String> {
+pub(crate) fn run(program: &str, arguments: &[&str], stdin: &str) -> Result<String, String> {
     let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::piped())

@@ -1,0 +1,111 @@
+//! Errors told in terms of the table that the rules were made of.
+
+use std::io;
+
+use super::lower::Refusal;
+use super::script::Origin;
+use super::{ChainName, IpsetName};
+use crate::backend::{CommitError, Culprit};
+use crate::net::Family;
+use crate::ruleset::transaction::{Operation, Phase};
+use crate::ruleset::{Name, Table};
+
+/// What was not written.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// A program says no.
+    Complaint {
+        program: String,
+        /// Whom that is about, where one is to blame.
+        origin: Option<Origin>,
+        complaint: String,
+    },
+    /// Somebody else wrote at the same time.
+    Contended,
+    /// A program did not run.
+    Io(io::Error),
+}
+
+/// The table, and the phase in which an error came up.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Blame<'t>(pub(super) &'t Table, pub(super) Phase);
+
+impl Blame<'_> {
+    /// The error for what xtables has no words for.
+    pub(super) fn unsayable(self, refusal: &Refusal) -> CommitError {
+        CommitError::Declined {
+            program: "xtables".to_owned(),
+            phase: self.1,
+            what: refusal.place.to_string(),
+            reason: format!("it has no words for {}", refusal.what),
+            culprit: self.chain(refusal.place.chain()),
+        }
+    }
+
+    /// The error for what was not written.
+    pub(super) fn of(self, refused: Refused) -> CommitError {
+        let (program, origin, complaint) = match refused {
+            Refused::Contended => return CommitError::Contended,
+            Refused::Io(error) => return CommitError::Unreachable(error),
+            Refused::Complaint {
+                program,
+                origin,
+                complaint,
+            } => (program, origin, complaint),
+        };
+        let (what, culprit) = match origin {
+            None | Some(Origin::Whole | Origin::Head) => ("a table".to_owned(), None),
+            Some(Origin::Chain(chain)) => (format!("chain {chain}"), self.chain_of(&chain)),
+            Some(Origin::Rule(chain, at)) => (
+                format!("rule {} of chain {chain}", at + 1),
+                self.chain_of(&chain),
+            ),
+            Some(Origin::Set(set)) => (format!("ipset {set}"), self.set_of(&set)),
+            Some(Origin::Member(set, member)) => {
+                (format!("{member} in ipset {set}"), self.set_of(&set))
+            }
+        };
+        CommitError::Declined {
+            program,
+            phase: self.1,
+            what,
+            reason: complaint.lines().next().unwrap_or_default().to_owned(),
+            culprit,
+        }
+    }
+
+    fn chain_of(self, chain: &ChainName) -> Option<Box<Culprit>> {
+        let mut names = self.0.chains.keys();
+        let name =
+            names.find(|name| is_made_of(chain.as_str(), ChainName::of(name.as_str()).as_str()));
+        name.and_then(|name| self.chain(name))
+    }
+
+    fn set_of(self, set: &IpsetName) -> Option<Box<Culprit>> {
+        let made = |name: &Name, family| {
+            is_made_of(set.as_str(), IpsetName::of(family, name.as_str()).as_str())
+        };
+        let mut sets = self.0.sets.iter();
+        let (name, content) =
+            sets.find(|(name, _)| Family::ALL.iter().any(|family| made(name, *family)))?;
+        Some(Box::new(Culprit {
+            operation: Operation::AddElements(name.clone(), content.elements.clone()),
+            element: None,
+        }))
+    }
+
+    /// A chain as the operation that makes it.
+    fn chain(self, name: &Name) -> Option<Box<Culprit>> {
+        let (name, chain) = self.0.chains.get_key_value(name)?;
+        Some(Box::new(Culprit {
+            operation: Operation::AddChain(name.clone(), chain.clone()),
+            element: None,
+        }))
+    }
+}
+
+/// Whether a name is that of an object, or of a part of it.
+fn is_made_of(name: &str, object: &str) -> bool {
+    let rest = name.strip_prefix(object);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '~', '.']))
+}

@@ -1,0 +1,283 @@
+//! What of ours is in force, in a form that can be told from what should be.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::document::lines;
+use super::ipset::{Ipset, IpsetType};
+use super::name::{CHAIN_PREFIX, IPSET_PREFIX};
+use super::rule::COMMENT_PREFIX;
+use super::saved::{SavedRule, SavedSet, SavedTable};
+use super::{Document, Table, TableName};
+use crate::net::Family;
+
+/// Everything of ours that the kernel holds, and what others have in the same built-in chains.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Held {
+    pub(super) sets: BTreeMap<String, HeldSet>,
+    pub(super) tables: BTreeMap<(Family, TableName), HeldTable>,
+}
+
+/// One of our ipsets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct HeldSet {
+    /// Its type and, where it has one, its family.
+    pub(super) kind: String,
+    /// How many members it takes.
+    pub(super) room: usize,
+    pub(super) members: BTreeSet<String>,
+}
+
+/// A table that has something of ours, or may.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct HeldTable {
+    /// Our chains, with the comments of their rules: each holds a hash of the rules up to it.
+    pub(super) chains: BTreeMap<String, Vec<Option<String>>>,
+    /// The chains of others, with all rules.
+    pub(super) others: BTreeMap<String, Vec<SavedRule>>,
+}
+
+/// Where our rules stand in chains that are everybody's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Placement {
+    /// Before all others.
+    #[default]
+    Insert,
+    /// Behind others.
+    Append,
+}
+
+/// How much of ours there is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Chains of ours, in all tables.
+    pub chains: usize,
+    /// Their rules, and ours in the chains of others.
+    pub rules: usize,
+    /// Ipsets.
+    pub sets: usize,
+    /// Their members.
+    pub members: usize,
+}
+
+impl Held {
+    /// How much it is.
+    pub(super) fn counts(&self) -> Counts {
+        let tables = || self.tables.values();
+        let rules = tables().flat_map(|table| table.chains.values());
+        let others = tables().flat_map(|table| table.others.values().flatten());
+        Counts {
+            chains: tables().map(|table| table.chains.len()).sum(),
+            rules: rules.map(Vec::len).sum::<usize>() + others.filter(|rule| is_ours(rule)).count(),
+            sets: self.sets.len(),
+            members: self.sets.values().map(|set| set.members.len()).sum(),
+        }
+    }
+
+    /// Whether nothing is ours.
+    pub(super) fn is_empty(&self) -> bool {
+        let mut tables = self.tables.values();
+        self.sets.is_empty() && tables.all(HeldTable::is_empty)
+    }
+
+    /// What is not as a document says: the first thing, in words.
+    pub(super) fn difference(&self, wanted: &Document, placement: Placement) -> Option<String> {
+        let nothing = (HeldTable::default(), Table::default());
+        let keys: BTreeSet<_> = self.tables.keys().chain(wanted.tables.keys()).collect();
+        let mut tables = keys.into_iter().filter_map(|key| {
+            let held = self.tables.get(key).unwrap_or(&nothing.0);
+            let wanted = wanted.tables.get(key).unwrap_or(&nothing.1);
+            let what = held.difference(wanted, key.0, placement)?;
+            Some(format!("{} {}: {what}", key.0, key.1))
+        });
+        tables.next().or_else(|| self.differing_set(wanted))
+    }
+
+    fn differing_set(&self, wanted: &Document) -> Option<String> {
+        let names: BTreeSet<&str> = {
+            let wanted = wanted.ipsets.keys().map(|name| name.as_str());
+            self.sets.keys().map(String::as_str).chain(wanted).collect()
+        };
+        let by_name: BTreeMap<&str, &Ipset> = {
+            let sets = wanted.ipsets.iter();
+            sets.map(|(name, set)| (name.as_str(), set)).collect()
+        };
+        names.into_iter().find_map(|name| {
+            let what = match (self.sets.get(name), by_name.get(name)) {
+                (Some(held), Some(wanted)) => held.difference(wanted)?,
+                (Some(_), None) => "it should not be there".to_owned(),
+                (None, _) => "it is gone".to_owned(),
+            };
+            Some(format!("ipset {name}: {what}"))
+        })
+    }
+}
+
+impl HeldSet {
+    /// A set as it is made for a document.
+    pub(super) fn of(set: &Ipset) -> Self {
+        let members = set.members.iter().map(|member| member.as_str().to_owned());
+        Self {
+            kind: kind(set),
+            room: match set.kind {
+                IpsetType::BitmapPort => usize::MAX,
+                IpsetType::HashIp
+                | IpsetType::HashNet
+                | IpsetType::HashIpPort
+                | IpsetType::HashNetPort
+                | IpsetType::HashNetIface => set.members_max(),
+            },
+            members: members.collect(),
+        }
+    }
+
+    fn read(saved: SavedSet) -> Self {
+        let words: Vec<&str> = saved.declaration.split(' ').collect();
+        let after = |word: &str| {
+            let at = words.iter().position(|known| *known == word)?;
+            words.get(at + 1).copied()
+        };
+        let kind = words.first().copied().unwrap_or_default();
+        let family = after("family").map(|family| format!(" {family}"));
+        Self {
+            kind: format!("{kind}{}", family.unwrap_or_default()),
+            room: after("maxelem")
+                .and_then(|room| room.parse().ok())
+                .unwrap_or(usize::MAX),
+            members: saved.members,
+        }
+    }
+
+    fn difference(&self, wanted: &Ipset) -> Option<String> {
+        if self.kind != kind(wanted) {
+            return Some(format!("it is a {}", self.kind));
+        }
+        let wanted: BTreeSet<&str> = wanted.members.iter().map(|m| m.as_str()).collect();
+        let held: BTreeSet<&str> = self.members.iter().map(String::as_str).collect();
+        if let Some(extra) = held.difference(&wanted).next() {
+            return Some(format!("{extra} should not be in it"));
+        }
+        let missing = wanted.difference(&held).next()?;
+        Some(format!("{missing} is missing"))
+    }
+}
+
+/// The type of a set, with the family where the type has one.
+fn kind(set: &Ipset) -> String {
+    let kind = set.kind.as_str();
+    match (set.kind, set.family) {
+        (IpsetType::BitmapPort, _) => kind.to_owned(),
+        (_, Family::V4) => format!("{kind} inet"),
+        (_, Family::V6) => format!("{kind} inet6"),
+    }
+}
+
+impl HeldTable {
+    pub(super) fn read(saved: SavedTable) -> Self {
+        let mut table = Self::default();
+        for (name, rules) in saved.chains {
+            if name.starts_with(CHAIN_PREFIX) {
+                let comments = rules.into_iter().map(|rule| rule.comment);
+                table.chains.insert(name, comments.collect());
+            } else {
+                table.others.insert(name, rules);
+            }
+        }
+        table
+    }
+
+    fn is_empty(&self) -> bool {
+        let mut others = self.others.values().flatten();
+        self.chains.is_empty() && !others.any(is_ours)
+    }
+
+    /// Our rules in a chain that is everybody's.
+    pub(super) fn ours(&self, chain: &str) -> impl Iterator<Item = &SavedRule> {
+        let rules = self.others.get(chain).into_iter().flatten();
+        rules.filter(|rule| is_ours(rule))
+    }
+
+    /// Whether our rules in a chain that is everybody's are these, where they should be.
+    pub(super) fn has_head(&self, chain: &str, wanted: &[String], placement: Placement) -> bool {
+        let wanted: Vec<_> = wanted.iter().map(|line| comment_of(line)).collect();
+        let ours = self.ours(chain).map(|rule| rule.comment.as_deref());
+        if !ours.eq(wanted
+            .iter()
+            .map(Some)
+            .map(|comment| comment.map(String::as_str)))
+        {
+            return false;
+        }
+        let all = self
+            .others
+            .get(chain)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        match placement {
+            Placement::Insert => all.iter().take(wanted.len()).all(is_ours),
+            Placement::Append => true,
+        }
+    }
+
+    fn difference(&self, wanted: &Table, family: Family, placement: Placement) -> Option<String> {
+        let lines = |chain: &str, rules| lines(chain, rules, family);
+        for (name, rules) in &wanted.chains {
+            let Some(held) = self.chains.get(name.as_str()) else {
+                return Some(format!("chain {name} is gone"));
+            };
+            if *held != comments(&lines(name.as_str(), rules)) {
+                return Some(format!("chain {name} has other rules"));
+            }
+        }
+        let wanted_chains: BTreeSet<&str> = wanted.chains.keys().map(|n| n.as_str()).collect();
+        let mut held = self.chains.keys();
+        if let Some(extra) = held.find(|name| !wanted_chains.contains(name.as_str())) {
+            return Some(format!("chain {extra} should not be there"));
+        }
+        for (builtin, rules) in &wanted.heads {
+            let lines = lines(builtin.as_str(), rules);
+            if !self.has_head(builtin.as_str(), &lines, placement) {
+                return Some(format!(
+                    "our rules are not where they should be in {builtin}"
+                ));
+            }
+        }
+        let heads: BTreeSet<&str> = wanted.heads.keys().map(|b| b.as_str()).collect();
+        let mut others = self.others.keys();
+        let stray = others.find(|name| !heads.contains(name.as_str()) && self.has_ours(name))?;
+        Some(format!("{stray} should have no rule of ours"))
+    }
+
+    fn has_ours(&self, chain: &str) -> bool {
+        self.ours(chain).next().is_some()
+    }
+}
+
+/// Whether a rule carries our comment.
+pub(super) fn is_ours(rule: &SavedRule) -> bool {
+    let comment = rule.comment.as_deref();
+    comment.is_some_and(|comment| comment.starts_with(COMMENT_PREFIX))
+}
+
+/// Whether a set is named as ours are.
+pub(super) fn is_our_set(name: &str) -> bool {
+    let after = name.strip_prefix(IPSET_PREFIX);
+    after.is_some_and(|after| after.starts_with("4-") || after.starts_with("6-"))
+}
+
+/// The comments of rules that we write.
+pub(super) fn comments(lines: &[String]) -> Vec<Option<String>> {
+    lines.iter().map(|line| Some(comment_of(line))).collect()
+}
+
+fn comment_of(line: &str) -> String {
+    let comment = super::saved::comment(line);
+    comment.unwrap_or_default()
+}
+
+impl Held {
+    /// Takes what `ipset save` says of our sets.
+    pub(super) fn take_sets(&mut self, saved: BTreeMap<String, SavedSet>) {
+        let ours = saved.into_iter().filter(|(name, _)| is_our_set(name));
+        self.sets = ours.map(|(name, set)| (name, HeldSet::read(set))).collect();
+    }
+}

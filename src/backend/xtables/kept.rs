@@ -1,0 +1,77 @@
+//! The table that the rules in the kernel were made of, as nft text, for whoever comes after us.
+//!
+//! Rules of xtables cannot be turned back into it. So it is written down beside them, and believed
+//! only where what it becomes is what the kernel holds.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::backend::nft::namespace;
+use crate::ruleset::{Ruleset, Table, TableKey, parse};
+
+/// The file of one network namespace.
+#[derive(Debug)]
+pub(super) struct Kept(PathBuf);
+
+impl Kept {
+    /// The file in a run directory, of the calling thread's network namespace.
+    pub(super) fn of(run_dir: &Path) -> io::Result<Self> {
+        let name = format!("xtables-{}.nft", namespace()?);
+        Ok(Self(run_dir.join(name)))
+    }
+
+    /// Whether something was written down.
+    pub(super) fn is_there(&self) -> bool {
+        self.0.exists()
+    }
+
+    /// What was written down, if it can be read.
+    pub(super) fn read(&self, key: &TableKey) -> Option<Table> {
+        let text = fs::read_to_string(&self.0).ok()?;
+        let ruleset = parse(&self.0.display().to_string(), &text);
+        ruleset.ok()?.tables.remove(key)
+    }
+
+    /// Writes down that something is there, where nothing says so yet.
+    pub(super) fn begin(&self) -> io::Result<()> {
+        match self.is_there() {
+            true => Ok(()),
+            false => self.put("# being written\n"),
+        }
+    }
+
+    /// Writes a table down, in one piece.
+    pub(super) fn write(&self, key: &TableKey, table: Table) -> io::Result<()> {
+        let ruleset = Ruleset {
+            tables: [(key.clone(), table)].into(),
+        };
+        self.put(&ruleset.to_string())
+    }
+
+    fn put(&self, text: &str) -> io::Result<()> {
+        if let Some(folder) = self.0.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let new = self.0.with_extension("nft.new");
+        // What an earlier attempt left may have another mode.
+        let _absent = fs::remove_file(&new);
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&new)?;
+        file.write_all(text.as_bytes())?;
+        fs::rename(&new, &self.0)
+    }
+
+    /// Forgets it.
+    pub(super) fn forget(&self) -> io::Result<()> {
+        match fs::remove_file(&self.0) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What was found to differ is written.
+
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::Duration;
+
+use super::TableName;
+use super::bisect::culprit;
+use super::blame::Refused;
+use super::held::HeldSet;
+use super::provider::{Provider, RunError};
+use super::script::{Origin, Script};
+use super::writes::Writes;
+use crate::net::Family;
+
+/// How often a set is tried to be destroyed, and how long between: the kernel lets go of rules of
+/// `iptables-nft` some milliseconds after they are gone.
+const ATTEMPTS: usize = 20;
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Writes everything, in order. Gives the sets that stay though no rule of ours names them: somebody
+/// else's does.
+pub(super) fn all(
+    provider: &Provider,
+    writes: &Writes,
+    left: &mut BTreeMap<String, HeldSet>,
+) -> Result<(), Refused> {
+    sets(provider, &writes.fill)?;
+    for (family, name, script) in &writes.tables {
+        table(provider, (*family, *name), script)?;
+    }
+    sets(provider, &writes.drain)?;
+    left.retain(|name, _| writes.gone.contains(name) && !is_destroyed(provider, name));
+    Ok(())
+}
+
+fn sets(provider: &Provider, script: &Script) -> Result<(), Refused> {
+    if script.is_empty() {
+        return Ok(());
+    }
+    provider
+        .restore_sets(script.text())
+        .map_err(|error| match error {
+            RunError::Complaint(complaint) => Refused::Complaint {
+                program: "ipset".to_owned(),
+                origin: script.blamed(&complaint).cloned(),
+                complaint,
+            },
+            RunError::Io(error) => Refused::Io(error),
+        })
+}
+
+fn table(
+    provider: &Provider,
+    (family, name): (Family, TableName),
+    script: &Script,
+) -> Result<(), Refused> {
+    let complaint = match provider.restore(family, script.text()) {
+        Ok(()) => return Ok(()),
+        Err(RunError::Complaint(complaint)) => complaint,
+        Err(RunError::Io(error)) => return Err(Refused::Io(error)),
+    };
+    let origin = match script.blamed(&complaint) {
+        // Somebody took a rule of ours away since we looked.
+        Some(Origin::Head) => return Err(Refused::Contended),
+        Some(Origin::Whole) | None => culprit(provider, (family, name), script),
+        Some(origin) => Some(origin.clone()),
+    };
+    Err(Refused::Complaint {
+        program: provider.variant().to_string(),
+        origin,
+        complaint,
+    })
+}
+
+fn is_destroyed(provider: &Provider, name: &str) -> bool {
+    (0..ATTEMPTS).any(|attempt| {
+        if attempt > 0 {
+            thread::sleep(PAUSE);
+        }
+        provider.restore_sets(&format!("destroy {name}\n")).is_ok()
+    })
+}

@@ -1,0 +1,269 @@
+//! What makes of what is in force what should be, in an order of which a packet sees no half.
+//!
+//! ```text
+//! fill    members come, new sets are filled      ipset restore, line by line
+//! tables  rules change, a table at a time        iptables-restore, each table in one piece
+//! drain   members go, then sets without users    ipset restore, line by line
+//! ```
+//!
+//! A packet that looks a set up finds what it held before or after, since what both hold is never
+//! taken out; a set that is too small for what it should hold is swapped with one that is not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::document::lines;
+use super::held::{Held, HeldSet, HeldTable, Placement, comments};
+use super::saved::{SavedRule, comment};
+use super::script::{Origin, Script};
+use super::{ChainName, Document, Ipset, IpsetName, Table, TableName};
+use crate::net::Family;
+
+/// All that is to be written, in order.
+#[derive(Debug, Default)]
+pub(super) struct Writes {
+    pub(super) fill: Script,
+    pub(super) tables: Vec<(Family, TableName, Script)>,
+    pub(super) drain: Script,
+    /// Sets that no rule names any more.
+    pub(super) gone: Vec<String>,
+}
+
+impl Writes {
+    /// What differs.
+    pub(super) fn between(held: &Held, wanted: &Document, placement: Placement) -> Self {
+        let mut writes = Self::default();
+        for (name, set) in &wanted.ipsets {
+            match held.sets.get(name.as_str()) {
+                None => writes.fill.append(created(name, name, set)),
+                Some(held) if held.room < set.members.len() => {
+                    writes.fill.append(replaced(name, set));
+                }
+                Some(held) => writes.members(name, held, set),
+            }
+        }
+        let nothing = (HeldTable::default(), Table::default());
+        let keys: BTreeSet<_> = held.tables.keys().chain(wanted.tables.keys()).collect();
+        for &(family, name) in keys {
+            let held = held.tables.get(&(family, name)).unwrap_or(&nothing.0);
+            let wanted = wanted.tables.get(&(family, name)).unwrap_or(&nothing.1);
+            let script = table(held, wanted, (family, name), placement);
+            if !script.is_empty() {
+                writes.tables.push((family, name, script));
+            }
+        }
+        let wanted: BTreeSet<&str> = wanted.ipsets.keys().map(|name| name.as_str()).collect();
+        let gone = held
+            .sets
+            .keys()
+            .filter(|name| !wanted.contains(name.as_str()));
+        writes.gone = gone.cloned().collect();
+        writes
+    }
+
+    /// Whether nothing differs.
+    pub(super) fn is_empty(&self) -> bool {
+        self.fill.is_empty()
+            && self.tables.is_empty()
+            && self.drain.is_empty()
+            && self.gone.is_empty()
+    }
+
+    /// All of it as text, for people.
+    pub(super) fn text(&self) -> String {
+        let said = |program: &str, text: &str| match text {
+            "" => String::new(),
+            text => format!("# {program}\n{text}"),
+        };
+        let tables = self.tables.iter().map(|(family, _, script)| {
+            let program = match family {
+                Family::V4 => "iptables-restore --noflush",
+                Family::V6 => "ip6tables-restore --noflush",
+            };
+            said(program, script.text())
+        });
+        let gone = self.gone.iter().map(|name| format!("destroy {name}\n"));
+        let drained = format!("{}{}", self.drain.text(), gone.collect::<String>());
+        let sets = "ipset restore -exist";
+        let tables: String = tables.collect();
+        format!(
+            "{}{tables}{}",
+            said(sets, self.fill.text()),
+            said(sets, &drained)
+        )
+    }
+
+    fn members(&mut self, name: &IpsetName, held: &HeldSet, set: &Ipset) {
+        let wanted: BTreeSet<&str> = set.members.iter().map(|member| member.as_str()).collect();
+        for member in &wanted {
+            if !held.members.contains(*member) {
+                let origin = Origin::Member(name.clone(), (*member).to_owned());
+                self.fill.push(&format!("add {name} {member}"), origin);
+            }
+        }
+        for member in &held.members {
+            if !wanted.contains(member.as_str()) {
+                let origin = Origin::Set(name.clone());
+                self.drain.push(&format!("del {name} {member}"), origin);
+            }
+        }
+    }
+}
+
+/// A set under a name of its own or, until it is swapped, another.
+fn created(under: &IpsetName, name: &IpsetName, set: &Ipset) -> Script {
+    let mut script = Script::default();
+    let line = set.create_line(under);
+    script.push(line.trim_end(), Origin::Set(name.clone()));
+    for member in &set.members {
+        let origin = Origin::Member(name.clone(), member.as_str().to_owned());
+        script.push(&format!("add {under} {member}"), origin);
+    }
+    script
+}
+
+/// The kernel swaps two sets at once, under all rules.
+fn replaced(name: &IpsetName, set: &Ipset) -> Script {
+    let new = IpsetName::of(set.family, "new");
+    let mut script = created(&new, name, set);
+    script.push(&format!("swap {new} {name}"), Origin::Set(name.clone()));
+    script.push(&format!("destroy {new}"), Origin::Set(name.clone()));
+    script
+}
+
+/// What changes a table; nothing where nothing does.
+fn table(
+    held: &HeldTable,
+    wanted: &Table,
+    (family, name): (Family, TableName),
+    placement: Placement,
+) -> Script {
+    let (mut declared, mut rules) = (Script::default(), Script::default());
+    for (chain, wanted) in &wanted.chains {
+        let lines = lines(chain.as_str(), wanted, family);
+        let held = held.chains.get(chain.as_str());
+        if held.is_some_and(|held| *held == comments(&lines)) {
+            continue;
+        }
+        // Declaring a chain that is there takes its rules out.
+        declared.push(&format!(":{chain} - [0:0]"), Origin::Chain(chain.clone()));
+        for (at, line) in lines.iter().enumerate() {
+            let origin = Origin::Rule(chain.clone(), at);
+            rules.push(&format!("-A {chain} {line}"), origin);
+        }
+    }
+    rules.append(heads(held, wanted, family, placement));
+    for chain in gone(held, wanted) {
+        declared.push(&format!(":{chain} - [0:0]"), Origin::Whole);
+        rules.push(&format!("-X {chain}"), Origin::Whole);
+    }
+    if declared.is_empty() && rules.is_empty() {
+        return Script::default();
+    }
+    let mut script = Script::default();
+    script.push(&format!("*{name}"), Origin::Whole);
+    script.append(declared);
+    script.append(rules);
+    script.push("COMMIT", Origin::Whole);
+    script
+}
+
+fn gone<'h>(held: &'h HeldTable, wanted: &Table) -> impl Iterator<Item = &'h String> {
+    let wanted: BTreeSet<String> = wanted.chains.keys().map(ChainName::to_string).collect();
+    let names = held.chains.keys();
+    names.filter(move |name| !wanted.contains(*name))
+}
+
+/// Our rules in chains that are everybody's: taken out by what they say, since others may have moved
+/// them, and put back where they belong.
+fn heads(held: &HeldTable, wanted: &Table, family: Family, placement: Placement) -> Script {
+    let mut script = Script::default();
+    let wanted: BTreeMap<&str, Vec<String>> = {
+        let heads = wanted.heads.iter();
+        heads
+            .map(|(builtin, rules)| {
+                let name = builtin.as_str();
+                (name, lines(name, rules, family))
+            })
+            .collect()
+    };
+    let names: BTreeSet<&str> = {
+        let held = held.others.keys().map(String::as_str);
+        held.chain(wanted.keys().copied()).collect()
+    };
+    for name in names {
+        let lines = wanted.get(name).map(Vec::as_slice).unwrap_or_default();
+        if held.has_head(name, lines, placement) {
+            continue;
+        }
+        for rule in held.ours(name) {
+            script.push(&format!("-D {name} {}", rule.text), Origin::Head);
+        }
+        for (at, line) in lines.iter().enumerate() {
+            let line = match placement {
+                Placement::Insert => format!("-I {name} {} {line}", at + 1),
+                Placement::Append => format!("-A {name} {line}"),
+            };
+            script.push(&line, Origin::Whole);
+        }
+    }
+    script
+}
+
+impl Held {
+    /// Notes that what differed was written.
+    pub(super) fn settle(&mut self, wanted: &Document, placement: Placement) {
+        let mut sets = BTreeMap::new();
+        for (name, set) in &wanted.ipsets {
+            let mut new = HeldSet::of(set);
+            if let Some(held) = self.sets.get(name.as_str())
+                && held.room >= set.members.len()
+            {
+                new.room = held.room;
+            }
+            sets.insert(name.to_string(), new);
+        }
+        self.sets = sets;
+        let keys: BTreeSet<_> = self
+            .tables
+            .keys()
+            .chain(wanted.tables.keys())
+            .copied()
+            .collect();
+        let nothing = Table::default();
+        for key in keys {
+            let wanted = wanted.tables.get(&key).unwrap_or(&nothing);
+            self.tables
+                .entry(key)
+                .or_default()
+                .settle(wanted, key.0, placement);
+        }
+    }
+}
+
+impl HeldTable {
+    fn settle(&mut self, wanted: &Table, family: Family, placement: Placement) {
+        let chains = wanted.chains.iter();
+        self.chains = chains
+            .map(|(name, rules)| {
+                let lines = lines(name.as_str(), rules, family);
+                (name.to_string(), comments(&lines))
+            })
+            .collect();
+        for rules in self.others.values_mut() {
+            rules.retain(|rule| !super::held::is_ours(rule));
+        }
+        for (builtin, rules) in &wanted.heads {
+            let lines = lines(builtin.as_str(), rules, family).into_iter();
+            let ours = lines.map(|text| SavedRule {
+                comment: comment(&text),
+                text,
+            });
+            let others = self.others.entry(builtin.as_str().to_owned()).or_default();
+            let at = match placement {
+                Placement::Insert => 0,
+                Placement::Append => others.len(),
+            };
+            others.splice(at..at, ours);
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Margay through iptables-legacy and ipset: the same policy, on hosts without `nf_tables`.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::path::PathBuf;
+use std::process;
+
+use super::events::events;
+use super::{Peer, PeerError, Prepared, Task};
+use crate::backend::reconcile::removal;
+use crate::backend::xtables::lower::lower;
+use crate::backend::xtables::{Placement, Provider, Variant, XtablesBackend};
+use crate::backend::{Backend, ObserveError};
+use crate::bench::world::{Altered, Change, Way, World};
+use crate::compile::Compiler;
+use crate::compile::skeleton::{Skeleton, table_key};
+use crate::model::{Event, State};
+use crate::ruleset::Tracked;
+use crate::ruleset::diff::diff;
+use crate::ruleset::transaction::{Commit, Phase};
+use crate::scenario::place::HOST;
+
+/// Margay's xtables backend, with the programs of iptables-legacy.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MargayXtables;
+
+impl Peer for MargayXtables {
+    fn name(&self) -> &'static str {
+        "margay-xtables"
+    }
+
+    fn about(&self) -> &'static str {
+        "margay, from policy to rules of iptables-legacy and ipsets"
+    }
+
+    fn prepare(&self, world: &World) -> Result<Box<dyn Prepared>, String> {
+        let skeleton = Skeleton::builtin().map_err(|error| error.to_string())?;
+        let provider = Provider::of(Variant::Legacy).map_err(|error| error.to_string())?;
+        let mut compiler = Compiler::of(world.state.clone(), HOST, &skeleton);
+        let said = lower(compiler.table().table());
+        said.map_err(|refusal| refusal.to_string())?;
+        let changes = [
+            Altered::Member,
+            Altered::Endpoint,
+            Altered::Rule,
+            Altered::Crowd,
+        ];
+        let events = changes.map(|what| {
+            let after = world.changed(what);
+            let [there, back] =
+                [(&world.state, &after), (&after, &world.state)].map(|(old, new)| events(old, new));
+            (what, [there, back])
+        });
+        Ok(Box::new(Ready {
+            skeleton,
+            provider,
+            state: world.state.clone(),
+            given: None,
+            events: events.into(),
+            coming: Vec::new(),
+            compiler: None,
+            held: Tracked::default(),
+            backend: None,
+            collect: None,
+        }))
+    }
+}
+
+/// A world at hand.
+#[derive(Debug)]
+struct Ready {
+    skeleton: Skeleton,
+    provider: Provider,
+    state: State,
+    /// The state that the next load compiles.
+    given: Option<State>,
+    events: BTreeMap<Altered, [Vec<Event>; 2]>,
+    /// Those of the next change.
+    coming: Vec<Event>,
+    compiler: Option<Compiler>,
+    held: Tracked,
+    backend: Option<XtablesBackend>,
+    /// What only clears away.
+    collect: Option<Commit>,
+}
+
+impl Ready {
+    fn backend(&mut self) -> Result<&mut XtablesBackend, PeerError> {
+        match &mut self.backend {
+            Some(backend) => Ok(backend),
+            none @ None => {
+                let provider = self.provider.clone();
+                let backend = XtablesBackend::new(provider, Placement::Insert, &run_dir());
+                Ok(none.insert(backend.map_err(|error| refused(&error))?))
+            }
+        }
+    }
+
+    fn compiler(&mut self) -> Result<&mut Compiler, PeerError> {
+        let compiler = self.compiler.as_mut();
+        compiler.ok_or(PeerError::Unable("nothing is loaded"))
+    }
+
+    /// Brings what is in force to what is compiled, all but what only clears away.
+    fn commit(&mut self) -> Result<(), PeerError> {
+        let held = std::mem::take(&mut self.held);
+        let commit = diff(Some(&held), self.compiler()?.table(), &table_key());
+        self.held = held;
+        let (collect, main): (Vec<_>, _) = commit
+            .steps
+            .into_iter()
+            .partition(|step| step.phase == Phase::Collect);
+        let [main, collect] = [main, collect].map(|steps| Commit {
+            table: table_key(),
+            steps,
+        });
+        self.send(&main)?;
+        self.collect = Some(collect);
+        Ok(())
+    }
+
+    fn send(&mut self, commit: &Commit) -> Result<(), PeerError> {
+        let sent = self.backend()?.commit(commit);
+        sent.map_err(|error| refused(&error))?;
+        self.held.apply(commit);
+        Ok(())
+    }
+}
+
+impl Prepared for Ready {
+    fn ready(&mut self, task: &Task) -> Result<(), PeerError> {
+        match task {
+            Task::Load => self.given = Some(self.state.clone()),
+            Task::Change(change) => {
+                let [there, back] = self
+                    .events
+                    .get(&change.what)
+                    .ok_or(PeerError::Unable("it does not know this change"))?;
+                self.coming = match change.way {
+                    Way::There => there.clone(),
+                    Way::Back => back.clone(),
+                };
+            }
+        }
+        Ok(())
+    }
+
+    fn load(&mut self) -> Result<(), PeerError> {
+        if let Some(state) = self.given.take() {
+            self.compiler = Some(Compiler::of(state, HOST, &self.skeleton));
+            self.held = Tracked::default();
+        }
+        self.commit()
+    }
+
+    fn change(&mut self, _: &Change) -> Result<(), PeerError> {
+        let events = std::mem::take(&mut self.coming);
+        self.compiler()?.apply_all(events);
+        self.commit()
+    }
+
+    fn settle(&mut self) -> Result<(), PeerError> {
+        if let Some(collect) = self.collect.take() {
+            self.send(&collect)?;
+        }
+        self.held.settle();
+        self.compiler()?.table().settle();
+        Ok(())
+    }
+
+    fn remove(&mut self) -> Result<(), PeerError> {
+        self.send(&removal(&table_key()))
+    }
+
+    fn verify(&mut self) -> Result<bool, PeerError> {
+        match self.backend()?.observe(&table_key()) {
+            Ok(Some(table)) => {
+                let observed = Tracked::from(table);
+                let desired = self.compiler()?.table();
+                Ok(diff(Some(&observed), desired, &table_key()).is_empty())
+            }
+            Ok(None) | Err(ObserveError::Foreign { .. }) => Ok(false),
+            Err(error) => Err(refused(&error)),
+        }
+    }
+
+    fn take_over(&mut self) -> Result<(), PeerError> {
+        self.backend = None;
+        let observed = self.backend()?.observe(&table_key());
+        let observed = observed.map_err(|error| refused(&error))?;
+        self.compiler = Some(Compiler::of(self.state.clone(), HOST, &self.skeleton));
+        self.held = observed.map(Tracked::from).unwrap_or_default();
+        self.commit()
+    }
+}
+
+/// Where the backend keeps what its rules were made of.
+fn run_dir() -> PathBuf {
+    env::temp_dir().join(format!("margay-bench-{}", process::id()))
+}
+
+fn refused(error: &dyn std::error::Error) -> PeerError {
+    PeerError::Refused {
+        what: "commit".to_owned(),
+        complaint: error.to_string(),
+    }
+}

@@ -1,0 +1,150 @@
+//! What others change of our rules and sets is found and put back, and theirs stays.
+
+use std::process::Command;
+
+use crate::apply::{WORLD, World};
+use crate::support::netns::in_netns;
+
+/// What a program says to arguments.
+pub(super) fn said(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    assert!(
+        output.status.success(),
+        "{program} {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Runs a command on a backend over a world.
+#[track_caller]
+pub(super) fn by(world: &World, command: &str, backend: &[&str], code: i32) -> (String, String) {
+    let run_dir = world.run_dir();
+    let own: &[&str] = match command {
+        "apply" => &[],
+        _ => &["--run-dir", &run_dir],
+    };
+    world.run(command, &[backend, own].concat(), code)
+}
+
+pub(super) const LEGACY: [&str; 4] = ["--backend", "xtables", "--iptables-backend", "legacy"];
+const NFT: [&str; 4] = ["--backend", "xtables", "--iptables-backend", "nft"];
+
+#[test]
+fn what_is_applied_is_found_again_and_taken_away() {
+    for (variant, restore) in [(LEGACY, "iptables-legacy"), (NFT, "iptables-nft")] {
+        in_netns("what_is_applied_is_found_again_and_taken_away", || {
+            let world = World::new(WORLD);
+            let (told, _) = by(&world, "plan", &variant, 2);
+            assert!(
+                told.contains("\n# ipset restore -exist\ncreate mgy4-"),
+                "{told}"
+            );
+            assert!(
+                told.contains("\n# iptables-restore --noflush\n*raw\n"),
+                "{told}"
+            );
+            by(&world, "apply", &variant, 0);
+            assert!(said(restore, &["-S", "FORWARD"]).contains("-j mgy-forward"));
+            let (told, _) = by(&world, "plan", &variant, 0);
+            assert_eq!(told, "nothing to change\n");
+            let (told, _) = by(&world, "apply", &variant, 0);
+            assert_eq!(told, "nothing to change\n");
+            let cleanup = ["cleanup", "--run-dir", &world.run_dir()];
+            let (told, _) = crate::apply::exits(crate::apply::margay(&cleanup), 0);
+            assert!(
+                told.starts_with(&format!("removing rules of {restore}: ")),
+                "{told}"
+            );
+            assert!(
+                told.ends_with(&format!("removed rules of {restore}\n")),
+                "{told}"
+            );
+            assert!(!said(restore, &["-S"]).contains("mgy"));
+            assert_eq!(said("ipset", &["list", "-n"]), "");
+            let (told, _) = crate::apply::exits(crate::apply::margay(&cleanup), 0);
+            assert_eq!(told, "nothing to remove\n");
+        });
+    }
+}
+
+#[test]
+fn what_others_change_is_put_back_and_theirs_stays() {
+    in_netns("what_others_change_is_put_back_and_theirs_stays", || {
+        let world = World::new(WORLD);
+        said(
+            "iptables-legacy",
+            &["-A", "FORWARD", "-s", "192.0.2.7", "-j", "DROP"],
+        );
+        said("ipset", &["create", "theirs", "hash:ip"]);
+        by(&world, "apply", &LEGACY, 0);
+        let whole = state();
+        let set = "mgy4-group/web/v4";
+        let edits: [&[&str]; 7] = [
+            &["iptables-legacy", "-F", "mgy-forward"],
+            &["iptables-legacy", "-I", "FORWARD", "-j", "ACCEPT"],
+            &["iptables-legacy", "-I", "mgy-refused", "-j", "ACCEPT"],
+            &["iptables-legacy", "-t", "raw", "-F", "PREROUTING"],
+            &["iptables-legacy", "-N", "mgy-stray"],
+            &["ipset", "add", set, "203.0.113.9"],
+            &["ipset", "del", set, "10.65.0.2"],
+        ];
+        for edit in edits {
+            said(edit[0], &edit[1..]);
+            by(&world, "plan", &LEGACY, 2);
+            let (_, warning) = by(&world, "apply", &LEGACY, 0);
+            assert!(
+                warning.contains("holds something foreign: "),
+                "{edit:?}: {warning}"
+            );
+            by(&world, "plan", &LEGACY, 0);
+            if edit[1..3] == ["-I", "FORWARD"] {
+                // Theirs: behind ours, and there.
+                said("iptables-legacy", &["-D", "FORWARD", "-j", "ACCEPT"]);
+            }
+            let now = state();
+            let other = now.iter().zip(&whole).find(|(now, before)| now != before);
+            assert_eq!((other, now.len()), (None, whole.len()), "after {edit:?}");
+        }
+    });
+}
+
+/// All rules and sets, also those of others. What an ipset is hashed by differs from set to set.
+fn state() -> Vec<String> {
+    let texts = [
+        said("iptables-legacy-save", &[]),
+        said("ip6tables-legacy-save", &[]),
+        said("ipset", &["save", "-sorted"]),
+    ];
+    let lines = texts.iter().flat_map(|text| text.lines());
+    let lines = lines.filter(|line| !line.starts_with('#'));
+    lines
+        .map(|line| line.split(" bucketsize").next().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn appended_jumps_stay_behind_those_of_others() {
+    in_netns("appended_jumps_stay_behind_those_of_others", || {
+        let world = World::new(WORLD);
+        said(
+            "iptables-legacy",
+            &["-A", "FORWARD", "-s", "192.0.2.7", "-j", "DROP"],
+        );
+        let append = [&LEGACY[..], &["--chain-insert-mode", "append"]].concat();
+        by(&world, "apply", &append, 0);
+        let forward = || said("iptables-legacy", &["-S", "FORWARD"]);
+        let ends_with_ours = forward().trim_end().ends_with("-j mgy-forward");
+        assert!(ends_with_ours, "{}", forward());
+        said(
+            "iptables-legacy",
+            &["-A", "FORWARD", "-s", "192.0.2.8", "-j", "DROP"],
+        );
+        // Others may come behind: whoever appends leaves the order to them.
+        by(&world, "plan", &append, 0);
+        by(&world, "plan", &LEGACY, 2);
+        by(&world, "apply", &LEGACY, 0);
+        let second = forward().lines().nth(1).unwrap().to_owned();
+        assert!(second.ends_with("-j mgy-forward"), "{}", forward());
+    });
+}
