@@ -2,7 +2,8 @@
 //! has no rules, and is not asked.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Command;
 
@@ -42,15 +43,25 @@ pub fn look() -> Found {
     let mut found = Found::default();
     for family in Family::ALL {
         legacy(&mut found, family);
-        if Path::new("/sys/module/nf_tables").exists() {
+        if is_there("nf_tables", "nft_do_chain") {
             nft(&mut found, family);
         }
     }
-    if Path::new("/sys/module/ip_set").exists() {
+    if is_there("ip_set", "ip_set_test") {
         found.sets =
             printed(&mut found.notes, "ipset", &["save"]).filter(|text| !text.trim().is_empty());
     }
     found
+}
+
+/// Whether the kernel has a module, loaded or built in. What is built in has no folder, but its functions have names.
+fn is_there(module: &str, function: &str) -> bool {
+    let named = |line: std::io::Result<String>| {
+        line.is_ok_and(|line| line.split_whitespace().nth(2) == Some(function))
+    };
+    Path::new("/sys/module").join(module).exists()
+        || File::open("/proc/kallsyms")
+            .is_ok_and(|symbols| BufReader::new(symbols).lines().any(named))
 }
 
 /// The tables that the kernel has are listed in `/proc`: to ask for another one would load it.

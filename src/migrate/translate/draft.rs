@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::class::{Class, Obstacle};
 use super::names::Names;
 use super::ports::Ports;
-use super::shared::Shared;
+use super::scope::Shared;
 use crate::migrate::ipset;
 use crate::migrate::iptables::{Hook, Match, Rate, Sense, TableName, Test};
 use crate::migrate::nft::{self, Object, Statement};

@@ -185,13 +185,11 @@ fn elements(set: &Set) -> Outcome<(Vec<Key>, Vec<Key>)> {
         };
         place.insert(key.clone(), attributes(set, element, key));
     }
-    if !excepted.is_empty() {
-        if nesting::deeper_than_exceptions(set) {
-            return Err(Obstacle::new(
-                format!("set {} has elements inside of exceptions", set.name),
-                "split the set",
-            ));
-        }
+    if !excepted.is_empty() && nesting::deeper_than_exceptions(set) {
+        return Err(Obstacle::new(
+            format!("set {} has elements inside of exceptions", set.name),
+            "split the set",
+        ));
     }
     Ok((
         nesting::outermost(kept.into_values().collect()),

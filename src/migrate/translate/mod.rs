@@ -16,7 +16,7 @@ mod netmap;
 mod ports;
 mod reach;
 mod rule;
-mod shared;
+mod scope;
 mod table;
 mod tracked;
 
@@ -71,7 +71,7 @@ pub fn translate(host: &Host) -> Translation {
     let whole = table::Whole {
         sets,
         ports: ports::Ports::of(host),
-        shared: shared::Shared::of(host),
+        shared: scope::Shared::of(host),
     };
     let mut translation = Translation {
         ruleset: Ruleset::default(),

@@ -209,10 +209,12 @@ fn mark(value: Expression) -> Statement {
 
 /// The bits of the packet's mark that a rule reads or writes.
 fn marks(rule: &Rule) -> u32 {
-    let read = rule.matches.iter().filter_map(|one| match &one.test {
-        Test::Mark(mark) => Some(mark.mask),
-        _ => None,
-    });
+    let mut read = 0;
+    for one in &rule.matches {
+        if let Test::Mark(mark) = &one.test {
+            read |= mark.mask;
+        }
+    }
     let all = |bits: &Bits| bits.clear | bits.toggle;
     let written = if let Target::Mark(bits)
     | Target::Tproxy {
@@ -228,5 +230,5 @@ fn marks(rule: &Rule) -> u32 {
     } else {
         0
     };
-    read.fold(written, |bits, more| bits | more)
+    read | written
 }

@@ -6,7 +6,7 @@ use super::class::{Class, Obstacle};
 use super::draft::{Draft, Sheet};
 use super::names::Names;
 use super::ports::Ports;
-use super::shared::Shared;
+use super::scope::Shared;
 use super::{Judgement, reach, rule, tracked};
 use crate::migrate::ipset;
 use crate::migrate::iptables::{self, Hook, TableName, Test};

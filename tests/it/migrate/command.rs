@@ -208,5 +208,16 @@ fn the_running_host_is_asked() {
         assert_eq!(legacy["chains"][0]["rules"], 1);
         let (printed, _) = exits(margay(&files, "migrate translate"), 0);
         assert!(printed.contains("ip saddr 10.0.0.1"), "{printed}");
+        // The other program's rules are there beside them, so that it has to be said which are meant.
+        let filled = Command::new("iptables-nft")
+            .args(["-A", "INPUT", "-s", "10.0.0.2", "-j", "DROP"])
+            .status();
+        assert!(filled.unwrap().success());
+        let (found, _) = exits(margay(&files, "migrate inventory -o json"), 0);
+        assert!(found.contains("\"backend\": \"nft\""), "{found}");
+        let (_, said) = exits(margay(&files, "migrate translate"), 4);
+        assert!(said.contains("--backend"), "{said}");
+        let (printed, _) = exits(margay(&files, "migrate translate --backend nft"), 0);
+        assert!(printed.contains("ip saddr 10.0.0.2"), "{printed}");
     });
 }

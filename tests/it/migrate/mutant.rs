@@ -84,10 +84,10 @@ fn change(rule: &mut Rule, random: &mut fastrand::Rng) -> Option<()> {
             };
             Some(())
         }
-        Statement::Set { value, .. } => match value {
-            Expression::Value(value) => number(value, random),
-            _ => None,
-        },
+        Statement::Set {
+            value: Expression::Value(value),
+            ..
+        } => number(value, random),
         Statement::VerdictMap {
             map: MapSource::Anonymous(pairs),
             ..

@@ -93,6 +93,15 @@ fn every_dump_that_is_translated_whole_is_proven() {
 }
 
 #[test]
+fn the_shorter_form_of_every_dump_is_proven() {
+    for (name, host, _) in whole() {
+        let shortened = translate(&host).idiomatic().ruleset;
+        let report = proven(&host, &shortened).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(report.is_equal(), "{name}: {:#?}", report.parts);
+    }
+}
+
+#[test]
 fn a_translation_that_was_changed_is_found() {
     mutants("translations", 7, |_, ruleset, random| {
         mutant::of_ruleset(ruleset, random)

@@ -5,12 +5,30 @@ use std::net::IpAddr;
 use super::super::case::{Cases, Outcome, among, compared, constant, one};
 use super::super::class::Obstacle;
 use super::super::draft::Draft;
-use crate::migrate::iptables::{Address, AddressKind, AddressTypes, Sense, Side, Span};
+use super::unsayable;
+use crate::migrate::iptables::{
+    Address, AddressKind, AddressTypes, Match as Asked, Sense, Side, Span, Test,
+};
 use crate::migrate::nft::{Expression, Fib, Field, Item, Match, Operand, Operator, Value};
 use crate::net::{Cidr, Family};
 
+/// Says a match on an address.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "only such tests are handed here"
+)]
+pub(super) fn cases(draft: &mut Draft<'_>, asked: &Asked) -> Outcome<Cases> {
+    let sense = asked.sense;
+    match &asked.test {
+        Test::Address(side, address) => Ok(self::address(draft.family, sense, *side, address)),
+        Test::AddressRange(side, range) => Ok(self::range(draft.family, sense, *side, range)),
+        Test::AddressType(side, types, kind) => self::kind(draft, sense, *side, *types, *kind),
+        _ => Err(unsayable("such an address")),
+    }
+}
+
 /// `-s`, `-d`.
-pub(super) fn address(family: Family, sense: Sense, side: Side, address: &Address) -> Cases {
+fn address(family: Family, sense: Sense, side: Side, address: &Address) -> Cases {
     under(sense, address_field(family, side), address)
 }
 
@@ -46,7 +64,7 @@ pub(in crate::migrate::translate) fn prefix_item(prefix: Cidr) -> Item {
 }
 
 /// `-m iprange`.
-pub(super) fn range(family: Family, sense: Sense, side: Side, range: &Span<IpAddr>) -> Cases {
+fn range(family: Family, sense: Sense, side: Side, range: &Span<IpAddr>) -> Cases {
     one(compared(
         sense,
         address_field(family, side),
@@ -73,7 +91,7 @@ pub(in crate::migrate::translate) fn address_field(family: Family, side: Side) -
 }
 
 /// `-m addrtype`.
-pub(super) fn kind(
+fn kind(
     draft: &mut Draft<'_>,
     sense: Sense,
     side: Side,

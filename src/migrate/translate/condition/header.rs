@@ -14,7 +14,7 @@ use crate::migrate::nft::{Expression, Field, Item, Match, Operand, Operator, Val
 use crate::net::{Family, PortRange, Protocol};
 use crate::ruleset::{Datatype, symbol};
 
-/// Says a match on a header above the addresses.
+/// Says a match on a header, or on the interface.
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "only such tests are handed here"
@@ -22,6 +22,8 @@ use crate::ruleset::{Datatype, symbol};
 pub(super) fn cases(draft: &mut Draft<'_>, asked: &Asked) -> Outcome<Cases> {
     let sense = asked.sense;
     match &asked.test {
+        Test::Interface(direction, pattern) => Ok(interface(sense, *direction, pattern)),
+        Test::Fragment => Ok(fragment(sense)),
         Test::Port(side, port) => self::port(draft, sense, *side, *port),
         Test::Multiport(side, list) => ports(draft, sense, *side, list),
         Test::TcpFlags { mask, set } => Ok(tcp_flags(sense, *mask, *set)),
@@ -47,7 +49,7 @@ pub(super) fn cases(draft: &mut Draft<'_>, asked: &Asked) -> Outcome<Cases> {
 }
 
 /// `-i`, `-o`.
-pub(super) fn interface(sense: Sense, direction: Direction, pattern: &InterfacePattern) -> Cases {
+fn interface(sense: Sense, direction: Direction, pattern: &InterfacePattern) -> Cases {
     let field = match direction {
         Direction::In => Field::Iifname,
         Direction::Out => Field::Oifname,
@@ -79,7 +81,7 @@ pub(in crate::migrate::translate) fn protocol_value(protocol: Protocol) -> Value
 }
 
 /// `-f`.
-pub(super) fn fragment(sense: Sense) -> Cases {
+fn fragment(sense: Sense) -> Cases {
     let operator = match sense {
         Sense::Is => Operator::NotEqual,
         Sense::IsNot => Operator::Equal,

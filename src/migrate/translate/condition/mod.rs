@@ -23,22 +23,14 @@ use crate::migrate::iptables::{Match, Sense, Test};
 /// Says a match in nft.
 pub(super) fn cases(draft: &mut Draft<'_>, one: &Match, implied: bool) -> Outcome<Cases> {
     match &one.test {
-        Test::Address(side, address) => {
-            Ok(address::address(draft.family, one.sense, *side, address))
-        }
-        Test::AddressRange(side, range) => {
-            Ok(address::range(draft.family, one.sense, *side, range))
-        }
-        Test::AddressType(side, types, kind) => {
-            address::kind(draft, one.sense, *side, *types, *kind)
-        }
-        Test::Interface(direction, pattern) => {
-            Ok(header::interface(one.sense, *direction, pattern))
+        Test::Address(..) | Test::AddressRange(..) | Test::AddressType(..) => {
+            address::cases(draft, one)
         }
         Test::Protocol(protocol) => Ok(header::protocol(one.sense, *protocol, implied)),
-        Test::Fragment => Ok(header::fragment(one.sense)),
         Test::DccpOption(_) => Err(unsayable("options of DCCP")),
-        Test::Port(..)
+        Test::Interface(..)
+        | Test::Fragment
+        | Test::Port(..)
         | Test::Multiport(..)
         | Test::TcpFlags { .. }
         | Test::TcpOption(_)

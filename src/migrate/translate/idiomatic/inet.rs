@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::migrate::nft::{
-    Chain, Expression, Family, Field, Match, RejectWith, Rule, Statement, Table, Value,
+    Chain, Expression, Family, Field, Match, NatTarget, RejectWith, Rule, Statement, Table, Value,
 };
 
 /// Two chains are compared rule by rule where that is no more pairs than that.
@@ -143,13 +143,12 @@ fn same(one: &Rule, other: &Rule) -> bool {
 
 /// One rule for both, with what both counted.
 fn both(mut rule: Rule, other: Option<Rule>) -> Rule {
-    let counted = other
-        .iter()
-        .flat_map(|rule| &rule.statements)
-        .find_map(|one| match one {
-            Statement::Counter(counter) => *counter,
-            _ => None,
-        });
+    let mut counted = None;
+    for statement in other.iter().flat_map(|rule| &rule.statements) {
+        if let Statement::Counter(counter) = statement {
+            counted = *counter;
+        }
+    }
     for statement in &mut rule.statements {
         if let Statement::Counter(counter) = statement {
             *counter = match (*counter, counted) {
@@ -218,13 +217,10 @@ fn family_of(field: Field) -> Option<Side> {
 
 /// A rule of one family: it asks for it, where none of its tests does.
 fn guarded(mut rule: Rule, side: Side) -> Rule {
-    let asks = rule.statements.first().is_some_and(|first| match first {
-        Statement::Match(test) => test.left.iter().any(|left| match left {
-            Expression::Field(field) => family_of(*field) == Some(side),
-            _ => false,
-        }),
-        _ => false,
-    });
+    let asks = rule
+        .statements
+        .first()
+        .is_some_and(|first| asks(first, side));
     if !asks {
         let word = match side {
             Side::Four => "ipv4",
@@ -245,19 +241,28 @@ fn name_family(statement: &mut Statement, side: Side) {
         Side::Four => "ip",
         Side::Six => "ip6",
     };
-    match statement {
-        Statement::Nat(nat) if nat.to.is_some() => {
-            use crate::migrate::nft::NatTarget;
-            let ports_alone = matches!(
-                &nat.to,
-                Some(NatTarget::Fixed {
-                    addresses: None,
-                    ..
-                })
-            );
-            nat.family = (!ports_alone).then(|| word.to_owned());
-        }
-        Statement::Tproxy { family, .. } => *family = Some(word.to_owned()),
-        _ => {}
+    if let Statement::Nat(nat) = statement
+        && let Some(to) = &nat.to
+    {
+        let addresses = !matches!(
+            to,
+            NatTarget::Fixed {
+                addresses: None,
+                ..
+            }
+        );
+        nat.family = addresses.then(|| word.to_owned());
     }
+    if let Statement::Tproxy { family, .. } = statement {
+        *family = Some(word.to_owned());
+    }
+}
+
+/// Whether a statement asks for the family.
+fn asks(statement: &Statement, side: Side) -> bool {
+    let Statement::Match(test) = statement else {
+        return false;
+    };
+    let of_side = |left: &Expression| matches!(left, Expression::Field(field) if family_of(*field) == Some(side));
+    test.left.iter().any(of_side)
 }

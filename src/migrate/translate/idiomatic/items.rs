@@ -3,6 +3,9 @@
 use crate::migrate::nft::{Element, Expression, Field, Item, Match, Operand, Operator, Value};
 use crate::net::{Cidr, Family, octets};
 
+/// What kind of number a value is, and where it begins and ends.
+type Bounds = (u8, u128, u128);
+
 /// Fields that may be looked up in a set.
 const FIELDS: &[Field] = &[
     Field::IpSaddr,
@@ -91,12 +94,12 @@ pub(super) fn disjoint(items: Vec<Item>) -> Option<Vec<Item>> {
         .map(|item| (bounds(&item), item))
         .collect();
     sorted.sort_by(|(one, left), (other, right)| {
-        let key = |bounds: &Option<(u8, u128, u128)>| {
+        let key = |bounds: &Option<Bounds>| {
             bounds.map(|(family, first, last)| (family, first, std::cmp::Reverse(last)))
         };
         (key(one), left).cmp(&(key(other), right))
     });
-    let mut kept: Vec<(Option<(u8, u128, u128)>, Item)> = Vec::with_capacity(sorted.len());
+    let mut kept: Vec<(Option<Bounds>, Item)> = Vec::with_capacity(sorted.len());
     for (bounds, item) in sorted {
         let last = kept.last();
         match (last.and_then(|(bounds, _)| *bounds), bounds) {
@@ -115,7 +118,7 @@ pub(super) fn disjoint(items: Vec<Item>) -> Option<Vec<Item>> {
 }
 
 /// Where a value that is a number begins and ends, beside what kind of number it is.
-fn bounds(item: &Item) -> Option<(u8, u128, u128)> {
+fn bounds(item: &Item) -> Option<Bounds> {
     match item {
         Item::One(value) => span(value, value),
         Item::Range(first, last) => span(first, last),
@@ -127,7 +130,7 @@ fn bounds(item: &Item) -> Option<(u8, u128, u128)> {
     }
 }
 
-fn span(first: &Value, last: &Value) -> Option<(u8, u128, u128)> {
+fn span(first: &Value, last: &Value) -> Option<Bounds> {
     let one = |value: &Value| match value {
         Value::Number(number) | Value::Hex(number) => Some((0, u128::from(*number))),
         Value::Address(address) => Some((kind(Family::of(*address)), number(&octets(*address)))),

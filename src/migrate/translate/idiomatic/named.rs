@@ -32,7 +32,7 @@ pub(super) fn name(table: &mut Table) {
             let name = known.entry(key).or_insert_with(|| {
                 let name = free(word, &taken, made.len());
                 let mut set = Set::new(name.clone(), vec![kind.to_owned()]);
-                set.interval = elements.iter().any(|element| is_ranged(element));
+                set.interval = elements.iter().any(is_ranged);
                 set.elements = elements.clone();
                 made.push(set);
                 name

@@ -121,10 +121,13 @@ impl Group {
             return self.rule;
         };
         for (place, statement) in self.rule.statements.iter_mut().enumerate() {
-            match statement {
-                Statement::Match(test) if place == at => *test = items::of(test, values.clone()),
-                Statement::Counter(counter) => *counter = self.counters,
-                _ => {}
+            if let Statement::Match(test) = statement
+                && place == at
+            {
+                *test = items::of(test, values.clone());
+            }
+            if let Statement::Counter(counter) = statement {
+                *counter = self.counters;
             }
         }
         self.rule.comment = self

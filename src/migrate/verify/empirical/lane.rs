@@ -65,14 +65,18 @@ fn stand(plan: &Plan, side: Side<'_>) -> Result<Outcome, ReplayError> {
         }
         Side::Nft(_) => tally::of_nft(&feed("nft", &["-j", "list", "ruleset"], "")?),
     };
-    let mut arrivals = BTreeSet::new();
+    let mut sightings = tally::Sightings::new();
     for hook in tally::HOOKS {
         for (view, _) in tally::VIEWS {
-            let set = format!("{hook}{view}");
-            let listed = feed("nft", &["-j", "list", "set", "ip", tally::TABLE, &set], "")?;
-            arrivals.extend(tally::arrivals(&set, &listed));
+            let map = format!("{hook}-{view}");
+            let listed = feed("nft", &["-j", "list", "map", "ip", tally::TABLE, &map], "")?;
+            tally::see(&mut sightings, hook, view, &listed);
         }
     }
+    let arrivals = sightings
+        .into_iter()
+        .map(|((hook, id), seen)| format!("{hook} {id}{seen}"))
+        .collect();
     Ok(Outcome { arrivals, counters })
 }
 

@@ -86,7 +86,6 @@ pub(super) fn plan(dump: &Dump) -> Plan {
         left_out: vec![
             "packets of this host itself (OUTPUT)".to_owned(),
             "packets of connections that were answered".to_owned(),
-            "the type of service that leaves".to_owned(),
         ],
     };
     let mut probes = Vec::new();

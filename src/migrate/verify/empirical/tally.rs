@@ -12,27 +12,36 @@ pub(super) const TABLE: &str = "margay-watch";
 /// Where it watches.
 pub(super) const HOOKS: [&str; 3] = ["input", "forward", "postrouting"];
 
-/// What it writes down of a packet, in sets of these names behind the hook's: nft 1.0.6 has six places in a key.
-pub(super) const VIEWS: [(&str, &str); 3] = [
-    ("", "ip id . meta mark . ip saddr . ip daddr . ip ttl"),
-    ("-ports", "ip id . th sport . th dport"),
-    ("-service", "ip id . ip dscp"),
+/// What it writes down of a packet, each in a map of its own: nft 1.0.6 ends when it lists an identification that stands
+/// in a concatenation.
+pub(super) const VIEWS: [(&str, &str); 7] = [
+    ("mark", "meta mark"),
+    ("source", "ip saddr"),
+    ("destination", "ip daddr"),
+    ("sport", "th sport"),
+    ("dport", "th dport"),
+    ("ttl", "ip ttl"),
+    ("dscp", "ip dscp"),
 ];
+
+/// What packets had become, by the hook and their identification.
+pub(super) type Sightings = BTreeMap<(String, u64), String>;
 
 /// Its text.
 pub(super) fn watcher() -> String {
     let mut text = format!("table ip {TABLE} {{\n");
     for hook in HOOKS {
-        for (view, key) in VIEWS {
-            let set = format!("typeof {key}\n\t\tsize 65535\n\t\tflags dynamic");
-            text.push_str(&format!("\tset {hook}{view} {{\n\t\t{set}\n\t}}\n"));
+        for (view, field) in VIEWS {
+            let map = format!("typeof ip id : {field}\n\t\tsize 65535\n\t\tflags dynamic");
+            text.push_str(&format!("\tmap {hook}-{view} {{\n\t\t{map}\n\t}}\n"));
         }
         let base = format!("type filter hook {hook} priority 1000; policy accept;");
         text.push_str(&format!("\tchain {hook} {{\n\t\t{base}\n"));
-        for (view, key) in VIEWS {
+        for (view, field) in VIEWS {
             // What the host itself answers is of a connection that is known.
             let new = "ct state new,untracked,invalid";
-            text.push_str(&format!("\t\t{new} add @{hook}{view} {{ {key} }}\n"));
+            let entry = format!("{{ ip id : {field} }}");
+            text.push_str(&format!("\t\t{new} add @{hook}-{view} {entry}\n"));
         }
         text.push_str("\t}\n");
     }
@@ -40,29 +49,27 @@ pub(super) fn watcher() -> String {
     text
 }
 
-/// What stands in one of its sets.
-pub(super) fn arrivals(hook: &str, listed: &str) -> Vec<String> {
+/// Adds what stands in one of its maps.
+pub(super) fn see(sightings: &mut Sightings, hook: &str, view: &str, listed: &str) {
     let listed: Value = serde_json::from_str(listed).unwrap_or_default();
     let objects = listed["nftables"].as_array().cloned().unwrap_or_default();
-    let sets = objects
+    let maps = objects
         .iter()
-        .filter_map(|object| object["set"]["elem"].as_array());
-    let elements = sets.flatten().filter_map(|element| {
+        .filter_map(|object| object["map"]["elem"].as_array());
+    for element in maps.flatten() {
         let inner = element.get("elem").map_or(element, |elem| &elem["val"]);
-        inner["concat"].as_array()
-    });
-    elements
-        .map(|fields| format!("{hook} {}", said(fields)))
-        .collect()
-}
-
-/// The identification stands first and alone, so that the packet is found by it.
-fn said(fields: &[Value]) -> String {
-    let words = fields.iter().map(|value| match value.as_str() {
-        Some(text) => text.to_owned(),
-        None => value.to_string(),
-    });
-    words.collect::<Vec<_>>().join(" ")
+        let Some(identification) = inner[0].as_u64() else {
+            continue;
+        };
+        let value = match inner[1].as_str() {
+            Some(text) => text.to_owned(),
+            None => inner[1].to_string(),
+        };
+        let seen = sightings
+            .entry((hook.to_owned(), identification))
+            .or_default();
+        seen.push_str(&format!(" {view} {value}"));
+    }
 }
 
 /// Packets by line, from `iptables-save -c`: it has the rules of each chain in the order of the dump.
