@@ -250,6 +250,8 @@ impl Backend for XtablesBackend {
         if commit.is_empty() {
             return Ok(());
         }
+        // Where there is no folder for it, everybody has the right.
+        let _held = self.kept.hold();
         let stages = self.stages(commit)?;
         self.commits = self.commits.wrapping_add(1);
         // Whoever comes after us, should we not come to the end, is to look for what we left.

@@ -3,10 +3,13 @@
 //! Rules of xtables cannot be turned back into it. So it is written down beside them, and believed
 //! only where what it becomes is what the kernel holds.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::{FdFlags, fcntl_setfd};
 
 use crate::backend::nft::namespace;
 use crate::ruleset::{Ruleset, Table, TableKey, parse};
@@ -20,6 +23,27 @@ impl Kept {
     pub(super) fn of(run_dir: &Path) -> io::Result<Self> {
         let name = format!("xtables-{}.nft", namespace()?);
         Ok(Self(run_dir.join(name)))
+    }
+
+    /// The right to write, for as long as it is open, also in a program that outlives us: whoever comes
+    /// after a process that was killed waits until the last program that it started has ended.
+    pub(super) fn hold(&self) -> io::Result<File> {
+        if let Some(folder) = self.0.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let mut options = OpenOptions::new();
+        let options = options.write(true).create(true).truncate(false).mode(0o600);
+        let lock = options.open(self.0.with_extension("lock"))?;
+        flock(&lock, FlockOperation::LockExclusive)?;
+        fcntl_setfd(&lock, FdFlags::empty())?;
+        Ok(lock)
+    }
+
+    /// Waits until nobody writes.
+    pub(super) fn wait(&self) {
+        if self.0.with_extension("lock").exists() {
+            let _held = self.hold();
+        }
     }
 
     /// Whether something was written down.

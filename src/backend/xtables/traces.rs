@@ -10,11 +10,16 @@ use super::provider::{Provider, Variant};
 ///
 /// `ipset` is not asked: on a host that never had any of it, that would load modules.
 pub fn traces(run_dir: &Path) -> Vec<Variant> {
+    let kept = Kept::of(run_dir);
+    // What a process that was killed had begun may not be done.
+    if let Ok(kept) = &kept {
+        kept.wait();
+    }
     let mut left: Vec<Variant> = {
         let variants = Variant::ALL.into_iter();
         variants.filter(|variant| holds_rules(*variant)).collect()
     };
-    let recorded = Kept::of(run_dir).is_ok_and(|kept| kept.is_there());
+    let recorded = kept.is_ok_and(|kept| kept.is_there());
     if left.is_empty() && recorded {
         // Sets without rules: any variant may take them away.
         let mut working = Variant::ALL.into_iter();

@@ -81,7 +81,12 @@ fn tried(wiring: &mut Wiring, engine: &mut Engine, kind: &Kind) -> (usize, Seen)
 }
 
 /// Runs updates on core 0 while shots are fired from core 1.
-pub(crate) fn under_load(wiring: &Wiring, shots: &[Shot], clock: &Clock, updates: impl FnOnce()) -> Seen {
+pub(crate) fn under_load(
+    wiring: &Wiring,
+    shots: &[Shot],
+    clock: &Clock,
+    updates: impl FnOnce(),
+) -> Seen {
     pin(0);
     std::thread::scope(|scope| {
         let sender = scope.spawn(|| fire(wiring, shots, clock));

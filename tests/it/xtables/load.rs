@@ -7,12 +7,15 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use margay::backend::xtables::Variant;
+use margay::compile::compile;
+use margay::compile::skeleton::{Skeleton, table_key};
 use margay::scenario::place;
 
 use super::programs::Programs;
 use crate::gapless::kinds::{self, Kind, Size};
 use crate::gapless::load::{Clock, Seen, shots};
 use crate::gapless::{is_soak, pause, under_load};
+use crate::support::legacy::Legacy;
 use crate::support::netns::{in_netns_alone, report};
 use crate::support::prober::{Wiring, places};
 
@@ -67,4 +70,36 @@ fn tried(wiring: &mut Wiring, programs: &mut Programs, kind: &Kind) -> (u64, See
         }
     });
     (u64::try_from(wanted).unwrap(), seen)
+}
+
+#[test]
+fn rules_that_are_taken_out_first_are_noticed() {
+    in_netns_alone("rules_that_are_taken_out_first_are_noticed", || {
+        let mut wiring = Wiring::new(&places(), &place::host_addresses()).unwrap();
+        let mut kinds = kinds::all().into_iter();
+        let kind = kinds.find(|kind| kind.name == "10 rules replaced").unwrap();
+        let skeleton = Skeleton::builtin().unwrap();
+        let tables = kind.states.each_ref();
+        let tables = tables.map(|state| {
+            let mut ruleset = compile(state, place::HOST, &skeleton);
+            ruleset.tables.remove(&table_key()).unwrap()
+        });
+        let mut legacy = Legacy::new();
+        legacy.replace(&tables[0]);
+        let shots = shots(&kind, &mut wiring);
+        let clock = Clock::default();
+        let seen = under_load(&wiring, &shots, &clock, || {
+            for made in 1..=8 {
+                clock.epoch.fetch_add(1, Ordering::SeqCst);
+                legacy.replace(&tables[made % 2]);
+                clock.epoch.fetch_add(1, Ordering::SeqCst);
+                pause(Duration::from_millis(1));
+            }
+        });
+        report(&format!(
+            "all taken out and put back: {} wrong in 8 updates",
+            seen.wrong
+        ));
+        assert!(seen.wrong > 0, "half a policy was not seen");
+    });
 }
