@@ -1,8 +1,7 @@
 //! Headers.
 
 use super::super::case::{
-    Cases, Outcome, always, among, any_bit, compared, constant, never, one, ordered,
-    product,
+    Cases, Outcome, always, among, any_bit, compared, constant, never, one, ordered, product,
 };
 use super::super::class::Obstacle;
 use super::super::draft::Draft;

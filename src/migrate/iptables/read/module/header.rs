@@ -22,12 +22,16 @@ pub(super) fn bare(module: &str) -> Option<Result<Test, String>> {
         last: u32::MAX,
     };
     Some(Ok(match module {
-        "tcp" | "udp" | "udplite" | "sctp" | "dccp" => Test::Port(Side::Source, ports("0:65535").ok()?),
+        "tcp" | "udp" | "udplite" | "sctp" | "dccp" => {
+            Test::Port(Side::Source, ports("0:65535").ok()?)
+        }
         "esp" => Test::EspSpi(any),
         "ah" => Test::AhSpi(any),
         "ipcomp" => Test::IpCompSpi(any),
         "icmp" | "icmp6" | "icmpv6" | "ipv6-icmp" => {
-            return Some(Err(format!("what {module} asks without a type is not known")));
+            return Some(Err(format!(
+                "what {module} asks without a type is not known"
+            )));
         }
         _ => return None,
     }))

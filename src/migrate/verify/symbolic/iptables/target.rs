@@ -131,12 +131,18 @@ impl Ground<'_> {
         let actions = target.actions.iter().map(|(action, set, sides)| {
             let key = self.key_text(set, sides);
             match action {
-                SetAction::Add => labels::added(&key, set, target.timeout),
+                SetAction::Add => labels::added(&key, set, target.timeout.or(self.stays(set))),
                 SetAction::Delete => labels::deleted(&key, set),
                 SetAction::Map => format!("map {key} by {set}"),
             }
         });
         actions.map(Step::Note).collect()
+    }
+
+    /// How long an element stays that says nothing of its own.
+    fn stays(&self, name: &str) -> Option<u32> {
+        let set = self.sets.iter().find(|set| set.name == name)?;
+        set.options.timeout.filter(|seconds| *seconds > 0)
     }
 
     /// What of a packet a set looks at.
