@@ -68,10 +68,7 @@ fn hooks(chain: &Chain, table: &Table) -> BTreeSet<Hook> {
     loop {
         let before = names.len();
         for from in &table.chains {
-            let leads = from.rules.iter().any(|rule| match &rule.target {
-                Target::Jump(to) | Target::Goto(to) => names.contains(to.as_str()),
-                _ => false,
-            });
+            let leads = from.rules.iter().any(|rule| matches!(&rule.target, Target::Jump(to) | Target::Goto(to) if names.contains(to.as_str())));
             if leads {
                 names.insert(&from.name);
             }
@@ -179,9 +176,12 @@ fn lists(table: &Table, found: &mut BTreeMap<usize, String>) {
 fn helpers(table: &Table, found: &mut BTreeMap<usize, String>) {
     let helps =
         |rule: &&Rule| matches!(&rule.target, Target::Ct(target) if target.helper.is_some());
-    let leads = |rule: &&Rule| match &rule.target {
-        Target::Accept | Target::Drop | Target::Return | Target::Jump(_) | Target::Goto(_) => true,
-        target => matches!(target, Target::Ct(target) if target.helper.is_some()),
+    let leads = |rule: &&Rule| {
+        helps(rule)
+            || matches!(
+                rule.target,
+                Target::Accept | Target::Drop | Target::Return | Target::Jump(_) | Target::Goto(_)
+            )
     };
     let changed = rules(table).filter(leads).find(|rule| {
         let mut tests = rule.matches.iter();

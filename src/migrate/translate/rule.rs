@@ -66,6 +66,10 @@ pub(super) fn translate(draft: &mut Draft<'_>, rule: &Rule) -> Outcome<Vec<Vec<S
 }
 
 /// Whether a name of the rule would end the text that it stands in.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "only some matches and targets name something"
+)]
 fn is_unwritable(rule: &Rule) -> bool {
     let bad = |name: &String| name.contains(['"', '\\']) || name.chars().any(char::is_control);
     let names = rule.matches.iter().filter_map(|one| match &one.test {
