@@ -273,3 +273,18 @@ fn the_protocol_of_a_helper_is_compared() {
     assert_eq!(proven(dump, &nft("tcp")), Some(true));
     assert_eq!(proven(dump, &nft("udp")), Some(false));
 }
+
+#[test]
+fn a_set_that_takes_nothing_is_never_equal() {
+    let dump = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j SET --add-set s src\nCOMMIT\n";
+    let nft = "table ip filter {\n\tset s {\n\t\ttype ipv4_addr\n\t\tflags dynamic\n\t}\n\tchain INPUT {\n\t\ttype filter hook input priority filter; policy accept;\n\t\tadd @s { ip saddr }\n\t}\n}\n";
+    let equal = |set: &str| {
+        let sets = crate::migrate::ipset::read(set).expect("a set");
+        let dump = read(dump, Family::V4).expect("a dump");
+        let nft = parse(nft).expect("nft text");
+        verify(&[dump], &sets, &nft).expect("known").is_equal()
+    };
+    assert!(equal("create s hash:ip family inet\n"));
+    assert!(!equal("create s hash:ip family inet6\n"));
+    assert!(!equal("create s bitmap:ip range 10.0.0.0-10.0.0.255\n"));
+}
