@@ -48,6 +48,12 @@ impl Files {
         files.iter().any(|file| file.is_some())
     }
 
+    /// Whether sets were named and no rules that could be compared.
+    pub(super) fn are_sets_alone(&self) -> bool {
+        let rules = [&self.iptables_save, &self.ip6tables_save];
+        self.are_named() && rules.iter().all(|file| file.is_none())
+    }
+
     /// What the files say, or one program of the running host.
     pub(super) fn host(&self, screen: &Screen) -> Result<Host, Failure> {
         let texts = match self.are_named() {

@@ -35,6 +35,12 @@ pub(super) struct Verify {
 
 impl Verify {
     pub(super) fn run(&self, screen: &Screen) -> Result<Exit, Failure> {
+        if self.files.are_sets_alone() {
+            screen.diagnostic(
+                "error: --ipset-save alone has no rules to compare: add --iptables-save or --ip6tables-save\n",
+            );
+            return Ok(Exit::Usage);
+        }
         let host = self.files.host(screen)?;
         let text = self.text(&host)?;
         let parsed = nft::parse(&text).map_err(|error| Failure::Refused(self.named(&error)))?;

@@ -2,6 +2,7 @@
 
 mod address;
 mod dump;
+mod entangled;
 mod flags;
 mod limit;
 mod matching;
@@ -13,6 +14,7 @@ mod time;
 
 pub use address::{Address, InterfacePattern, Masked, Span};
 pub use dump::{Chain, Counters, Dump, Hook, Policy, Table, TableName};
+pub use entangled::entangled;
 pub use flags::{AddressTypes, ConnectionStates, ConnectionStatus, ExtensionHeaders, TcpFlags};
 pub use limit::{HashLimit, HashMode, Rate, RateUnit, Threshold};
 pub use matching::{

@@ -34,6 +34,8 @@ pub(super) struct Draft<'h> {
     pub(super) windows: BTreeMap<String, BTreeSet<Option<u32>>>,
     /// The rate that each name of `hashlimit` has.
     pub(super) rates: BTreeMap<Name, (Rate, Option<u64>)>,
+    /// Rules by their lines that share with others what nft cannot share, with what that is.
+    pub(super) entangled: BTreeMap<usize, String>,
     pub(super) rule: Sheet,
 }
 
@@ -42,6 +44,8 @@ pub(super) struct Draft<'h> {
 pub(super) struct Sheet {
     /// The protocol that it asks for.
     pub(super) protocol: Option<Protocol>,
+    /// It asks for that, or for the protocol of the connection.
+    pub(super) names_connection_protocol: bool,
     /// The hooks that lead to its chain.
     pub(super) hooks: BTreeSet<Hook>,
     /// Where it stands, for names.
@@ -59,8 +63,12 @@ impl Draft<'_> {
             (Test::Protocol(protocol), Sense::Is) => Some(*protocol),
             _ => None,
         });
+        let of_connection = matches
+            .iter()
+            .any(|one| one.sense == Sense::Is && matches!(one.test, Test::ConnectionProtocol(_)));
         self.rule = Sheet {
             protocol,
+            names_connection_protocol: protocol.is_some() || of_connection,
             hooks: hooks.clone(),
             line,
             class: Class::Native,

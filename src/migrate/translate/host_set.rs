@@ -34,7 +34,10 @@ pub(super) fn declare(draft: &mut Draft<'_>, set: &Set) -> Outcome<(Name, Option
         draft.sets.insert(name.clone(), declared);
         if !excepted.is_empty() {
             exceptions.name = but.clone();
-            exceptions.comment = Some(format!("exceptions of ipset {}", set.name));
+            exceptions.comment = Some(super::table::comment(&format!(
+                "exceptions of ipset {}",
+                set.name
+            )));
             exceptions.elements = excepted;
             draft.sets.insert(but.clone(), exceptions);
         }
@@ -111,7 +114,10 @@ fn header(draft: &Draft<'_>, name: Name, set: &Set) -> Outcome<Declared> {
     if set.options.counters {
         declared.statements.push(Statement::Counter(None));
     }
-    declared.comment = Some(format!("ipset {}, line {}", set.name, set.line));
+    declared.comment = Some(super::table::comment(&format!(
+        "ipset {}, line {}",
+        set.name, set.line
+    )));
     Ok(declared)
 }
 
@@ -268,6 +274,6 @@ fn attributes(set: &Set, element: &Element, key: Vec<Item>) -> Key {
     made.comment = element
         .comment
         .as_ref()
-        .map(|text| text.replace(['"', '\n', '\\'], ""));
+        .map(|text| super::table::comment(text));
     made
 }

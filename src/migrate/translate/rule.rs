@@ -6,7 +6,7 @@ use super::class::Obstacle;
 use super::condition::{cases, implies_protocol};
 use super::draft::Draft;
 use super::netmap;
-use crate::migrate::iptables::{Direction, Rule, Sense, Target, Test};
+use crate::migrate::iptables::{Direction, InterfacePattern, Rule, Sense, Target, Test};
 use crate::migrate::nft::{Expression, Match, Statement};
 
 /// A rule that would become more rules than that is better said by hand.
@@ -14,6 +14,18 @@ const CASES_MAX: usize = 64;
 
 /// The rules of nft that say one of iptables.
 pub(super) fn translate(draft: &mut Draft<'_>, rule: &Rule) -> Outcome<Vec<Vec<Statement>>> {
+    if let Some(reason) = draft.entangled.get(&rule.line) {
+        return Err(Obstacle::new(
+            reason,
+            "write the rules that share it so that each has its own, or say them in nft by hand",
+        ));
+    }
+    if is_unwritable(rule) {
+        return Err(Obstacle::new(
+            "nft has no way to write a name with a quotation mark, a backslash or a control character",
+            "call it something else",
+        ));
+    }
     let cases = conditions(draft, rule)?;
     let ends: Ends = if let Target::Netmap(prefix) = &rule.target {
         netmap::ends(draft, rule, *prefix)?
@@ -23,7 +35,13 @@ pub(super) fn translate(draft: &mut Draft<'_>, rule: &Rule) -> Outcome<Vec<Vec<S
     if cases.len() > 1 || ends.len() > 1 {
         draft.equivalent(format!("one rule becomes {}", cases.len() * ends.len()));
     }
-    if cases.len() > 1 && cases.iter().flatten().any(has_state) {
+    if asked_twice(&cases, &ends) {
+        return Err(Obstacle::new(
+            "the rule becomes several, each of which would ask a limit, a counter or a set once more",
+            "split it so that the limit stands behind all else, in a chain of its own",
+        ));
+    }
+    if cases.len() > 1 && cases.iter().flatten().any(has_own_state) {
         draft.approximate(
             "each of these rules has a limit of its own, where iptables has one for all",
         );
@@ -47,6 +65,51 @@ pub(super) fn translate(draft: &mut Draft<'_>, rule: &Rule) -> Outcome<Vec<Vec<S
     Ok(rules)
 }
 
+/// Whether a name of the rule would end the text that it stands in.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "only some matches and targets name something"
+)]
+fn is_unwritable(rule: &Rule) -> bool {
+    let bad = |name: &String| name.contains(['"', '\\']) || name.chars().any(char::is_control);
+    let names = rule.matches.iter().filter_map(|one| match &one.test {
+        Test::Interface(_, InterfacePattern::Name(name) | InterfacePattern::Prefix(name))
+        | Test::PhysicalInterface(
+            _,
+            InterfacePattern::Name(name) | InterfacePattern::Prefix(name),
+        )
+        | Test::Helper(name)
+        | Test::CgroupPath(name) => Some(name),
+        _ => None,
+    });
+    let of_target = match &rule.target {
+        Target::Tee { interface, .. } => interface.as_ref(),
+        Target::Ct(target) => target.helper.as_ref(),
+        _ => None,
+    };
+    names.chain(of_target).any(bad)
+}
+
+/// Whether one packet would meet a statement that remembers packets in more than one of the rules.
+fn asked_twice(cases: &Cases, ends: &Ends) -> bool {
+    if ends.len() > 1 {
+        return cases.iter().flatten().any(has_state);
+    }
+    let shared = |one: &[Statement], other: &[Statement]| {
+        let pairs = one.iter().zip(other);
+        pairs
+            .take_while(|(one, other)| one == other)
+            .any(|(one, _)| has_state(one))
+    };
+    let mut neighbours = cases.iter().zip(cases.iter().skip(1));
+    neighbours.any(|(one, other)| shared(one, other))
+}
+
+/// Whether a statement remembers packets of its own rule alone, which those of a set do not.
+fn has_own_state(statement: &Statement) -> bool {
+    has_state(statement) && !matches!(statement, Statement::Dynamic { .. })
+}
+
 /// Whether a statement remembers packets.
 fn has_state(statement: &Statement) -> bool {
     let counts = |test: &Match| {
@@ -54,8 +117,10 @@ fn has_state(statement: &Statement) -> bool {
             .iter()
             .any(|left| matches!(left, Expression::Numgen { .. }))
     };
-    matches!(statement, Statement::Limit(_) | Statement::Quota { .. })
-        || matches!(statement, Statement::Match(test) if counts(test))
+    matches!(
+        statement,
+        Statement::Limit(_) | Statement::Quota { .. } | Statement::Dynamic { .. }
+    ) || matches!(statement, Statement::Match(test) if counts(test))
 }
 
 fn conditions(draft: &mut Draft<'_>, rule: &Rule) -> Outcome<Cases> {

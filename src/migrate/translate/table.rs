@@ -47,14 +47,23 @@ pub(super) fn translate(
         chains: BTreeMap::new(),
         windows: windows(table),
         rates: BTreeMap::new(),
+        entangled: iptables::entangled(table),
         rule: Sheet {
             protocol: None,
+            names_connection_protocol: false,
             hooks: BTreeSet::new(),
             line: 0,
             class: Class::Native,
             reasons: Vec::new(),
         },
     };
+    let deep = reach::too_deep(table).into_iter();
+    draft.entangled.extend(deep.map(|line| {
+        (
+            line,
+            "nft follows 15 jumps from a hook, and this is one more".to_owned(),
+        )
+    }));
     let reached = reach::hooks(table);
     let mut chains = Vec::new();
     let mut judgements = Vec::new();
@@ -151,7 +160,7 @@ fn judged(
 }
 
 /// A comment that nft can read, as long as the kernel takes it.
-fn comment(text: &str) -> String {
+pub(super) fn comment(text: &str) -> String {
     let clean: String = text
         .chars()
         .filter(|letter| !letter.is_control() && !['"', '\\'].contains(letter))

@@ -83,6 +83,13 @@ fn a_translation_is_whole_or_nothing() {
 }
 
 #[test]
+fn sets_alone_are_nothing_to_verify() {
+    let files = folder(&[("sets", "create s hash:ip\n")]);
+    let (_, said) = exits(margay(&files, "migrate verify --ipset-save sets"), 64);
+    assert!(said.contains("--iptables-save"), "{said}");
+}
+
+#[test]
 fn what_was_acknowledged_is_left_out_by_name() {
     let files = folder(&[("v4", DOUBTFUL)]);
     let (plan, _) = exits(margay(&files, "migrate plan --iptables-save v4 -o json"), 4);

@@ -80,6 +80,130 @@ fn every_form_of_a_set_is_judged_as_it_should() {
     }
 }
 
+/// Rules that share what the kernel keeps in a way that nft cannot, and so many of them that are left out for it.
+const SHARING: [(&str, &str, &[&str], usize); 10] = [
+    (
+        "raw",
+        "PREROUTING",
+        &["-i a -j NOTRACK", "-p tcp -j CT --zone 1"],
+        1,
+    ),
+    (
+        "raw",
+        "PREROUTING",
+        &["-i a -j CT --zone 1", "-i b -j CT --zone 2"],
+        0,
+    ),
+    (
+        "raw",
+        "PREROUTING",
+        &["-i a -j CT --zone 1", "-p tcp -j CT --helper ftp"],
+        1,
+    ),
+    (
+        "raw",
+        "PREROUTING",
+        &[
+            "-p tcp -m tcp --dport 21 -j CT --helper ftp",
+            "-p udp -m udp --dport 69 -j CT --helper tftp",
+        ],
+        0,
+    ),
+    (
+        "filter",
+        "INPUT",
+        &[
+            "-m hashlimit --hashlimit-upto 1/sec --hashlimit-mode srcip --hashlimit-name a -j ACCEPT",
+            "-m hashlimit --hashlimit-above 1/sec --hashlimit-mode srcip --hashlimit-name a -j DROP",
+        ],
+        2,
+    ),
+    (
+        "filter",
+        "INPUT",
+        &[
+            "-m recent --set --name a --mask 255.255.255.0 --rsource",
+            "-m recent --rcheck --name a --mask 255.255.255.255 --rsource -j DROP",
+        ],
+        2,
+    ),
+    (
+        "raw",
+        "PREROUTING",
+        &[
+            "-m limit --limit 1/sec -j RETURN",
+            "-p tcp -m tcp --dport 21 -j CT --helper ftp",
+        ],
+        1,
+    ),
+    (
+        "filter",
+        "INPUT",
+        &[
+            "-m recent --set --name a --rsource",
+            "-m recent --rcheck --name a --rsource -j DROP",
+        ],
+        0,
+    ),
+    (
+        "filter",
+        "INPUT",
+        &["-p tcp -m limit --limit 1/sec -m multiport --ports 1,2 -j DROP"],
+        1,
+    ),
+    (
+        "raw",
+        "PREROUTING",
+        &["-i a -j CT --zone 1", "-p tcp -j NOTRACK"],
+        1,
+    ),
+];
+
+#[test]
+fn what_nft_cannot_share_is_left_out() {
+    for (table, chain, rules, expected) in SHARING {
+        let rules: String = rules
+            .iter()
+            .map(|rule| format!("-A {chain} {rule}\n"))
+            .collect();
+        let dump = format!("*{table}\n:{chain} ACCEPT [0:0]\n{rules}COMMIT\n");
+        let judgements = translate(&host(&dump, Family::V4).unwrap()).judgements;
+        let left = judgements
+            .iter()
+            .filter(|one| one.class == Class::Unsupported)
+            .count();
+        assert_eq!(left, expected, "{rules}{judgements:#?}");
+    }
+}
+
+#[test]
+fn a_chain_that_is_too_deep_for_nft_is_left_out() {
+    let chains: String = (1..=17).map(|at| format!(":c{at} - [0:0]\n")).collect();
+    let jumps: String = (1..17)
+        .map(|at| format!("-A c{at} -j c{}\n", at + 1))
+        .collect();
+    let dump = format!("*filter\n:INPUT ACCEPT [0:0]\n{chains}-A INPUT -j c1\n{jumps}COMMIT\n");
+    let judgements = translate(&host(&dump, Family::V4).unwrap()).judgements;
+    let left = judgements
+        .iter()
+        .filter(|one| one.class == Class::Unsupported)
+        .count();
+    assert_eq!(left, 2, "the 16th and the 17th: {judgements:#?}");
+}
+
+#[test]
+fn both_families_keep_limits_of_their_own() {
+    let dump = "*filter\n:INPUT DROP [0:0]\n-A INPUT -m limit --limit 1/sec -j ACCEPT\nCOMMIT\n";
+    let texts = Texts {
+        v4: Some(dump.to_owned()),
+        v6: Some(dump.to_owned()),
+        sets: None,
+    };
+    let made = translate(&Host::read(&texts).unwrap()).idiomatic().ruleset;
+    let printed = print::print(&made);
+    assert_eq!(printed.matches("limit rate").count(), 2, "{printed}");
+}
+
 #[test]
 fn iptables_takes_every_form() {
     in_netns("iptables_takes_every_form", || {

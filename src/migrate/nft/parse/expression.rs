@@ -38,7 +38,18 @@ pub(super) fn expression(cursor: &mut Cursor<'_>) -> Result<Expression, NftError
     } else {
         primary(cursor)?
     };
+    // nft binds `<<` and `>>` closest, then `&`, `^` and `|`. What binds closer than what stands before it would be part
+    // of a constant.
+    const LOOSER: [(&str, u8); 5] = [("<<", 0), (">>", 0), ("&", 1), ("^", 2), ("|", 3)];
+    let mut loosest = 0;
     loop {
+        let here = cursor.ahead(0);
+        if let Some((_, level)) = LOOSER.iter().find(|(word, _)| *word == here) {
+            if *level < loosest {
+                return Err(cursor.unexpected("parentheses around what stands before it"));
+            }
+            loosest = *level;
+        }
         let inner = Box::new(left);
         left = if cursor.eat("&") {
             Expression::And(inner, value(cursor)?)

@@ -26,3 +26,15 @@ fn the_line_of_each_rule_is_known() {
     let parsed = parse("table ip x {\n\tchain y {\n\n\t\taccept\n\t}\n}\n").expect("a rule");
     assert_eq!(parsed.lines.values().copied().collect::<Vec<_>>(), [4]);
 }
+
+#[test]
+fn an_operator_that_binds_closer_wants_parentheses() {
+    let rule = |text: &str| {
+        parse(&format!(
+            "table ip x {{\n\tchain y {{\n\t\t{text}\n\t}}\n}}\n"
+        ))
+    };
+    rule("meta mark set meta mark | 0x1 & 0xff").expect_err("0x1 & 0xff is a constant");
+    rule("meta mark set (meta mark | 0x1) & 0xff").expect("parentheses");
+    rule("meta mark set meta mark & 0xfe ^ 0x1").expect("in the order of nft");
+}

@@ -59,14 +59,20 @@ pub(super) fn tproxy(
     address: Option<IpAddr>,
     port: u16,
     bits: Option<Bits>,
-) -> Ends {
+) -> Outcome<Ends> {
+    if port == 0 {
+        return Err(Obstacle::new(
+            "TPROXY --on-port 0 keeps the port of the packet",
+            "name the port",
+        ));
+    }
     draft.equivalent("a packet that finds no socket is dropped by a rule of its own");
     let mut found = vec![Statement::Tproxy {
         family: None,
         address,
-        port: (port != 0).then_some(port),
+        port: Some(port),
     }];
     found.extend(bits.map(|bits| mark::mark(Field::Mark, bits)));
     found.push(Statement::Verdict(Verdict::Accept));
-    vec![found, vec![Statement::Verdict(Verdict::Drop)]]
+    Ok(vec![found, vec![Statement::Verdict(Verdict::Drop)]])
 }

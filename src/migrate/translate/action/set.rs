@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::super::case::Outcome;
 use super::super::class::Obstacle;
-use super::super::condition::{key, known};
+use super::super::condition::{dimensions, key, known};
 use super::super::draft::Draft;
 use super::super::host_set;
 use super::Ends;
-use crate::migrate::iptables::{SetAction, SetTarget};
+use crate::migrate::ipset::{Set, Type};
+use crate::migrate::iptables::{SetAction, SetTarget, Side};
 use crate::migrate::nft::Statement;
 
 /// `SET`.
@@ -27,6 +28,7 @@ pub(super) fn target(draft: &mut Draft<'_>, target: &SetTarget) -> Outcome<Ends>
             }
         };
         let set = known(draft, name)?;
+        takes(draft, set, sides)?;
         let (name, _) = host_set::declare(draft, set)?;
         if draft.sets.get(&name).is_some_and(|set| set.interval) {
             return Err(Obstacle::new(
@@ -52,4 +54,26 @@ pub(super) fn target(draft: &mut Draft<'_>, target: &SetTarget) -> Outcome<Ends>
         });
     }
     Ok(vec![statements])
+}
+
+/// The kernel puts nothing into a set of another family or of more dimensions, and nothing beyond the range of a bitmap.
+fn takes(draft: &Draft<'_>, set: &Set, sides: &[Side]) -> Outcome<()> {
+    let other = set
+        .options
+        .family
+        .is_some_and(|family| family != draft.family);
+    let bitmap = matches!(
+        set.kind,
+        Type::BitmapIp | Type::BitmapIpMac | Type::BitmapPort
+    );
+    if other || bitmap || sides.len() < dimensions(set) {
+        return Err(Obstacle::new(
+            format!(
+                "SET into {}: a bitmap, or a set of another family or of more dimensions than are named",
+                set.name
+            ),
+            "take the rule out, or use a set of a hash of the same family and dimensions",
+        ));
+    }
+    Ok(())
 }

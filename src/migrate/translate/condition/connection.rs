@@ -37,6 +37,12 @@ pub(super) fn cases(draft: &mut Draft<'_>, asked: &Match) -> Outcome<Cases> {
             under(sense, address_field(draft.family, *way, *side), address)
         }
         Test::ConnectionPort(way, side, ports) => {
+            if !draft.rule.names_connection_protocol {
+                return Err(Obstacle::new(
+                    "ports of a connection are compared of no protocol",
+                    "add --ctproto or -p",
+                ));
+            }
             one(compared(sense, port_field(*way, *side), port_item(*ports)))
         }
         Test::ConnectionExpiry(span) => one(compared(sense, Field::CtExpiration, seconds(*span))),

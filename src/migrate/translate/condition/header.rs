@@ -1,7 +1,7 @@
 //! Headers.
 
 use super::super::case::{
-    Cases, Outcome, always, among, any_bit, compared, constant, never, one, ordered,
+    Cases, Outcome, always, among, any_bit, compared, constant, never, one, ordered, product,
 };
 use super::super::class::Obstacle;
 use super::super::draft::Draft;
@@ -122,11 +122,10 @@ fn ports(
 
 /// `--tcp-flags`.
 fn tcp_flags(sense: Sense, mask: TcpFlags, set: TcpFlags) -> Cases {
-    if !mask.contains(set) {
-        return constant(sense, false);
-    }
-    if mask.is_empty() {
-        return constant(sense, true);
+    if !mask.contains(set) || mask.is_empty() {
+        let holds = constant(sense, mask.contains(set));
+        // What holds for every packet of TCP does for no later fragment, and for no other protocol.
+        return product(holds, &one(readable()));
     }
     let operator = match sense {
         Sense::Is => Operator::Equal,
@@ -140,6 +139,11 @@ fn tcp_flags(sense: Sense, mask: TcpFlags, set: TcpFlags) -> Cases {
         operator,
         right: Operand::Items(vec![flag_value(set).into()]),
     })
+}
+
+/// There is a header of TCP to read.
+fn readable() -> Match {
+    ordered(Field::TcpSport, Operator::GreaterOrEqual, Value::Number(0))
 }
 
 fn flag_value(flags: TcpFlags) -> Value {
@@ -165,8 +169,7 @@ fn tcp_option(sense: Sense, kind: u8) -> Cases {
     match sense {
         Sense::Is => vec![vec![option]],
         Sense::IsNot => {
-            let header = ordered(Field::TcpSport, Operator::GreaterOrEqual, Value::Number(0));
-            vec![vec![header.into(), option]]
+            vec![vec![readable().into(), option]]
         }
     }
 }
@@ -357,7 +360,8 @@ fn spi(draft: &Draft<'_>, asked: &Asked) -> Outcome<Cases> {
     };
     if span.first == 0 && span.last == u32::MAX {
         return Ok(match asked.sense {
-            Sense::Is => always(),
+            // A later fragment has no header to read.
+            Sense::Is => one(ordered(field, Operator::GreaterOrEqual, Value::Number(0))),
             Sense::IsNot => never(),
         });
     }

@@ -129,7 +129,8 @@ fn listed(draft: &mut Draft<'_>, sense: Sense, list: &Set, sides: &[Side]) -> Ou
     })
 }
 
-fn dimensions(set: &Set) -> usize {
+/// How many dimensions a set has.
+pub(in crate::migrate::translate) fn dimensions(set: &Set) -> usize {
     match &set.kind {
         Type::BitmapIp | Type::BitmapPort | Type::ListSet | Type::Unknown(_) => 1,
         Type::BitmapIpMac => 2,

@@ -166,16 +166,16 @@ fn both(mut rule: Rule, other: Option<Rule>) -> Rule {
 fn is_neutral(statement: &Statement) -> bool {
     match statement {
         Statement::Match(test) => test.left.iter().all(expression_is_neutral),
-        Statement::Verdict(_) | Statement::Counter(_) | Statement::Limit(_) | Statement::Log(_) => {
-            true
-        }
-        Statement::Notrack | Statement::Queue { .. } | Statement::Quota { .. } => true,
+        Statement::Verdict(_) | Statement::Counter(_) | Statement::Log(_) => true,
+        Statement::Notrack | Statement::Queue { .. } => true,
         Statement::Reject(RejectWith::TcpReset) => true,
         Statement::Nat(nat) => nat.to.is_none(),
         Statement::Set { field, value } => {
             expression_is_neutral(field) && expression_is_neutral(value)
         }
         Statement::VerdictMap { key, .. } => key.iter().all(expression_is_neutral),
+        // Each family has a limit of its own in iptables.
+        Statement::Limit(_) | Statement::Quota { .. } => false,
         Statement::Named { .. }
         | Statement::ConnLimit { .. }
         | Statement::Reject(RejectWith::Icmp(..))
@@ -189,14 +189,15 @@ fn is_neutral(statement: &Statement) -> bool {
 fn expression_is_neutral(expression: &Expression) -> bool {
     match expression {
         Expression::Field(field) => family_of(*field).is_none(),
-        Expression::Value(_) | Expression::Numgen { .. } | Expression::Cgroupv2(_) => true,
+        Expression::Value(_) | Expression::Cgroupv2(_) => true,
         Expression::And(inner, _)
         | Expression::Or(inner, _)
         | Expression::Xor(inner, _)
         | Expression::ShiftLeft(inner, _)
         | Expression::ShiftRight(inner, _) => expression_is_neutral(inner),
         Expression::TcpOption { .. } => true,
-        Expression::Fib(_)
+        Expression::Numgen { .. }
+        | Expression::Fib(_)
         | Expression::Jhash { .. }
         | Expression::Raw { .. }
         | Expression::Exthdr(_)

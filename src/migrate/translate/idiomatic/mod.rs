@@ -7,7 +7,7 @@ mod named;
 mod run;
 mod verdicts;
 
-use crate::migrate::nft::{Chain, Rule, Ruleset, Statement, Table, Verdict};
+use crate::migrate::nft::{Chain, Expression, Rule, Ruleset, Statement, Table, Verdict};
 
 /// The same rules, shorter.
 pub(super) fn shortened(ruleset: Ruleset) -> Ruleset {
@@ -50,7 +50,9 @@ fn plain(rule: &Rule) -> Option<Plain<'_>> {
         Some((Statement::Counter(counter), matches)) => (*counter, matches),
         Some(_) | None => (None, before),
     };
-    let compares = |statement: &Statement| matches!(statement, Statement::Match(_));
+    // What numbers packets remembers them, so that its place and its number of rules matter.
+    let numbers = |left: &Expression| matches!(left, Expression::Numgen { .. });
+    let compares = |statement: &Statement| matches!(statement, Statement::Match(test) if !test.left.iter().any(numbers));
     matches.iter().all(compares).then_some(Plain {
         matches,
         counter,

@@ -6,6 +6,7 @@ use super::program::{ACCEPT, DROP, Source};
 use super::{BaseChain, Entry, Place, Program, Rule, Step};
 use crate::migrate::ipset::Set;
 use crate::migrate::iptables::{self as model, Dump, Policy, RecentAction, Table, Test};
+use crate::net::Protocol;
 
 mod calendar;
 mod effect;
@@ -24,6 +25,8 @@ struct Ground<'a> {
     sets: &'a [Set],
     table: &'a Table,
     lists: &'a Lists,
+    /// What rules share with others that no text of nft can share, by line.
+    entangled: &'a BTreeMap<usize, String>,
 }
 
 /// The times that rules ask of each list of `recent`. A list is one for all tables.
@@ -43,7 +46,9 @@ pub(super) fn program(dump: &Dump, sets: &[Set]) -> Program {
     let mut program = Program::default();
     let lists = lists(dump);
     for table in &dump.tables {
+        let entangled = model::entangled(table);
         let ground = Ground {
+            entangled: &entangled,
             lists: &lists,
             family: dump.family,
             sets,
@@ -121,7 +126,26 @@ impl Ground<'_> {
         let first = rule.matches.iter().filter(own);
         let modules = rule.matches.iter().filter(|m| !own(m));
         let mut steps: Vec<_> = first.chain(modules).flat_map(|m| self.test(m)).collect();
-        steps.extend(self.target(&rule.target, chain));
+        let entangled = self.entangled.get(&rule.line).cloned();
+        steps.extend(entangled.map(Step::Note));
+        let protocol = rule
+            .matches
+            .iter()
+            .find_map(|one| match (&one.test, one.sense) {
+                (Test::Protocol(protocol), model::Sense::Is) => Some(*protocol),
+                _ => None,
+            });
+        let of_protocol = |step| match step {
+            Step::Note(what) if what.starts_with("ct helper ") => {
+                Step::Note(format!("{what} of {}", helped(protocol)))
+            }
+            step => step,
+        };
+        steps.extend(
+            self.target(&rule.target, chain)
+                .into_iter()
+                .map(of_protocol),
+        );
         Rule {
             place: Place {
                 line: rule.line,
@@ -129,6 +153,16 @@ impl Ground<'_> {
             },
             steps,
         }
+    }
+}
+
+/// The protocol of a helper.
+fn helped(protocol: Option<Protocol>) -> String {
+    match protocol {
+        Some(Protocol::TCP) => "tcp".to_owned(),
+        Some(Protocol::UDP) => "udp".to_owned(),
+        Some(other) => other.to_string(),
+        None => "any".to_owned(),
     }
 }
 

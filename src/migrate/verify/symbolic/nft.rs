@@ -1,5 +1,7 @@
 //! The nft side: the printed text, read back, as a program for the packets of one family.
 
+use std::collections::BTreeMap;
+
 use super::fields::Width;
 use super::{BaseChain, Entry, Place, Program, Rule, Source, Step, fields};
 use crate::migrate::iptables::{Hook, TableName};
@@ -58,7 +60,11 @@ pub(super) fn program(parsed: &Parsed, family: Family) -> Result<Program, Unknow
             let rules = chain.rules.iter().enumerate();
             let rules = rules.map(|(at, rule)| ground.rule(rule, line(at)));
             let rules: Result<Vec<_>, _> = rules.collect();
-            program.chains.insert(name.clone(), rules?);
+            let strange = chain.base.as_ref().filter(|base| base.kind != kind(base));
+            let strange = strange.filter(|_| table.family != TableFamily::Bridge);
+            let noted = strange.map(|base| remark(format!("a chain of type {}", base.kind)));
+            let rules = noted.into_iter().chain(rules?).collect();
+            program.chains.insert(name.clone(), rules);
             let Some(base) = chain
                 .base
                 .as_ref()
@@ -78,6 +84,19 @@ pub(super) fn program(parsed: &Parsed, family: Family) -> Result<Program, Unknow
         }
     }
     bases.sort_by_key(|(priority, _, _)| *priority);
+    let mut furthest: BTreeMap<Hook, u8> = BTreeMap::new();
+    for (_, entry, base) in &bases {
+        let before = furthest.entry(entry.hook).or_default();
+        if turn(*entry) < *before {
+            let late = remark(format!("{} comes too late in its hook", entry.table));
+            program
+                .chains
+                .entry(base.chain.clone())
+                .or_default()
+                .insert(0, late);
+        }
+        *before = turn(*entry).max(*before);
+    }
     for (_, entry, base) in bases {
         program.entries.entry(entry).or_default().push(base);
     }
@@ -119,6 +138,38 @@ fn bridged(program: &mut Program, ground: &Ground<'_>) {
         let jump = Step::Jump(ground.chain(chain.name.as_str()));
         program.before.push(before(vec![there, jump]));
     }
+}
+
+/// The type that a chain in the place of one of iptables has.
+fn kind(base: &Base) -> &'static str {
+    match entry(base) {
+        Entry {
+            table: TableName::Nat,
+            ..
+        } => "nat",
+        Entry {
+            table: TableName::Mangle,
+            hook: Hook::Output,
+        } => "route",
+        Entry { .. } => "filter",
+    }
+}
+
+/// When a packet meets a table of iptables in a hook: sources are translated last.
+fn turn(entry: Entry) -> u8 {
+    match (entry.table, entry.hook) {
+        (TableName::Raw, _) => 0,
+        (TableName::Mangle, _) => 1,
+        (TableName::Nat, Hook::Prerouting | Hook::Output) => 2,
+        (TableName::Filter, _) => 3,
+        (TableName::Security, _) => 4,
+        (TableName::Nat, Hook::Input | Hook::Forward | Hook::Postrouting) => 5,
+    }
+}
+
+/// What is so with every packet that comes to a chain, and never in iptables.
+fn remark(what: String) -> Rule {
+    before(vec![Step::Note(what)])
 }
 
 fn before(steps: Vec<Step>) -> Rule {

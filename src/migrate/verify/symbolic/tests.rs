@@ -221,3 +221,70 @@ fn a_family_without_a_dump_is_left_alone() {
         .collect();
     assert_eq!(wrong.len(), 2, "forward, in both families: {report:#?}");
 }
+
+/// Whether a dump and an nft text are proven equal; nothing where the text is refused.
+fn proven(dump: &str, nft: &str) -> Option<bool> {
+    let dump = read(dump, Family::V4).expect("a dump");
+    let nft = parse(nft).expect("nft text");
+    let report = verify(&[dump], &[], &nft).ok()?;
+    Some(report.is_equal())
+}
+
+#[test]
+fn types_and_order_of_chains_are_compared() {
+    let dump = "*nat\n:POSTROUTING ACCEPT [0:0]\nCOMMIT\n*mangle\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -j MARK --set-xmark 0x1/0xffffffff\nCOMMIT\n";
+    let nft = |priority: &str, kind: &str| {
+        format!(
+            "table ip nat {{\n\tchain POSTROUTING {{\n\t\ttype nat hook postrouting priority {priority}; policy accept;\n\t}}\n}}\ntable ip mangle {{\n\tchain POSTROUTING {{\n\t\ttype {kind} hook postrouting priority -150; policy accept;\n\t\tmeta mark set 0x1\n\t}}\n}}\n"
+        )
+    };
+    assert_eq!(proven(dump, &nft("100", "filter")), Some(true));
+    assert_eq!(proven(dump, &nft("-200", "filter")), Some(false));
+    assert_eq!(proven(dump, &nft("100", "route")), Some(false));
+}
+
+#[test]
+fn what_a_set_asks_of_each_element_is_refused() {
+    let dump = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -s 10.0.0.1/32 -j DROP\nCOMMIT\n";
+    let nft = |asked: &str| {
+        format!(
+            "table ip filter {{\n\tset s {{\n\t\ttype ipv4_addr\n{asked}\t\telements = {{ 10.0.0.1 }}\n\t}}\n\tchain INPUT {{\n\t\ttype filter hook input priority filter; policy accept;\n\t\tip saddr @s drop\n\t}}\n}}\n"
+        )
+    };
+    assert_eq!(proven(dump, &nft("")), Some(true));
+    assert_eq!(proven(dump, &nft("\t\tlimit rate 1/second\n")), None);
+}
+
+#[test]
+fn what_rules_share_is_never_equal() {
+    let dump = "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j NOTRACK\n-A PREROUTING -j CT --zone 1\nCOMMIT\n";
+    let nft = "table ip raw {\n\tchain PREROUTING {\n\t\ttype filter hook prerouting priority raw; policy accept;\n\t\tnotrack\n\t\tct zone set 1\n\t}\n}\n";
+    assert_eq!(proven(dump, nft), Some(false));
+}
+
+#[test]
+fn the_protocol_of_a_helper_is_compared() {
+    let dump = "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp -j CT --helper ftp\nCOMMIT\n";
+    let nft = |protocol: &str| {
+        format!(
+            "table ip raw {{\n\tct helper h {{\n\t\ttype \"ftp\" protocol {protocol}\n\t\tl3proto ip\n\t}}\n\tchain PREROUTING {{\n\t\ttype filter hook prerouting priority raw; policy accept;\n\t\tmeta l4proto tcp ct helper set \"h\"\n\t}}\n}}\n"
+        )
+    };
+    assert_eq!(proven(dump, &nft("tcp")), Some(true));
+    assert_eq!(proven(dump, &nft("udp")), Some(false));
+}
+
+#[test]
+fn a_set_that_takes_nothing_is_never_equal() {
+    let dump = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j SET --add-set s src\nCOMMIT\n";
+    let nft = "table ip filter {\n\tset s {\n\t\ttype ipv4_addr\n\t\tflags dynamic\n\t}\n\tchain INPUT {\n\t\ttype filter hook input priority filter; policy accept;\n\t\tadd @s { ip saddr }\n\t}\n}\n";
+    let equal = |set: &str| {
+        let sets = crate::migrate::ipset::read(set).expect("a set");
+        let dump = read(dump, Family::V4).expect("a dump");
+        let nft = parse(nft).expect("nft text");
+        verify(&[dump], &sets, &nft).expect("known").is_equal()
+    };
+    assert!(equal("create s hash:ip family inet\n"));
+    assert!(!equal("create s hash:ip family inet6\n"));
+    assert!(!equal("create s bitmap:ip range 10.0.0.0-10.0.0.255\n"));
+}

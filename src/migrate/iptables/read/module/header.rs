@@ -5,7 +5,7 @@ use crate::migrate::iptables::read::icmp::icmp;
 use crate::migrate::iptables::read::number::{masked, required, span};
 use crate::migrate::iptables::read::option::Given;
 use crate::migrate::iptables::read::port::{list, ports};
-use crate::migrate::iptables::{Bound, ChunkMode, Masked, Side, TcpFlags, Test};
+use crate::migrate::iptables::{Bound, ChunkMode, Masked, Side, Span, TcpFlags, Test};
 use crate::net::Family;
 
 /// Flags that `--syn` compares.
@@ -13,6 +13,29 @@ const OPENING: TcpFlags = TcpFlags::FIN
     .union(TcpFlags::SYN)
     .union(TcpFlags::RST)
     .union(TcpFlags::ACK);
+
+/// What a module of a protocol asks without any option: that its header can be read, which it cannot in a later
+/// fragment.
+pub(super) fn bare(module: &str) -> Option<Result<Test, String>> {
+    let any = Span {
+        first: 0,
+        last: u32::MAX,
+    };
+    Some(Ok(match module {
+        "tcp" | "udp" | "udplite" | "sctp" | "dccp" => {
+            Test::Port(Side::Source, ports("0:65535").ok()?)
+        }
+        "esp" => Test::EspSpi(any),
+        "ah" => Test::AhSpi(any),
+        "ipcomp" => Test::IpCompSpi(any),
+        "icmp" | "icmp6" | "icmpv6" | "ipv6-icmp" => {
+            return Some(Err(format!(
+                "what {module} asks without a type is not known"
+            )));
+        }
+        _ => return None,
+    }))
+}
 
 /// What an option asks.
 pub(super) fn test(module: &str, given: &Given, family: Family) -> Result<Test, String> {

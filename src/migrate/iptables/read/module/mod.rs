@@ -17,6 +17,11 @@ use crate::net::Family;
 
 /// What a module asks of a packet.
 pub(super) fn tests(name: &str, given: &[Given], family: Family) -> Result<Vec<Match>, String> {
+    if given.is_empty()
+        && let Some(readable) = header::bare(name)
+    {
+        return Ok(whole(Sense::Is, readable?));
+    }
     match name {
         "tcp" | "udp" | "udplite" | "sctp" | "dccp" | "multiport" | "icmp" | "icmp6" | "icmpv6"
         | "ipv6-icmp" | "length" | "ttl" | "hl" | "dscp" | "tos" | "ecn" | "ah" | "esp"

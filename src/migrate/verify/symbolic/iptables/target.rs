@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::super::program::{ACCEPT, DROP, Source};
 use super::super::{Condition, Step, fields, labels};
 use super::{Ground, write};
+use crate::migrate::ipset::Type;
 use crate::migrate::iptables::{
     Bits, ConnectionField, Connmark, ConntrackTarget, Hook, HopLimit, Nat, Reject, SegmentSize,
     SetAction, SetTarget, Side, Target,
@@ -129,14 +130,34 @@ impl Ground<'_> {
 
     fn set_target(&self, target: &SetTarget) -> Vec<Step> {
         let actions = target.actions.iter().map(|(action, set, sides)| {
-            let key = self.key_text(set, sides);
+            let key = match self.takes(set, sides) {
+                true => self.key_text(set, sides),
+                false => format!("what it takes of {}", self.key_text(set, sides)),
+            };
             match action {
-                SetAction::Add => labels::added(&key, set, target.timeout),
+                SetAction::Add => labels::added(&key, set, target.timeout.or(self.stays(set))),
                 SetAction::Delete => labels::deleted(&key, set),
                 SetAction::Map => format!("map {key} by {set}"),
             }
         });
         actions.map(Step::Note).collect()
+    }
+
+    /// Whether the kernel puts every packet into a set: not into one of another family or of more dimensions, nor into
+    /// what a bitmap has no place for.
+    fn takes(&self, name: &str, sides: &[Side]) -> bool {
+        let found = self.sets.iter().find(|set| set.name == name);
+        found.is_none_or(|set| {
+            let family = set.options.family;
+            let fits = matches!(&set.kind, Type::Hash(kinds) if kinds.len() <= sides.len());
+            fits && family.is_none_or(|family| family == self.family)
+        })
+    }
+
+    /// How long an element stays that says nothing of its own.
+    fn stays(&self, name: &str) -> Option<u32> {
+        let set = self.sets.iter().find(|set| set.name == name)?;
+        set.options.timeout.filter(|seconds| *seconds > 0)
     }
 
     /// What of a packet a set looks at.

@@ -125,7 +125,9 @@ impl Ground<'_> {
         }
         if is_field(field, Field::CtHelper) {
             return match self.object("ct helper", &text)? {
-                Object::CtHelper { helper, .. } => Some(format!("ct helper {helper}")),
+                Object::CtHelper {
+                    helper, protocol, ..
+                } => Some(format!("ct helper {helper} of {protocol}")),
                 _ => None,
             };
         }

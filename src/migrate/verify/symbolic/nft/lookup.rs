@@ -11,6 +11,11 @@ use crate::migrate::nft::{Data, Element, Expression, Item, MapSource, Set, State
 impl Ground<'_> {
     /// What must hold to look up, and whether the key is in the set.
     pub(super) fn member(&self, key: &[Expression], set: &Set) -> Option<(Condition, Condition)> {
+        // A limit or a quota of each element would be asked, which is not modelled.
+        let counts = |statement: &Statement| matches!(statement, Statement::Counter(_));
+        if !set.statements.iter().all(counts) {
+            return None;
+        }
         let (key, masks) = unmasked(key);
         let readings = self.readings(&key)?;
         let each = set

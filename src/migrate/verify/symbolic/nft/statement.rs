@@ -156,7 +156,9 @@ impl Ground<'_> {
         if let Some(asked) = asked {
             return Some([guard].into_iter().chain(asked).collect());
         }
-        let (key, seconds) = (labels::key(&parts), timeout.map(|t| t.as_secs()));
+        let default = self.find_set(set.as_str()).and_then(|set| set.timeout);
+        let stays = timeout.or(default).filter(|stays| !stays.is_zero());
+        let (key, seconds) = (labels::key(&parts), stays.map(|t| t.as_secs()));
         let seconds = seconds.and_then(|seconds| u32::try_from(seconds).ok());
         let what = if operation == "delete" {
             labels::deleted(&key, set.as_str())
