@@ -216,7 +216,25 @@ impl HeldTable {
 
     fn is_empty(&self) -> bool {
         let mut others = self.others.values().flatten();
-        self.chains.values().all(Vec::is_empty) && !others.any(is_ours)
+        self.chains.keys().all(|chain| self.is_kept(chain)) && !others.any(is_ours)
+    }
+
+    /// The chains of ours that rules of others lead to, which so cannot be deleted.
+    pub(super) fn led_to(&self) -> BTreeSet<&str> {
+        let others = self.others.values().flatten();
+        let theirs = others.filter(|rule| !is_ours(rule));
+        let targets = theirs.flat_map(|rule| {
+            let words = rule.text.split(' ');
+            let next = words.clone().skip(1);
+            let pairs = words.zip(next);
+            pairs.filter_map(|(option, to)| matches!(option, "-j" | "-g").then_some(to))
+        });
+        targets.filter(|to| to.starts_with(CHAIN_PREFIX)).collect()
+    }
+
+    /// Whether a chain is there for somebody else alone, with no rule.
+    fn is_kept(&self, chain: &str) -> bool {
+        self.chains.get(chain).is_some_and(Vec::is_empty) && self.led_to().contains(chain)
     }
 
     /// Our rules in a chain that is everybody's.
@@ -258,12 +276,10 @@ impl HeldTable {
             }
         }
         let wanted_chains: BTreeSet<&str> = wanted.chains.keys().map(|n| n.as_str()).collect();
-        let held = self.chains.iter();
-        let mut held = held
-            .filter(|(_, rules)| !rules.is_empty())
-            .map(|(name, _)| name);
+        let mut held = self.chains.keys();
         // An empty one stays where a rule of somebody else leads to it.
-        if let Some(extra) = held.find(|name| !wanted_chains.contains(name.as_str())) {
+        let extra = |name: &&String| !wanted_chains.contains(name.as_str()) && !self.is_kept(name);
+        if let Some(extra) = held.find(extra) {
             return Some(format!("chain {extra} should not be there"));
         }
         for (builtin, rules) in &wanted.heads {

@@ -172,16 +172,19 @@ fn table(
         }
     }
     rules.append(heads(held, wanted, family, placement));
-    // What stays empty since somebody else leads there is tried again beside something else, or at the end.
-    let again = !declared.is_empty() || !rules.is_empty() || wanted.chains.is_empty();
-    let busy = |chain: &&String| {
-        held.chains
-            .get(*chain)
-            .is_some_and(|rules| !rules.is_empty())
+    let gone: Vec<_> = gone(held, wanted).collect();
+    let led_to = match gone.is_empty() {
+        true => BTreeSet::new(),
+        false => held.led_to(),
     };
-    for chain in gone(held, wanted).filter(|chain| again || busy(chain)) {
-        declared.push(&format!(":{chain} - [0:0]"), Origin::Whole);
-        rules.push(&format!("-X {chain}"), Origin::Whole);
+    for (chain, comments) in gone {
+        let stays = led_to.contains(chain.as_str());
+        if !stays || !comments.is_empty() {
+            declared.push(&format!(":{chain} - [0:0]"), Origin::Whole);
+        }
+        if !stays {
+            rules.push(&format!("-X {chain}"), Origin::Whole);
+        }
     }
     if declared.is_empty() && rules.is_empty() {
         return Script::default();
@@ -194,10 +197,14 @@ fn table(
     script
 }
 
-fn gone<'h>(held: &'h HeldTable, wanted: &Table) -> impl Iterator<Item = &'h String> {
+/// The chains that no rule of ours leads to any more, with their comments.
+fn gone<'h>(
+    held: &'h HeldTable,
+    wanted: &Table,
+) -> impl Iterator<Item = (&'h String, &'h Vec<Option<String>>)> {
     let wanted: BTreeSet<String> = wanted.chains.keys().map(ChainName::to_string).collect();
-    let names = held.chains.keys();
-    names.filter(move |name| !wanted.contains(*name))
+    let chains = held.chains.iter();
+    chains.filter(move |(name, _)| !wanted.contains(*name))
 }
 
 /// Our rules in chains that are everybody's: taken out by what they say, since others may have moved
