@@ -152,9 +152,13 @@ impl<B: Backend> Dataplane<B> {
             dataplane.look()?;
             let had = match dataplane.held {
                 // What holds until all is known is not ours yet.
-                Held::Table(None) if dataplane.backend.is_preceded() => Ok(()),
+                Held::Table(None) if dataplane.backend.is_covered() => Ok(()),
                 Held::Table(None) => dataplane.found(),
-                Held::Table(Some(_)) | Held::Foreign => dataplane.backend.adopt(&table_key()),
+                Held::Table(Some(_)) => dataplane.backend.adopt(&table_key()),
+                Held::Foreign => match dataplane.is_judged()? {
+                    true => dataplane.backend.adopt(&table_key()),
+                    false => dataplane.found(),
+                },
             };
             match had {
                 Ok(()) => return Ok(dataplane),
@@ -368,12 +372,20 @@ impl<B: Backend> Dataplane<B> {
             ..State::default()
         };
         let mut compiler = Compiler::of(nothing, &self.host, &self.skeleton);
-        let commit = diff(None, compiler.table(), &table_key());
+        let commit = match self.held {
+            Held::Foreign => rebuilt(compiler.table(), &table_key()),
+            Held::Table(_) => diff(None, compiler.table(), &table_key()),
+        };
         self.backend.commit(&commit)?;
         let mut held = Tracked::default();
         held.apply(&commit);
         self.held = Held::Table(Some(Box::new(held)));
         Ok(())
+    }
+
+    /// Whether something of ours judges packets, though it is not understood.
+    fn is_judged(&mut self) -> Result<bool, Failure> {
+        Ok(self.backend.is_covered() || self.backend.stands()?)
     }
 
     /// After a failure, looks at the table, and takes away what it left that no packet can reach.

@@ -66,6 +66,22 @@ impl Carrier {
         }
     }
 
+    /// Whether what it holds judges packets, and is not what somebody left on the way there.
+    fn stands(&mut self, table: &TableKey) -> Result<bool, ObserveError> {
+        match self {
+            Self::Nft(backend) => match backend.observe(table) {
+                Ok(table) => Ok(table.is_some_and(|table| {
+                    let mut chains = table.chains.values();
+                    chains.any(|chain| chain.hook.is_some())
+                })),
+                // A table of nf_tables comes in one piece.
+                Err(ObserveError::Foreign { .. }) => Ok(true),
+                Err(error @ ObserveError::Unreachable(_)) => Err(error),
+            },
+            Self::Xtables(backend) => backend.stands(),
+        }
+    }
+
     /// Takes away all that it holds.
     ///
     /// # Errors
@@ -89,6 +105,17 @@ pub struct HostBackend {
     current: Carrier,
     /// What is taken away once the current one is in force.
     previous: Vec<Carrier>,
+    /// Whether one of these judges packets.
+    preceded: Preceded,
+}
+
+/// What the one before is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Preceded {
+    /// It judges packets until ours does.
+    Whole,
+    /// It is there in part, and judges few or none.
+    Half,
 }
 
 impl HostBackend {
@@ -102,12 +129,20 @@ impl HostBackend {
         table: &TableKey,
     ) -> Result<Self, ObserveError> {
         let mut previous = Vec::new();
+        let mut preceded = Preceded::Half;
         for mut other in others {
             if other.is_in_force(table)? {
+                if other.stands(table)? {
+                    preceded = Preceded::Whole;
+                }
                 previous.push(other);
             }
         }
-        Ok(Self { current, previous })
+        Ok(Self {
+            current,
+            previous,
+            preceded,
+        })
     }
 
     /// What programs the host.
@@ -184,6 +219,18 @@ impl Backend for HostBackend {
 
     fn is_preceded(&self) -> bool {
         !self.previous.is_empty()
+    }
+
+    fn is_covered(&self) -> bool {
+        self.is_preceded() && self.preceded == Preceded::Whole
+    }
+
+    fn stands(&mut self) -> Result<bool, ObserveError> {
+        match &mut self.current {
+            // What the kernel holds of a table came in one piece.
+            Carrier::Nft(_) => Ok(true),
+            Carrier::Xtables(backend) => backend.stands(),
+        }
     }
 
     fn supersede(&mut self, table: &TableKey) -> Result<(), CommitError> {

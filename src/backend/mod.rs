@@ -54,9 +54,22 @@ pub trait Backend {
         "nft"
     }
 
+    /// Whether what was observed judges packets wherever it should, also where it is not understood.
+    ///
+    /// # Errors
+    /// The kernel cannot be asked.
+    fn stands(&mut self) -> Result<bool, ObserveError> {
+        Ok(true)
+    }
+
     /// Whether another backend holds what was in force before ours, and is to do so until ours is.
     fn is_preceded(&self) -> bool {
         false
+    }
+
+    /// Whether that judges packets, so that nothing is open until ours does.
+    fn is_covered(&self) -> bool {
+        self.is_preceded()
     }
 
     /// Takes away what another backend held, once the table is in force and was read back.

@@ -63,7 +63,7 @@ impl Opening<'_> {
         table: &TableKey,
     ) -> Result<HostBackend, OpenError> {
         let nft = usable(nft());
-        let left: Vec<Variant> = traces(self.run_dir);
+        let left = traces(self.run_dir);
         let wish = match (self.wish, &nft) {
             (Wish::Auto, Err(error)) if is_lacking(error) => Wish::Xtables,
             (Wish::Auto, _) => Wish::Nft,
@@ -74,11 +74,12 @@ impl Opening<'_> {
             Wish::Auto | Wish::Nft => Carrier::Nft(nft.map_err(OpenError::Nft)?),
             Wish::Xtables => {
                 others.extend(nft.ok().map(Carrier::Nft));
-                let variant = self.variant.or_else(|| left.first().copied());
+                let held = left.as_ref().ok().and_then(|left| left.first().copied());
+                let variant = self.variant.or(held);
                 Carrier::Xtables(Box::new(self.xtables(Provider::find(variant)?)?))
             }
         };
-        for variant in left {
+        for variant in left.map_err(ObserveError::Unreachable)? {
             if current.variant() != Some(variant) {
                 let other = self.xtables(Provider::of(variant)?)?;
                 others.push(Carrier::Xtables(Box::new(match &current {

@@ -8,6 +8,8 @@ use super::exit::{Exit, Failure};
 use super::kernel::Kernel;
 use super::options::{Form, Output, RunDir};
 use super::screen::Screen;
+use super::through;
+use crate::agent::control::Request;
 use crate::backend::Backend as _;
 use crate::backend::ObserveError;
 use crate::backend::carrier::Carrier;
@@ -53,6 +55,15 @@ impl Cleanup {
             })?;
         }
         if fate == Fate::Removed {
+            let rules = found
+                .iter()
+                .any(|(_, what)| matches!(what, Found::Rules(..)));
+            // The kernel protects an agent's table of nf_tables; nobody else would its rules of iptables.
+            if rules && through::agent(run_dir, &Request::Status)?.is_some() {
+                return Err(Failure::Unsafe(
+                    "an agent works here, and would put them back: stop it first".to_owned(),
+                ));
+            }
             for (carrier, what) in &mut found {
                 carrier.remove(&key)?;
                 if self.output.form == Form::Text {

@@ -24,7 +24,8 @@ fn in_force() -> Check {
         .then_some("nft")
         .into_iter()
         .collect();
-    held.extend(traces(Path::new(RUN_DIR)).into_iter().map(Variant::name));
+    let left = traces(Path::new(RUN_DIR)).unwrap_or_default();
+    held.extend(left.into_iter().map(Variant::name));
     match &held[..] {
         [] => Check::fine(NAME, "nothing of ours is in force"),
         [one] => Check::fine(NAME, format!("in force by {one}")),

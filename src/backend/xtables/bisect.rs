@@ -1,8 +1,9 @@
 //! Which rule of a table it is that the kernel does not take: it says only that one of them is it.
 
 use super::TableName;
+use super::blame::Refused;
 use super::name::{CHAIN_PREFIX, ChainName};
-use super::provider::Provider;
+use super::provider::{Provider, RunError};
 use super::script::{Origin, Script};
 use crate::net::Family;
 
@@ -12,30 +13,36 @@ pub(super) fn culprit(
     provider: &Provider,
     (family, table): (Family, TableName),
     script: &Script,
-) -> Option<Origin> {
+) -> Result<Option<Origin>, Refused> {
     let chain = ChainName::of("trial");
     let takes = |rules: &[(&str, &Origin)]| {
         let lines = rules.iter().map(|(rule, _)| alone(rule));
         let lines: String = lines.map(|rule| format!("-A {chain} {rule}\n")).collect();
         let text = format!("*{table}\n:{chain} - [0:0]\n{lines}COMMIT\n");
-        let taken = provider.restore(family, &text).is_ok();
+        let taken = match provider.restore(family, &text) {
+            Ok(()) => true,
+            Err(RunError::Complaint(_)) => false,
+            // Nobody is to blame for what was not tried.
+            Err(RunError::Contended(_)) => return Err(Refused::Contended),
+            Err(RunError::Io(error)) => return Err(Refused::Io(error)),
+        };
         if taken {
             let text = format!("*{table}\n:{chain} - [0:0]\n-X {chain}\nCOMMIT\n");
             // What stays is found at the next look, and goes.
             let _gone = provider.restore(family, &text);
         }
-        taken
+        Ok(taken)
     };
     let rules = script.rules();
     let mut suspects = &rules[..];
-    if takes(suspects) {
-        return None;
+    if takes(suspects)? {
+        return Ok(None);
     }
     while suspects.len() > 1 {
         let (first, second) = suspects.split_at(suspects.len() / 2);
-        suspects = if takes(first) { second } else { first };
+        suspects = if takes(first)? { second } else { first };
     }
-    suspects.first().map(|(_, origin)| (*origin).clone())
+    Ok(suspects.first().map(|(_, origin)| (*origin).clone()))
 }
 
 /// A rule without the chain of ours that it leads to, which may not be there yet.

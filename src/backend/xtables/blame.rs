@@ -2,11 +2,10 @@
 
 use std::io;
 
-use super::lower::Refusal;
+use super::lower::{Lowering, Refusal};
 use super::script::Origin;
 use super::{ChainName, IpsetName};
 use crate::backend::{CommitError, Culprit};
-use crate::net::Family;
 use crate::ruleset::transaction::{Operation, Phase};
 use crate::ruleset::{Name, Table};
 
@@ -26,9 +25,13 @@ pub(super) enum Refused {
     Io(io::Error),
 }
 
-/// The table, and the phase in which an error came up.
+/// The table, the phase in which an error came up, and what became of the table.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Blame<'t>(pub(super) &'t Table, pub(super) Phase);
+pub(super) struct Blame<'t>(
+    pub(super) &'t Table,
+    pub(super) Phase,
+    pub(super) &'t Lowering,
+);
 
 impl Blame<'_> {
     /// The error for what xtables has no words for.
@@ -75,19 +78,11 @@ impl Blame<'_> {
     }
 
     fn chain_of(self, chain: &ChainName) -> Option<Box<Culprit>> {
-        let mut names = self.0.chains.keys();
-        let name =
-            names.find(|name| is_made_of(chain.as_str(), ChainName::of(name.as_str()).as_str()));
-        name.and_then(|name| self.chain(name))
+        self.chain(self.2.chain(chain)?)
     }
 
     fn set_of(self, set: &IpsetName) -> Option<Box<Culprit>> {
-        let made = |name: &Name, family| {
-            is_made_of(set.as_str(), IpsetName::of(family, name.as_str()).as_str())
-        };
-        let mut sets = self.0.sets.iter();
-        let (name, content) =
-            sets.find(|(name, _)| Family::ALL.iter().any(|family| made(name, *family)))?;
+        let (name, content) = self.0.sets.get_key_value(self.2.set(set)?)?;
         Some(Box::new(Culprit {
             operation: Operation::AddElements(name.clone(), content.elements.clone()),
             element: None,
@@ -102,10 +97,4 @@ impl Blame<'_> {
             element: None,
         }))
     }
-}
-
-/// Whether a name is that of an object, or of a part of it.
-fn is_made_of(name: &str, object: &str) -> bool {
-    let rest = name.strip_prefix(object);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '~', '.']))
 }

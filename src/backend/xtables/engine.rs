@@ -37,6 +37,8 @@ pub struct XtablesBackend {
     lowering: Lowering,
     /// What is in force, where nothing failed since it was looked at.
     pub(super) held: Option<Held>,
+    /// Sets that stay though no rule of ours names them.
+    stuck: BTreeSet<String>,
     looked: Option<Instant>,
     commits: u32,
 }
@@ -72,6 +74,7 @@ impl XtablesBackend {
             document: None,
             lowering: Lowering::default(),
             held: None,
+            stuck: BTreeSet::new(),
             looked: None,
             commits: 0,
         })
@@ -127,8 +130,9 @@ impl XtablesBackend {
             };
             table.apply(&alone);
             let document = lowering.lower(table.table(), &touched(step));
-            let document = document
-                .map_err(|refusals| Blame(table.table(), step.phase).unsayable(&refusals.first))?;
+            let document = document.map_err(|refusals| {
+                Blame(table.table(), step.phase, &lowering).unsayable(&refusals.first)
+            })?;
             Ok(Stage {
                 step,
                 table: table.clone(),
@@ -141,13 +145,15 @@ impl XtablesBackend {
 
     /// Brings what is in force to what a step makes of the table.
     fn run(&mut self, stage: &Stage<'_>) -> Result<(), CommitError> {
-        let blame = |refused: Refused| Blame(stage.table.table(), stage.step.phase).of(refused);
+        let blame = |refused: Refused| {
+            Blame(stage.table.table(), stage.step.phase, &stage.lowering).of(refused)
+        };
         let mut held = match self.held.take() {
             Some(held) => held,
             None => self.read()?,
         };
         let writes = Writes::between(&held, &stage.document, self.placement);
-        if !writes.is_empty() {
+        if !writes.is_idle(&self.stuck) {
             if stage.step.wait == Wait::Grace {
                 wait_for_grace();
             }
@@ -158,8 +164,9 @@ impl XtablesBackend {
             let mut left = left
                 .map(|(name, set)| (name.clone(), set.clone()))
                 .collect();
-            write::all(&self.provider, &writes, &mut left).map_err(blame)?;
+            write::all(&self.provider, &writes, &mut left, &self.stuck).map_err(blame)?;
             held.settle(&stage.document, self.placement);
+            self.stuck = left.keys().cloned().collect();
             held.sets.extend(left);
         }
         self.held = Some(held);
@@ -272,6 +279,13 @@ impl Backend for XtablesBackend {
 
     fn is_owned(&self) -> bool {
         false
+    }
+
+    fn stands(&mut self) -> Result<bool, ObserveError> {
+        let held = self.read()?;
+        let stands = held.stands();
+        self.held = Some(held);
+        Ok(stands)
     }
 
     fn observe(&mut self, key: &TableKey) -> Result<Option<Table>, ObserveError> {

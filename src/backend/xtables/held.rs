@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::lines;
-use super::ipset::{Ipset, IpsetType};
+use super::ipset::{Ipset, Member};
 use super::name::{CHAIN_PREFIX, IPSET_PREFIX};
 use super::rule::COMMENT_PREFIX;
 use super::saved::{SavedRule, SavedSet, SavedTable};
-use super::{Document, Table, TableName};
+use super::{Builtin, Document, Table, TableName};
 use crate::net::Family;
 
 /// Everything of ours that the kernel holds, and what others have in the same built-in chains.
@@ -79,6 +79,22 @@ impl Held {
         self.sets.is_empty() && tables.all(HeldTable::is_empty)
     }
 
+    /// Whether our rules stand at all hooks: who writes them first gets there last.
+    pub(super) fn stands(&self) -> bool {
+        let hooks = [
+            (TableName::Raw, Builtin::Prerouting),
+            (TableName::Filter, Builtin::Input),
+            (TableName::Filter, Builtin::Forward),
+        ];
+        let stands = |family, (table, chain): (TableName, Builtin)| {
+            let table = self.tables.get(&(family, table));
+            table.is_some_and(|table| table.has_ours(chain.as_str()))
+        };
+        Family::ALL
+            .into_iter()
+            .all(|family| hooks.into_iter().all(|hook| stands(family, hook)))
+    }
+
     /// What is not as a document says: the first thing, in words.
     pub(super) fn difference(&self, wanted: &Document, placement: Placement) -> Option<String> {
         let nothing = (HeldTable::default(), Table::default());
@@ -104,7 +120,8 @@ impl Held {
         names.into_iter().find_map(|name| {
             let what = match (self.sets.get(name), by_name.get(name)) {
                 (Some(held), Some(wanted)) => held.difference(wanted)?,
-                (Some(_), None) => "it should not be there".to_owned(),
+                // Somebody else may look it up. The next write tries to destroy it.
+                (Some(_), None) => return None,
                 (None, _) => "it is gone".to_owned(),
             };
             Some(format!("ipset {name}: {what}"))
@@ -118,14 +135,7 @@ impl HeldSet {
         let members = set.members.iter().map(|member| member.as_str().to_owned());
         Self {
             kind: kind(set),
-            room: match set.kind {
-                IpsetType::BitmapPort => usize::MAX,
-                IpsetType::HashIp
-                | IpsetType::HashNet
-                | IpsetType::HashIpPort
-                | IpsetType::HashNetPort
-                | IpsetType::HashNetIface => set.members_max(),
-            },
+            room: set.members_max(),
             members: members.collect(),
         }
     }
@@ -147,8 +157,28 @@ impl HeldSet {
         }
     }
 
+    /// Whether it is of the type that it should be of.
+    pub(super) fn is_of_type(&self, wanted: &Ipset) -> bool {
+        self.kind == kind(wanted)
+    }
+
+    /// Whether it has room for what comes beside what it holds.
+    pub(super) fn takes(&self, wanted: &Ipset) -> bool {
+        let held = |member: &&Member| self.members.contains(member.as_str());
+        let come = wanted.members.len() - wanted.members.iter().filter(held).count();
+        self.members.len() + come <= self.room
+    }
+
+    /// What should be in it and what is.
+    pub(super) fn united(&self, wanted: &Ipset) -> Ipset {
+        let mut union = wanted.clone();
+        let members = self.members.iter().map(|member| Member::new(member));
+        union.members.extend(members);
+        union
+    }
+
     fn difference(&self, wanted: &Ipset) -> Option<String> {
-        if self.kind != kind(wanted) {
+        if !self.is_of_type(wanted) {
             return Some(format!("it is a {}", self.kind));
         }
         let wanted: BTreeSet<&str> = wanted.members.iter().map(|m| m.as_str()).collect();
@@ -161,13 +191,12 @@ impl HeldSet {
     }
 }
 
-/// The type of a set, with the family where the type has one.
+/// The type of a set, with the family.
 fn kind(set: &Ipset) -> String {
     let kind = set.kind.as_str();
-    match (set.kind, set.family) {
-        (IpsetType::BitmapPort, _) => kind.to_owned(),
-        (_, Family::V4) => format!("{kind} inet"),
-        (_, Family::V6) => format!("{kind} inet6"),
+    match set.family {
+        Family::V4 => format!("{kind} inet"),
+        Family::V6 => format!("{kind} inet6"),
     }
 }
 
@@ -187,7 +216,25 @@ impl HeldTable {
 
     fn is_empty(&self) -> bool {
         let mut others = self.others.values().flatten();
-        self.chains.is_empty() && !others.any(is_ours)
+        self.chains.keys().all(|chain| self.is_kept(chain)) && !others.any(is_ours)
+    }
+
+    /// The chains of ours that rules of others lead to, which so cannot be deleted.
+    pub(super) fn led_to(&self) -> BTreeSet<&str> {
+        let others = self.others.values().flatten();
+        let theirs = others.filter(|rule| !is_ours(rule));
+        let targets = theirs.flat_map(|rule| {
+            let words = rule.text.split(' ');
+            let next = words.clone().skip(1);
+            let pairs = words.zip(next);
+            pairs.filter_map(|(option, to)| matches!(option, "-j" | "-g").then_some(to))
+        });
+        targets.filter(|to| to.starts_with(CHAIN_PREFIX)).collect()
+    }
+
+    /// Whether a chain is there for somebody else alone, with no rule.
+    fn is_kept(&self, chain: &str) -> bool {
+        self.chains.get(chain).is_some_and(Vec::is_empty) && self.led_to().contains(chain)
     }
 
     /// Our rules in a chain that is everybody's.
@@ -230,7 +277,9 @@ impl HeldTable {
         }
         let wanted_chains: BTreeSet<&str> = wanted.chains.keys().map(|n| n.as_str()).collect();
         let mut held = self.chains.keys();
-        if let Some(extra) = held.find(|name| !wanted_chains.contains(name.as_str())) {
+        // An empty one stays where a rule of somebody else leads to it.
+        let extra = |name: &&String| !wanted_chains.contains(name.as_str()) && !self.is_kept(name);
+        if let Some(extra) = held.find(extra) {
             return Some(format!("chain {extra} should not be there"));
         }
         for (builtin, rules) in &wanted.heads {

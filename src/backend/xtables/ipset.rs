@@ -11,7 +11,7 @@ use crate::net::Family;
 pub struct Ipset {
     /// What its members are.
     pub kind: IpsetType,
-    /// The family of its addresses; nothing to types without any.
+    /// The family of its addresses.
     pub family: Family,
     /// The members, in order.
     pub members: BTreeSet<Member>,
@@ -30,8 +30,6 @@ pub enum IpsetType {
     HashNetPort,
     /// `hash:net,iface`: prefixes, each at an interface.
     HashNetIface,
-    /// `bitmap:port`: ports, of whatever protocol.
-    BitmapPort,
 }
 
 impl IpsetType {
@@ -43,14 +41,13 @@ impl IpsetType {
             Self::HashIpPort => "hash:ip,port",
             Self::HashNetPort => "hash:net,port",
             Self::HashNetIface => "hash:net,iface",
-            Self::BitmapPort => "bitmap:port",
         }
     }
 
     /// How many sides of a packet a match names.
     pub fn dimensions(self) -> usize {
         match self {
-            Self::HashIp | Self::HashNet | Self::BitmapPort => 1,
+            Self::HashIp | Self::HashNet => 1,
             Self::HashIpPort | Self::HashNetPort | Self::HashNetIface => 2,
         }
     }
@@ -100,19 +97,8 @@ impl Ipset {
             Family::V4 => "inet",
             Family::V6 => "inet6",
         };
-        match self.kind {
-            IpsetType::BitmapPort => format!("create {name} {kind} range 0-65535\n"),
-            IpsetType::HashIp
-            | IpsetType::HashNet
-            | IpsetType::HashIpPort
-            | IpsetType::HashNetPort
-            | IpsetType::HashNetIface => {
-                let buckets = self.members.len().next_power_of_two().max(1024);
-                let members = self.members_max();
-                format!(
-                    "create {name} {kind} family {family} hashsize {buckets} maxelem {members}\n"
-                )
-            }
-        }
+        let buckets = self.members.len().next_power_of_two().max(1024);
+        let members = self.members_max();
+        format!("create {name} {kind} family {family} hashsize {buckets} maxelem {members}\n")
     }
 }

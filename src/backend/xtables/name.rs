@@ -17,8 +17,12 @@ pub const CHAIN_PREFIX: &str = "mgy-";
 /// What the name of every ipset of ours begins with: `mgy4-` or `mgy6-`.
 pub const IPSET_PREFIX: &str = "mgy";
 
-/// Hexadecimal digits of the hash in a name that had to be cut.
-const HASH_DIGITS: usize = 10;
+/// Digits of the hash in a name that had to be cut, 6 bits each: whoever chooses names of objects must not
+/// find two with one hash, and something to read is to stay.
+const HASH_DIGITS: usize = 20;
+
+/// The digits: nothing that iptables or ipset reads anything into.
+const DIGITS: &[u8; 64] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-";
 
 /// The name of a chain of ours.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,7 +87,23 @@ fn fitting(prefix: &str, object: &str, bytes_max: usize) -> String {
         return whole;
     }
     let kept: String = whole.chars().take(bytes_max - HASH_DIGITS - 1).collect();
-    format!("{kept}~{}", hash(object, HASH_DIGITS))
+    format!("{kept}~{}", dense(object))
+}
+
+/// The first bits of a hash in as few characters as they take.
+fn dense(text: &str) -> String {
+    let hash = blake3::hash(text.as_bytes());
+    let (mut bits, mut count) = (0_usize, 0);
+    let mut digits = String::with_capacity(HASH_DIGITS);
+    for byte in hash.as_bytes() {
+        (bits, count) = (bits << 8 | usize::from(*byte), count + 8);
+        while count >= 6 && digits.len() < HASH_DIGITS {
+            count -= 6;
+            digits.push(char::from(DIGITS[bits >> count & 63]));
+        }
+        bits &= 63;
+    }
+    digits
 }
 
 #[cfg(test)]
@@ -96,7 +116,12 @@ mod tests {
         let (one, other) = (ChainName::of(&object('4')), ChainName::of(&object('6')));
         assert_ne!(one, other);
         assert_eq!(one.as_str().len(), CHAIN_NAME_BYTES_MAX);
-        assert!(one.as_str().starts_with("mgy-policy/a-rath~"), "{one}");
+        assert!(one.as_str().starts_with("mgy-pol~"), "{one}");
+        let digits = |name: &str| name.split_once('~').unwrap().1.len();
+        assert!(6 * digits(one.as_str()) >= 100, "{one}");
+        let set = IpsetName::of(Family::V4, &object('4'));
+        assert_eq!(set.as_str().len(), IPSET_NAME_BYTES_MAX);
+        assert!(set.as_str().starts_with("mgy4-polic~"), "{set}");
         let short = IpsetName::of(Family::V6, "group/web");
         assert_eq!(short.as_str(), "mgy6-group/web");
     }

@@ -20,6 +20,8 @@ pub(crate) struct Said {
     pub(crate) results: String,
     /// Its complaints; `None` where it ended well.
     pub(crate) complaint: Option<String>,
+    /// The status that it ended with, if no signal ended it.
+    pub(crate) status: Option<i32>,
 }
 
 impl Program {
@@ -76,6 +78,7 @@ impl Said {
         Ok(Self {
             results: String::from_utf8(output.stdout).map_err(no_text)?,
             complaint,
+            status: output.status.code(),
         })
     }
 }

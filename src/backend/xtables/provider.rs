@@ -11,6 +11,9 @@ use crate::net::Family;
 /// How long a program waits for others to let go of the lock of xtables, as Felix does.
 const LOCK: &str = "--wait=50";
 
+/// The status of a program that did not get the lock (xtables.h).
+const RESOURCE_PROBLEM: i32 = 4;
+
 /// What the kernel keeps the rules in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Variant {
@@ -30,6 +33,38 @@ impl Variant {
             Self::Legacy => "iptables-legacy",
             Self::Nft => "iptables-nft",
         }
+    }
+
+    fn tables(self) -> io::Result<Vec<(Family, TableName)>> {
+        let mut tables = Vec::new();
+        for family in Family::ALL {
+            let named = match self {
+                Self::Legacy => registered(family)?,
+                // They are made as they are written to.
+                Self::Nft => TableName::ALL.map(|name| name.to_string()).join("\n"),
+            };
+            let named: Vec<&str> = named.lines().collect();
+            let here = TableName::ALL.into_iter();
+            let here = here.filter(|name| named.contains(&name.as_str()));
+            tables.extend(here.map(|name| (family, name)));
+        }
+        Ok(tables)
+    }
+
+    fn program(self, family: Family, verb: &str) -> String {
+        let word = self.name().trim_start_matches("iptables");
+        match family {
+            Family::V4 => format!("iptables{word}-{verb}"),
+            Family::V6 => format!("ip6tables{word}-{verb}"),
+        }
+    }
+
+    /// Whether a program says that somebody else has the lock. With `iptables-nft`, which has none, the
+    /// status says nothing: it is that of any line that the kernel refuses.
+    fn is_contended(self, said: &Said) -> bool {
+        let complaint = said.complaint.as_deref();
+        let is_lock = complaint.is_some_and(|complaint| complaint.contains("xtables lock"));
+        is_lock || (self == Self::Legacy && said.status == Some(RESOURCE_PROBLEM))
     }
 }
 
@@ -70,6 +105,9 @@ pub(crate) enum RunError {
     /// It ran, and says no.
     #[error("{0}")]
     Complaint(String),
+    /// Somebody else writes, and did not let go of the lock.
+    #[error("{0}")]
+    Contended(String),
     /// It did not run.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -78,7 +116,9 @@ pub(crate) enum RunError {
 impl From<RunError> for io::Error {
     fn from(error: RunError) -> Self {
         match error {
-            RunError::Complaint(complaint) => Self::other(complaint),
+            RunError::Complaint(complaint) | RunError::Contended(complaint) => {
+                Self::other(complaint)
+            }
             RunError::Io(error) => error,
         }
     }
@@ -122,10 +162,9 @@ impl Provider {
     pub fn of(variant: Variant) -> Result<Self, ProviderError> {
         let of = |name: String| Program::find(&name).ok_or(ProviderError::NoProgram(name));
         let pair = |verb: &str| -> Result<[Program; 2], ProviderError> {
-            let word = variant.name().trim_start_matches("iptables");
             Ok([
-                of(format!("iptables{word}-{verb}"))?,
-                of(format!("ip6tables{word}-{verb}"))?,
+                of(variant.program(Family::V4, verb))?,
+                of(variant.program(Family::V6, verb))?,
             ])
         };
         Ok(Self {
@@ -143,19 +182,7 @@ impl Provider {
 
     /// The tables that there are. To read another one would make it, with its hooks.
     pub(crate) fn tables(&self) -> io::Result<Vec<(Family, TableName)>> {
-        let mut tables = Vec::new();
-        for family in Family::ALL {
-            let named = match self.variant {
-                Variant::Legacy => registered(family)?,
-                // They are made as they are written to.
-                Variant::Nft => TableName::ALL.map(|name| name.to_string()).join("\n"),
-            };
-            let named: Vec<&str> = named.lines().collect();
-            let here = TableName::ALL.into_iter();
-            let here = here.filter(|name| named.contains(&name.as_str()));
-            tables.extend(here.map(|name| (family, name)));
-        }
-        Ok(tables)
+        self.variant.tables()
     }
 
     /// A table as `iptables-save` writes it.
@@ -170,7 +197,11 @@ impl Provider {
             Family::V4 => v4,
             Family::V6 => v6,
         };
-        results(program.run(&["--noflush", LOCK], text)?).map(drop)
+        let said = program.run(&["--noflush", LOCK], text)?;
+        match self.variant.is_contended(&said) {
+            true => Err(RunError::Contended(said.complaint.unwrap_or_default())),
+            false => results(said).map(drop),
+        }
     }
 
     /// All sets as `ipset save` writes them.
@@ -202,6 +233,20 @@ fn registered(family: Family) -> io::Result<String> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
         named => named,
     }
+}
+
+/// Whether a table holds chains of ours. It takes none of the programs but one, which is not there where
+/// there are no rules of the variant either.
+pub(super) fn holds_chains(variant: Variant, declared: &str) -> io::Result<bool> {
+    let mut held = false;
+    for (family, table) in variant.tables()? {
+        let Some(program) = Program::find(&variant.program(family, "save")) else {
+            continue;
+        };
+        let saved = program.run(&["-t", table.as_str()], "")?;
+        held |= results(saved)?.contains(declared);
+    }
+    Ok(held)
 }
 
 fn results(said: Said) -> Result<String, RunError> {

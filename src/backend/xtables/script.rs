@@ -50,6 +50,20 @@ impl Script {
         &self.text
     }
 
+    /// The same without the lines that delete chains; nothing where there are none.
+    pub(super) fn without_deletions(&self) -> Option<Self> {
+        let lines = || self.text.lines().zip(&self.origins);
+        let deletes = |line: &str| line.starts_with("-X ");
+        if !lines().any(|(line, _)| deletes(line)) {
+            return None;
+        }
+        let mut kept = Self::default();
+        for (line, origin) in lines().filter(|(line, _)| !deletes(line)) {
+            kept.push(line, origin.clone());
+        }
+        Some(kept)
+    }
+
     /// The rules of our chains, each with whom it is about.
     pub(super) fn rules(&self) -> Vec<(&str, &Origin)> {
         let lines = self.text.lines().zip(&self.origins);

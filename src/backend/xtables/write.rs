@@ -1,6 +1,6 @@
 //! What was found to differ is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::Duration;
 
@@ -24,13 +24,14 @@ pub(super) fn all(
     provider: &Provider,
     writes: &Writes,
     left: &mut BTreeMap<String, HeldSet>,
+    stuck: &BTreeSet<String>,
 ) -> Result<(), Refused> {
     sets(provider, &writes.fill)?;
     for (family, name, script) in &writes.tables {
         table(provider, (*family, *name), script)?;
     }
     sets(provider, &writes.drain)?;
-    left.retain(|name, _| writes.gone.contains(name) && !is_destroyed(provider, name));
+    left.retain(|name, _| writes.gone.contains(name) && !is_destroyed(provider, name, stuck));
     Ok(())
 }
 
@@ -46,6 +47,7 @@ fn sets(provider: &Provider, script: &Script) -> Result<(), Refused> {
                 origin: script.blamed(&complaint).cloned(),
                 complaint,
             },
+            RunError::Contended(_) => Refused::Contended,
             RunError::Io(error) => Refused::Io(error),
         })
 }
@@ -58,12 +60,19 @@ fn table(
     let complaint = match provider.restore(family, script.text()) {
         Ok(()) => return Ok(()),
         Err(RunError::Complaint(complaint)) => complaint,
+        Err(RunError::Contended(_)) => return Err(Refused::Contended),
         Err(RunError::Io(error)) => return Err(Refused::Io(error)),
     };
+    // A chain that a rule of somebody else leads to cannot go. It stays, without rules.
+    if let Some(kept) = script.without_deletions()
+        && provider.restore(family, kept.text()).is_ok()
+    {
+        return Ok(());
+    }
     let origin = match script.blamed(&complaint) {
         // Somebody took a rule of ours away since we looked.
         Some(Origin::Head) => return Err(Refused::Contended),
-        Some(Origin::Whole) | None => culprit(provider, (family, name), script),
+        Some(Origin::Whole) | None => culprit(provider, (family, name), script)?,
         Some(origin) => Some(origin.clone()),
     };
     Err(Refused::Complaint {
@@ -73,8 +82,10 @@ fn table(
     })
 }
 
-fn is_destroyed(provider: &Provider, name: &str) -> bool {
-    (0..ATTEMPTS).any(|attempt| {
+/// A set that stayed the last time is not waited for again.
+fn is_destroyed(provider: &Provider, name: &str, stuck: &BTreeSet<String>) -> bool {
+    let attempts = if stuck.contains(name) { 1 } else { ATTEMPTS };
+    (0..attempts).any(|attempt| {
         if attempt > 0 {
             thread::sleep(PAUSE);
         }

@@ -15,7 +15,7 @@ use super::document::lines;
 use super::held::{Held, HeldSet, HeldTable, Placement, comments};
 use super::saved::{SavedRule, comment};
 use super::script::{Origin, Script};
-use super::{ChainName, Document, Ipset, IpsetName, Table, TableName};
+use super::{ChainName, Document, Ipset, IpsetName, Member, Table, TableName};
 use crate::net::Family;
 
 /// All that is to be written, in order.
@@ -35,10 +35,21 @@ impl Writes {
         for (name, set) in &wanted.ipsets {
             match held.sets.get(name.as_str()) {
                 None => writes.fill.append(created(name, name, set)),
-                Some(held) if held.room < set.members.len() => {
-                    writes.fill.append(replaced(name, set));
+                Some(held) if !held.is_of_type(set) => {
+                    // The kernel does not change a set's type, nor destroys one that is looked up:
+                    // it says so, and no rule is touched.
+                    let origin = Origin::Set(name.clone());
+                    writes.fill.push(&format!("destroy {name}"), origin);
+                    writes.fill.append(created(name, name, set));
                 }
-                Some(held) => writes.members(name, held, set),
+                Some(held) => {
+                    if held.takes(set) {
+                        writes.come(name, held, set);
+                    } else {
+                        writes.fill.append(replaced(name, held, set));
+                    }
+                    writes.go(name, held, set);
+                }
             }
         }
         let nothing = (HeldTable::default(), Table::default());
@@ -60,12 +71,12 @@ impl Writes {
         writes
     }
 
-    /// Whether nothing differs.
-    pub(super) fn is_empty(&self) -> bool {
+    /// Whether nothing differs but sets that stay because somebody else looks them up.
+    pub(super) fn is_idle(&self, stuck: &BTreeSet<String>) -> bool {
         self.fill.is_empty()
             && self.tables.is_empty()
             && self.drain.is_empty()
-            && self.gone.is_empty()
+            && self.gone.iter().all(|name| stuck.contains(name))
     }
 
     /// All of it as text, for people.
@@ -92,14 +103,17 @@ impl Writes {
         )
     }
 
-    fn members(&mut self, name: &IpsetName, held: &HeldSet, set: &Ipset) {
-        let wanted: BTreeSet<&str> = set.members.iter().map(|member| member.as_str()).collect();
-        for member in &wanted {
-            if !held.members.contains(*member) {
-                let origin = Origin::Member(name.clone(), (*member).to_owned());
+    fn come(&mut self, name: &IpsetName, held: &HeldSet, set: &Ipset) {
+        for member in set.members.iter().map(Member::as_str) {
+            if !held.members.contains(member) {
+                let origin = Origin::Member(name.clone(), member.to_owned());
                 self.fill.push(&format!("add {name} {member}"), origin);
             }
         }
+    }
+
+    fn go(&mut self, name: &IpsetName, held: &HeldSet, set: &Ipset) {
+        let wanted: BTreeSet<&str> = set.members.iter().map(Member::as_str).collect();
         for member in &held.members {
             if !wanted.contains(member.as_str()) {
                 let origin = Origin::Set(name.clone());
@@ -121,12 +135,18 @@ fn created(under: &IpsetName, name: &IpsetName, set: &Ipset) -> Script {
     script
 }
 
-/// The kernel swaps two sets at once, under all rules.
-fn replaced(name: &IpsetName, set: &Ipset) -> Script {
+/// The kernel swaps two sets at once, under all rules. Until these are changed the new one holds what the
+/// old one did, too. Nobody looks up the name that it is made under; one left from an earlier attempt, of
+/// whatever type, goes first. That there is none is no error to `ipset -exist`.
+fn replaced(name: &IpsetName, held: &HeldSet, set: &Ipset) -> Script {
     let new = IpsetName::of(set.family, "new");
-    let mut script = created(&new, name, set);
+    let union = held.united(set);
+    let mut script = Script::default();
+    let gone = format!("destroy {new}");
+    script.push(&gone, Origin::Set(name.clone()));
+    script.append(created(&new, name, &union));
     script.push(&format!("swap {new} {name}"), Origin::Set(name.clone()));
-    script.push(&format!("destroy {new}"), Origin::Set(name.clone()));
+    script.push(&gone, Origin::Set(name.clone()));
     script
 }
 
@@ -152,9 +172,19 @@ fn table(
         }
     }
     rules.append(heads(held, wanted, family, placement));
-    for chain in gone(held, wanted) {
-        declared.push(&format!(":{chain} - [0:0]"), Origin::Whole);
-        rules.push(&format!("-X {chain}"), Origin::Whole);
+    let gone: Vec<_> = gone(held, wanted).collect();
+    let led_to = match gone.is_empty() {
+        true => BTreeSet::new(),
+        false => held.led_to(),
+    };
+    for (chain, comments) in gone {
+        let stays = led_to.contains(chain.as_str());
+        if !stays || !comments.is_empty() {
+            declared.push(&format!(":{chain} - [0:0]"), Origin::Whole);
+        }
+        if !stays {
+            rules.push(&format!("-X {chain}"), Origin::Whole);
+        }
     }
     if declared.is_empty() && rules.is_empty() {
         return Script::default();
@@ -167,10 +197,14 @@ fn table(
     script
 }
 
-fn gone<'h>(held: &'h HeldTable, wanted: &Table) -> impl Iterator<Item = &'h String> {
+/// The chains that no rule of ours leads to any more, with their comments.
+fn gone<'h>(
+    held: &'h HeldTable,
+    wanted: &Table,
+) -> impl Iterator<Item = (&'h String, &'h Vec<Option<String>>)> {
     let wanted: BTreeSet<String> = wanted.chains.keys().map(ChainName::to_string).collect();
-    let names = held.chains.keys();
-    names.filter(move |name| !wanted.contains(*name))
+    let chains = held.chains.iter();
+    chains.filter(move |(name, _)| !wanted.contains(*name))
 }
 
 /// Our rules in chains that are everybody's: taken out by what they say, since others may have moved
@@ -215,10 +249,15 @@ impl Held {
         let mut sets = BTreeMap::new();
         for (name, set) in &wanted.ipsets {
             let mut new = HeldSet::of(set);
-            if let Some(held) = self.sets.get(name.as_str())
-                && held.room >= set.members.len()
+            if let Some(held) = self
+                .sets
+                .get(name.as_str())
+                .filter(|held| held.is_of_type(set))
             {
-                new.room = held.room;
+                new.room = match held.takes(set) {
+                    true => held.room,
+                    false => HeldSet::of(&held.united(set)).room,
+                };
             }
             sets.insert(name.to_string(), new);
         }
@@ -265,5 +304,63 @@ impl HeldTable {
             };
             others.splice(at..at, ours);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::xtables::IpsetType;
+
+    fn ipset(kind: IpsetType, members: &[&str]) -> Ipset {
+        let mut set = Ipset::empty(kind, Family::V4);
+        set.members = members.iter().map(|member| Member::new(member)).collect();
+        set
+    }
+
+    fn writes(room: usize, held: &Ipset, wanted: &Ipset) -> (String, String) {
+        let name = IpsetName::of(Family::V4, "web");
+        let mut set = HeldSet::of(held);
+        set.room = room;
+        let held = Held {
+            sets: [(name.to_string(), set)].into(),
+            ..Held::default()
+        };
+        let wanted = Document {
+            ipsets: [(name, wanted.clone())].into(),
+            ..Document::default()
+        };
+        let writes = Writes::between(&held, &wanted, Placement::Insert);
+        let text = |script: &Script| script.text().to_owned();
+        (text(&writes.fill), text(&writes.drain))
+    }
+
+    #[test]
+    fn a_set_without_room_for_both_is_swapped_with_one_that_holds_both() {
+        let held = ipset(IpsetType::HashIp, &["10.0.0.1", "10.0.0.2"]);
+        let wanted = ipset(IpsetType::HashIp, &["10.0.0.2", "10.0.0.3"]);
+        let (fill, drain) = writes(3, &held, &wanted);
+        assert_eq!(fill, "add mgy4-web 10.0.0.3\n");
+        assert_eq!(drain, "del mgy4-web 10.0.0.1\n");
+        let (fill, drain) = writes(2, &held, &wanted);
+        let lines: Vec<_> = fill.lines().collect();
+        assert_eq!(lines[0], "destroy mgy4-new");
+        assert!(lines[1].starts_with("create mgy4-new hash:ip"), "{fill}");
+        let adds = [1, 2, 3].map(|host| format!("add mgy4-new 10.0.0.{host}"));
+        assert_eq!(lines[2..5], adds);
+        assert_eq!(lines[5..], ["swap mgy4-new mgy4-web", "destroy mgy4-new"]);
+        assert_eq!(drain, "del mgy4-web 10.0.0.1\n");
+    }
+
+    #[test]
+    fn a_set_of_another_type_is_destroyed_or_nothing_is_written() {
+        let held = ipset(IpsetType::HashIp, &["10.0.0.1"]);
+        let wanted = ipset(IpsetType::HashNet, &["10.0.0.0/24"]);
+        let (fill, drain) = writes(9, &held, &wanted);
+        assert!(
+            fill.starts_with("destroy mgy4-web\ncreate mgy4-web hash:net "),
+            "{fill}"
+        );
+        assert_eq!(drain, "");
     }
 }

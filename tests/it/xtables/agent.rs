@@ -207,5 +207,10 @@ fn the_daemon_puts_back_what_others_change() {
         }
         let listed = said("iptables-legacy", &["-S", "FORWARD"]);
         assert!(listed.contains("\n-A FORWARD -j ACCEPT"), "{listed}");
+        // As the kernel protects an agent's table of nf_tables.
+        let run_dir = process.run_dir().display().to_string();
+        let cleanup = ["cleanup", "--run-dir", &run_dir];
+        crate::apply::exits(crate::apply::margay(&cleanup), 4);
+        assert!(first().ends_with("-j mgy-forward"), "{}", first());
     });
 }

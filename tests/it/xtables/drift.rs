@@ -109,6 +109,33 @@ fn what_others_change_is_put_back_and_theirs_stays() {
     });
 }
 
+#[test]
+fn what_others_refer_to_stays_and_is_no_drift() {
+    in_netns("what_others_refer_to_stays_and_is_no_drift", || {
+        let world = World::new(WORLD);
+        by(&world, "apply", &LEGACY, 0);
+        let iptables = |arguments: &str| {
+            let arguments: Vec<&str> = arguments.split(' ').collect();
+            said("iptables-legacy", &arguments)
+        };
+        iptables("-N mgy-stray");
+        iptables("-A mgy-stray -j ACCEPT");
+        iptables("-A FORWARD -j mgy-stray");
+        by(&world, "plan", &LEGACY, 2);
+        by(&world, "apply", &LEGACY, 0);
+        assert_eq!(iptables("-S mgy-stray"), "-N mgy-stray\n");
+        said("ipset", &["create", "mgy4-old", "hash:ip"]);
+        iptables("-A FORWARD -m set --match-set mgy4-old src -j DROP");
+        by(&world, "plan", &LEGACY, 0);
+        let cleanup = ["cleanup", "--run-dir", &world.run_dir()];
+        crate::apply::exits(crate::apply::margay(&cleanup), 0);
+        assert_eq!(said("ipset", &["list", "-n"]), "mgy4-old\n");
+        let left = iptables("-S");
+        let ours: Vec<_> = left.lines().filter(|line| line.starts_with("-N")).collect();
+        assert_eq!(ours, ["-N mgy-stray"], "{left}");
+    });
+}
+
 /// All rules and sets, also those of others. What an ipset is hashed by differs from set to set.
 fn state() -> Vec<String> {
     let texts = [

@@ -60,7 +60,7 @@ fn switch(wish: Wish, state: &State, run_dir: &Path) {
 fn in_force(run_dir: &Path) -> [bool; 2] {
     let mut nft = NftBackend::new(Ownership::None).unwrap();
     let nft = nft.observe(&table_key()).unwrap().is_some();
-    [nft, !traces(run_dir).is_empty()]
+    [nft, !traces(run_dir).unwrap().is_empty()]
 }
 
 fn told(what: &str, times: usize, seen: &Seen) {

@@ -38,7 +38,8 @@ pub(super) fn label(verdict: &Verdict) -> String {
         Verdict::Drop => "drop".to_owned(),
         Verdict::Continue => "continue".to_owned(),
         Verdict::Return => "return".to_owned(),
-        Verdict::Jump(chain) | Verdict::Goto(chain) => chain.to_string(),
+        Verdict::Jump(chain) => format!("jump:{chain}"),
+        Verdict::Goto(chain) => format!("goto:{chain}"),
     }
 }
 

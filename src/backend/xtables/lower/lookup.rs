@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::cell::{Cell, Service, merged, with_ports};
 use super::conjunction::{Conjunction, product};
 use super::prefixes::{halved, members, prefix_text, prefixes};
+use super::refusal::Refused;
 use super::service::{self, RULES_MAX};
 use crate::backend::xtables::{
     AddressSide, InterfacePattern, Ipset, IpsetName, IpsetType, Match, Member,
@@ -21,8 +22,9 @@ const RANGES_MAX: usize = 16;
 /// As long as they are no more than so many members.
 const MEMBERS_MAX: usize = 1 << 20;
 
-/// How many interfaces a `hash:net,iface` holds for one prefix (`AHASH_MAX_TUNED`, ip_set_hash_gen.h).
-const INTERFACES_MAX: usize = 64;
+/// How many interfaces one of our `hash:net,iface` holds for a prefix. The kernel's most are 64
+/// (`AHASH_MAX_TUNED`, ip_set_hash_gen.h); as members come before others go, it has those of before, too.
+const INTERFACES_MAX: usize = 32;
 
 /// How many prefixes without a name a rule is written for each of.
 const INLINE_MAX: usize = 4;
@@ -67,7 +69,7 @@ pub(super) struct Lookup<'l> {
 
 impl Lookup<'_> {
     /// The tests any of which holds where a cell matches.
-    pub(super) fn tests(&mut self, cells: Vec<Cell>) -> Result<Vec<Conjunction>, &'static str> {
+    pub(super) fn tests(&mut self, cells: Vec<Cell>) -> Result<Vec<Conjunction>, Refused> {
         let mut tests = Vec::new();
         let (located, rest): (Vec<_>, Vec<_>) =
             cells.into_iter().partition(|cell| cell.interface.is_some());
@@ -81,19 +83,23 @@ impl Lookup<'_> {
             self.sort(cell, ports_max, &mut together, &mut apart);
         }
         for (sides, members) in together {
-            tests.push(self.with_ports(sides, members));
+            tests.push(self.with_ports(sides, members)?);
         }
         for ((service, side), cells) in apart {
             tests.extend(self.by_service(&service, side, &cells)?);
         }
         match tests.len() > RULES_MAX {
-            true => Err("a lookup for which it would take more than 512 rules"),
+            true => Err("a lookup for which it would take more than 512 rules".into()),
             false => Ok(tests),
         }
     }
 
     /// The test of a set of addresses alone, which is the same whatever it holds.
-    pub(super) fn addresses(&mut self, side: AddressSide, cells: &[Cell]) -> Conjunction {
+    pub(super) fn addresses(
+        &mut self,
+        side: AddressSide,
+        cells: &[Cell],
+    ) -> Result<Conjunction, Refused> {
         self.address_set("", side, cells)
     }
 
@@ -120,7 +126,11 @@ impl Lookup<'_> {
         }
     }
 
-    fn with_ports(&mut self, sides: [AddressSide; 2], members: BTreeSet<Member>) -> Conjunction {
+    fn with_ports(
+        &mut self,
+        sides: [AddressSide; 2],
+        members: BTreeSet<Member>,
+    ) -> Result<Conjunction, Refused> {
         let kind = match self.keys {
             Keys::Exact => IpsetType::HashIpPort,
             Keys::Ranges | Keys::Inline => IpsetType::HashNetPort,
@@ -137,7 +147,7 @@ impl Lookup<'_> {
         service: &Service,
         side: Option<AddressSide>,
         cells: &[Cell],
-    ) -> Result<Vec<Conjunction>, &'static str> {
+    ) -> Result<Vec<Conjunction>, Refused> {
         let services = service::tests(service, self.family)?;
         let side = side.filter(|_| !cells.iter().any(Cell::is_anywhere));
         let Some(side) = side else {
@@ -154,24 +164,33 @@ impl Lookup<'_> {
                     true => String::new(),
                     false => format!(":{}", service::label(service)),
                 };
-                vec![self.address_set(&label, side, cells)]
+                vec![self.address_set(&label, side, cells)?]
             }
         };
-        product(&services, &addresses).ok_or("two tests of one field in a set")
+        product(&services, &addresses).ok_or_else(|| "two tests of one field in a set".into())
     }
 
-    fn address_set(&mut self, label: &str, side: AddressSide, cells: &[Cell]) -> Conjunction {
+    fn address_set(
+        &mut self,
+        label: &str,
+        side: AddressSide,
+        cells: &[Cell],
+    ) -> Result<Conjunction, Refused> {
         let kind = match self.keys {
             Keys::Exact => IpsetType::HashIp,
             Keys::Ranges | Keys::Inline => IpsetType::HashNet,
         };
         let all = cells.iter().filter_map(|cell| cell.addresses.as_ref());
+        let nought = |first: &[u8]| first.iter().all(|byte| *byte == 0);
+        if kind == IpsetType::HashIp && all.clone().any(|(_, first, _)| nought(first)) {
+            return Err("the address of nought bits in a set of addresses".into());
+        }
         let all = all.flat_map(|(_, first, last)| members(first, last));
         self.member(label, kind, all.collect(), vec![side])
     }
 
     /// Prefixes at interfaces: as many ipsets as the commonest prefix needs.
-    fn interfaces(&mut self, cells: &[Cell]) -> Result<Vec<Conjunction>, &'static str> {
+    fn interfaces(&mut self, cells: &[Cell]) -> Result<Vec<Conjunction>, Refused> {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         let mut chunks: Vec<BTreeSet<Member>> = vec![BTreeSet::new()];
         let mut sides = [AddressSide::Source; 2];
@@ -179,13 +198,13 @@ impl Lookup<'_> {
             let (Some((side, first, last)), Some((direction, pattern))) =
                 (&cell.addresses, &cell.interface)
             else {
-                return Err("interfaces and no addresses in a set of several fields");
+                return Err("interfaces and no addresses in a set of several fields".into());
             };
             let InterfacePattern::Exact(interface) = pattern else {
-                return Err("a prefix of names of interfaces in a set of several fields");
+                return Err("a prefix of names of interfaces in a set of several fields".into());
             };
             if cell.service != Service::default() || cell.mac.is_some() {
-                return Err("an interface and a service in one set");
+                return Err("an interface and a service in one set".into());
             }
             sides = [*side, direction.side()];
             for cidr in prefixes(first, last).into_iter().flat_map(halved) {
@@ -205,7 +224,7 @@ impl Lookup<'_> {
             };
             self.member(&label, IpsetType::HashNetIface, members, sides.to_vec())
         });
-        Ok(each.collect())
+        each.collect()
     }
 
     fn member(
@@ -214,7 +233,7 @@ impl Lookup<'_> {
         kind: IpsetType,
         members: BTreeSet<Member>,
         sides: Vec<AddressSide>,
-    ) -> Conjunction {
+    ) -> Result<Conjunction, Refused> {
         let name = IpsetName::of(self.family, &format!("{}{label}", self.name));
         let family = self.family;
         let ipset = Ipset {
@@ -223,8 +242,15 @@ impl Lookup<'_> {
             members,
         };
         let set = self.set.clone();
-        self.ipsets.insert(name.clone(), Made { ipset, set });
-        Conjunction::of(Match::Member(Operator::Eq, name, sides))
+        let made = Made { ipset, set };
+        match self.ipsets.get(&name) {
+            Some(other) if *other != made => {
+                return Err(Refused::namesakes("ipsets", name.as_str()));
+            }
+            Some(_) => {}
+            None => _ = self.ipsets.insert(name.clone(), made),
+        }
+        Ok(Conjunction::of(Match::Member(Operator::Eq, name, sides)))
     }
 }
 

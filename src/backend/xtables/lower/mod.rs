@@ -40,6 +40,8 @@ use crate::ruleset::{
     Table, Verdict,
 };
 use environment::{Environment, Outgoing};
+use refusal::Refused;
+use tree::put;
 use writer::{Piece, Writer};
 
 /// A table in xtables terms.
@@ -179,13 +181,8 @@ impl Walk<'_> {
             };
             let piece = self.piece(&name, chain, environment);
             self.refusals.extend(piece.refusals.iter().cloned());
-            let held = self.document.tables.entry((family, table)).or_default();
-            for (name, chain) in &piece.chains {
-                held.chains.insert(name.clone(), chain.clone());
-            }
-            for (name, made) in &piece.ipsets {
-                let ipset = made.ipset.clone();
-                self.document.ipsets.insert(name.clone(), ipset);
+            if let Err(refused) = self.take(&piece, (family, table)) {
+                self.refusals.insert(refused.at(Place::Chain(name.clone())));
             }
             for next in &piece.leads {
                 if let Some(chain) = self.table.chains.get(next) {
@@ -193,6 +190,27 @@ impl Walk<'_> {
                 }
             }
         }
+    }
+
+    /// Puts a chain with the others, unless something of it has the name of something else.
+    fn take(&mut self, piece: &Piece, key: (Family, TableName)) -> Result<(), Refused> {
+        let held = self.document.tables.entry(key).or_default();
+        for (name, chain) in &piece.chains {
+            put(&mut held.chains, name.clone(), chain.clone())?;
+        }
+        for (name, made) in &piece.ipsets {
+            match self.document.ipsets.get(name) {
+                Some(other) if *other != made.ipset => {
+                    return Err(Refused::namesakes("ipsets", name.as_str()));
+                }
+                Some(_) => {}
+                None => {
+                    let ipset = made.ipset.clone();
+                    self.document.ipsets.insert(name.clone(), ipset);
+                }
+            }
+        }
+        Ok(())
     }
 
     fn piece(&mut self, name: &Name, chain: &Chain, environment: Environment) -> Arc<Piece> {

@@ -49,9 +49,22 @@ pub(super) fn halved(cidr: Cidr) -> Vec<Cidr> {
 
 /// A prefix as `ipset save` prints it: without the length where that is all of the address.
 pub(super) fn prefix_text(cidr: &Cidr) -> String {
+    let address = address_text(cidr.network());
     match usize::from(cidr.prefix_len()) == cidr.family().address_bytes() * 8 {
-        true => cidr.network().to_string(),
-        false => cidr.to_string(),
+        true => address,
+        false => format!("{address}/{}", cidr.prefix_len()),
+    }
+}
+
+/// An address as `inet_ntop` prints it. It has IPv4's form for the end of an address whose first 96 bits
+/// are nought and whose next 16 are not; we would print that only where they are `ffff`.
+fn address_text(address: IpAddr) -> String {
+    match address {
+        IpAddr::V6(v6) if v6.segments()[..6] == [0; 6] && v6.segments()[6] != 0 => {
+            let [.., a, b, c, d] = v6.octets();
+            format!("::{}", Ipv4Addr::new(a, b, c, d))
+        }
+        IpAddr::V4(_) | IpAddr::V6(_) => address.to_string(),
     }
 }
 
@@ -102,6 +115,26 @@ mod tests {
             texts("255.255.255.254", "255.255.255.255"),
             ["255.255.255.254/31"]
         );
+    }
+
+    #[test]
+    fn addresses_are_printed_as_the_library_of_c_does() {
+        for (address, printed) in [
+            ("::1:0", "::0.1.0.0"),
+            ("::a00:1", "::10.0.0.1"),
+            ("::ffff:a00:1", "::ffff:10.0.0.1"),
+            ("::", "::"),
+            ("::1", "::1"),
+            ("::abcd", "::abcd"),
+            ("1::1:0", "1::1:0"),
+            ("::1:0:0", "::1:0:0"),
+            ("1:0:2:3:4:5:6:7", "1:0:2:3:4:5:6:7"),
+            ("1:0:0:2::3", "1:0:0:2::3"),
+        ] {
+            assert_eq!(address_text(address.parse().unwrap()), printed);
+        }
+        let prefix = Cidr::of("::1:0".parse().unwrap(), 112);
+        assert_eq!(prefix_text(&prefix), "::0.1.0.0/112");
     }
 
     #[test]

@@ -63,6 +63,11 @@ impl Refused {
         Self(what)
     }
 
+    /// Two objects that got one name.
+    pub(super) fn namesakes(kind: &str, name: &str) -> Self {
+        Self(format!("two {kind} of the name {name}"))
+    }
+
     /// The refusal of a place.
     pub(super) fn at(self, place: Place) -> Refusal {
         Refusal {

@@ -142,7 +142,7 @@ impl Reader<'_> {
         };
         let named = wanted.keys != Keys::Inline;
         let tests = match fields.as_slice() {
-            [Field::Address(side)] if named => vec![lookup.addresses(*side, &cells)],
+            [Field::Address(side)] if named => vec![lookup.addresses(*side, &cells)?],
             _ => lookup.tests(cells)?,
         };
         Ok(match operator {
@@ -234,7 +234,7 @@ fn port_word(fields: &[Field]) -> String {
 
 /// What ipsets of keys in a rule are named after: the rule, which may have several such sets, and the keys.
 pub(super) fn inline_name(rule: &str, elements: &[&Key]) -> String {
-    format!("{rule}:{}", hash(&format!("{elements:?}"), 8))
+    format!("{rule}:{}", hash(&format!("{elements:?}"), 32))
 }
 
 /// A named set, if the table has it.

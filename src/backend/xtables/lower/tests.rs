@@ -97,7 +97,7 @@ fn many_interfaces_with_one_address_have_several_ipsets() {
         "set spoofed {{ type ifname . ipv4_addr; flags interval; elements = {{ {elements} }} }}"
     );
     let document = lowered(&set, "iifname . ip saddr @spoofed accept");
-    assert_eq!(rules(&document, Family::V4, "forward").len(), 3);
+    assert_eq!(rules(&document, Family::V4, "forward").len(), 5);
     let members: usize = document
         .ipsets
         .values()
@@ -106,7 +106,7 @@ fn many_interfaces_with_one_address_have_several_ipsets() {
     assert_eq!(members, 2 * 130);
     for ipset in document.ipsets.values() {
         assert_eq!(ipset.kind, IpsetType::HashNetIface);
-        assert!(ipset.members.len() <= 2 * 64);
+        assert!(ipset.members.len() <= 2 * 32);
     }
 }
 
@@ -150,4 +150,34 @@ fn it_is_known_whose_a_chain_and_an_ipset_are() {
         let of = lowering.set(ipset).unwrap().as_str();
         assert_eq!(of, "a-rather-long-name-of-a-set");
     }
+}
+
+#[test]
+fn two_objects_of_one_name_are_refused() {
+    // What is behind the lookup of the first chain is called as the other one.
+    let text = "table inet margay {
+        chain forward { type filter hook forward priority filter; policy accept;
+            goto forward.2
+            meta l4proto != { tcp, udp } drop
+            accept
+        }
+        chain forward.2 { drop }
+    }";
+    let ruleset = parse("test", text).unwrap();
+    let refusal = lower(ruleset.tables.values().next().unwrap()).unwrap_err();
+    assert_eq!(refusal.what, "two chains of the name mgy-forward.2");
+}
+
+#[test]
+fn verdicts_that_jump_and_go_to_one_chain_have_an_ipset_each() {
+    let objects = "chain there { drop }
+        map both { type ipv4_addr . inet_service : verdict;
+            elements = { 10.0.0.1 . 80 : jump there, 10.0.0.2 . 80 : goto there } }";
+    let document = lowered(objects, "ip saddr . tcp dport vmap @both");
+    let members: Vec<_> = document
+        .ipsets
+        .values()
+        .map(|set| set.members.len())
+        .collect();
+    assert_eq!(members, [1, 1]);
 }

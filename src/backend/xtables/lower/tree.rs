@@ -17,6 +17,9 @@ use crate::ruleset::{Datatype, Key, Operator};
 /// So many interfaces are tested one after the other.
 const LEAF_MAX: usize = 8;
 
+/// The longest name of an interface, `IFNAMSIZ - 1`; a prefix stands before a `+`.
+const NAME_BYTES_MAX: usize = 15;
+
 /// What becomes of packets of an interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Branch<T> {
@@ -105,9 +108,21 @@ pub(super) fn write(
     name: &str,
     mut branches: Vec<Branch<Target>>,
     miss: Option<&Target>,
-) {
+) -> Result<(), Refused> {
     branches.sort_by(|a, b| a.interface.cmp(&b.interface));
-    Writer { chains, name, miss }.node(name.to_owned(), &branches);
+    Writer { chains, name, miss }.node(name.to_owned(), &branches)
+}
+
+/// Adds a chain. One of the same name says the same, or one of them cannot be.
+pub(super) fn put(chains: &mut Chains, name: ChainName, rules: Chain) -> Result<(), Refused> {
+    match chains.get(&name) {
+        Some(other) if *other != rules => Err(Refused::namesakes("chains", name.as_str())),
+        Some(_) => Ok(()),
+        None => {
+            chains.insert(name, rules);
+            Ok(())
+        }
+    }
 }
 
 struct Writer<'w> {
@@ -117,7 +132,7 @@ struct Writer<'w> {
 }
 
 impl Writer<'_> {
-    fn node(&mut self, node: String, branches: &[Branch<Target>]) {
+    fn node(&mut self, node: String, branches: &[Branch<Target>]) -> Result<(), Refused> {
         let mut rules = Vec::new();
         let same = branches.first().zip(branches.last());
         let same = same.map_or(0, |(a, b)| common(&a.interface, &b.interface));
@@ -133,13 +148,13 @@ impl Writer<'_> {
                     let pattern = InterfacePattern::Prefix(prefix);
                     let direction = group[0].direction;
                     rules.push(Conjunction::of(test(direction, pattern)).rule(target));
-                    self.node(child, group);
+                    self.node(child, group)?;
                 }
                 Some(_) | None => rules.extend(group.iter().map(leaf)),
             }
         }
         rules.extend(self.miss.cloned().map(Rule::always));
-        self.chains.insert(ChainName::of(&node), rules);
+        put(self.chains, ChainName::of(&node), rules)
     }
 }
 
@@ -169,9 +184,10 @@ fn ends_at(branch: Option<&Branch<Target>>, length: usize) -> bool {
     branch.is_none_or(|branch| branch.interface.as_str().len() == length)
 }
 
+/// What a name begins with, if that and the `+` behind it are not too long to be said.
 fn start(branch: &Branch<Target>, length: usize) -> Option<InterfaceName> {
     let name = branch.interface.as_str().get(..length)?;
-    name.parse().ok()
+    (length < NAME_BYTES_MAX).then(|| name.parse().ok())?
 }
 
 #[cfg(test)]
@@ -217,7 +233,7 @@ mod tests {
         let names: Vec<String> = numbered.chain(hashed).chain(["t".to_owned()]).collect();
         let mut chains = Chains::new();
         let branches = names.iter().map(|name| branch(name)).collect();
-        write(&mut chains, "tree", branches, Some(&Target::Drop));
+        write(&mut chains, "tree", branches, Some(&Target::Drop)).unwrap();
         let mut longest = 0;
         for name in &names {
             let (target, rules) = walk(&chains, name);
@@ -233,9 +249,27 @@ mod tests {
     }
 
     #[test]
+    fn no_prefix_is_as_long_as_a_name() {
+        let names: Vec<String> = (0..40).map(|at| format!("tap012345678{:03}", at)).collect();
+        // Several branches of one interface, which differ by what stands beside it.
+        let branches = names.iter().flat_map(|name| [branch(name), branch(name)]);
+        let mut chains = Chains::new();
+        write(&mut chains, "tree", branches.collect(), Some(&Target::Drop)).unwrap();
+        let rules = chains.values().flatten();
+        for test in rules.flat_map(|rule| &rule.matches) {
+            if let Match::In(_, InterfacePattern::Prefix(prefix)) = test {
+                assert!(prefix.as_str().len() < NAME_BYTES_MAX, "{prefix}");
+            }
+        }
+        for name in &names {
+            assert_eq!(walk(&chains, name).0, Target::Goto(ChainName::of(name)));
+        }
+    }
+
+    #[test]
     fn a_tree_without_branches_is_what_all_miss() {
         let mut chains = Chains::new();
-        write(&mut chains, "tree", Vec::new(), Some(&Target::Drop));
+        write(&mut chains, "tree", Vec::new(), Some(&Target::Drop)).unwrap();
         assert_eq!(walk(&chains, "tap1"), (Target::Drop, 1));
     }
 }

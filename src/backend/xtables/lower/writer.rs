@@ -10,7 +10,7 @@ use super::line::{Line, joined, merged};
 use super::lookup::{Ipsets, Keys};
 use super::refusal::{Place, Refusal, Refused};
 use super::test::{Found, Reader, Wanted, inline_name, named};
-use super::tree::{self, Branch, Chains};
+use super::tree::{self, Branch, Chains, put};
 use crate::backend::xtables::{Chain, ChainName, Match, Rule, Target};
 use crate::ruleset::{
     ElementData, Expression, Key, Match as NftMatch, Name, Operand, Operator, Rule as NftRule,
@@ -89,7 +89,10 @@ impl Writer<'_> {
                 }
             }
         }
-        self.piece.chains.insert(ChainName::of(name), lines);
+        if let Err(refused) = put(&mut self.piece.chains, ChainName::of(name), lines) {
+            let place = Place::Chain(self.chain.clone());
+            self.piece.refusals.push(refused.at(place));
+        }
     }
 
     /// One rule, or what is left of one.
@@ -128,7 +131,7 @@ impl Writer<'_> {
                 }
                 Statement::Verdict(verdict) => {
                     let verdict = self.verdict(verdict);
-                    self.finish(lines, line, verdict, after.at);
+                    self.finish(lines, line, verdict, after.at)?;
                     return Ok(Flow::On);
                 }
                 Statement::Counter
@@ -142,7 +145,7 @@ impl Writer<'_> {
                 | Statement::Dynamic { .. } => line.actions.extend(action_of(statement)?),
             }
         }
-        self.finish(lines, line, None, after.at);
+        self.finish(lines, line, None, after.at)?;
         Ok(Flow::On)
     }
 
@@ -237,7 +240,7 @@ impl Writer<'_> {
         if let Flow::On = self.rule(&mut chain, left, after)? {
             self.go_on(&mut chain, after);
         }
-        self.piece.chains.insert(ChainName::of(&name), chain);
+        put(&mut self.piece.chains, ChainName::of(&name), chain)?;
         Ok(Target::Goto(ChainName::of(&name)))
     }
 
@@ -272,13 +275,10 @@ impl Writer<'_> {
             Operator::Ne => (other.unwrap_or(Target::Return), Some(holds)),
         };
         let branches = branches.into_iter().map(|branch| branch.leads(hit.clone()));
-        let name = format!("{}.{}?", (self.called)(self.chain), after.at);
-        tree::write(
-            &mut self.piece.chains,
-            &name,
-            branches.collect(),
-            miss.as_ref(),
-        );
+        // A rule may have several.
+        let name = format!("{}.{}-{}?", (self.called)(self.chain), after.at, left.len());
+        let branches = branches.collect();
+        tree::write(&mut self.piece.chains, &name, branches, miss.as_ref())?;
         self.enter_tree(lines, line, &name, after);
         Ok(Flow::Elsewhere)
     }
@@ -331,7 +331,7 @@ impl Writer<'_> {
         }
         let miss = self.after(after);
         let name = format!("{}.{}?", (self.called)(self.chain), after.at);
-        tree::write(&mut self.piece.chains, &name, led, miss.as_ref());
+        tree::write(&mut self.piece.chains, &name, led, miss.as_ref())?;
         self.enter_tree(lines, line, &name, after);
         Ok(Flow::Elsewhere)
     }
@@ -385,7 +385,13 @@ impl Writer<'_> {
     }
 
     /// The rules of what was read.
-    fn finish(&mut self, lines: &mut Chain, line: Line, verdict: Option<Target>, at: usize) {
+    fn finish(
+        &mut self,
+        lines: &mut Chain,
+        line: Line,
+        verdict: Option<Target>,
+        at: usize,
+    ) -> Result<(), Refused> {
         let mut targets = line.actions;
         targets.extend(verdict);
         if targets.len() > 1 {
@@ -409,7 +415,7 @@ impl Writer<'_> {
             several => {
                 let name = format!("{}.{at}!", (self.called)(self.chain));
                 let chain = several.iter().cloned().map(Rule::always).collect();
-                self.piece.chains.insert(ChainName::of(&name), chain);
+                put(&mut self.piece.chains, ChainName::of(&name), chain)?;
                 let actions = ChainName::of(&name);
                 if ends {
                     lines.extend(all(&Target::Goto(actions)));
@@ -417,13 +423,13 @@ impl Writer<'_> {
                     lines.extend(all(&Target::Jump(actions)));
                 } else {
                     let any = ChainName::of(&format!("{name}*"));
-                    self.piece
-                        .chains
-                        .insert(any.clone(), all(&Target::Goto(actions)));
+                    let rules = all(&Target::Goto(actions));
+                    put(&mut self.piece.chains, any.clone(), rules)?;
                     lines.push(Rule::always(Target::Jump(any)));
                 }
             }
         }
+        Ok(())
     }
 }
 
