@@ -5,7 +5,7 @@ use super::Datatype;
 type Symbols = &'static [(&'static str, u32)];
 
 /// The names of a type's values as nft 1.0.6 prints them; where a number has several the first is printed.
-pub fn symbols(datatype: Datatype) -> &'static [(&'static str, u32)] {
+pub const fn symbols(datatype: Datatype) -> &'static [(&'static str, u32)] {
     match datatype {
         Datatype::InetProto => PROTOCOLS,
         Datatype::IcmpType => ICMP_TYPES,

@@ -1,6 +1,26 @@
 //! What operators say when one state becomes another.
 
+use std::collections::BTreeMap;
+
+use super::PeerError;
+use crate::bench::world::{Altered, Change, Way};
 use crate::model::{Event, Object, State};
+
+/// What each change says, there and back.
+pub(super) type Told = BTreeMap<Altered, [Vec<Event>; 2]>;
+
+/// What a change says, as whoever says it hands it over.
+///
+/// # Errors
+/// Nobody prepared for it.
+pub(super) fn told(all: &Told, change: &Change) -> Result<Vec<Event>, PeerError> {
+    let unknown = PeerError::Unable("it does not know this change");
+    let [there, back] = all.get(&change.what).ok_or(unknown)?;
+    Ok(match change.way {
+        Way::There => there.clone(),
+        Way::Back => back.clone(),
+    })
+}
 
 /// What makes one state of another, as far as groups and endpoints go.
 pub(super) fn events(before: &State, after: &State) -> Vec<Event> {

@@ -3,16 +3,14 @@
 //! The first is what the agent does. The second leaves out compiling and comparing, the third encoding as
 //! well: it is the floor of whoever programs the kernel so.
 
-use std::collections::BTreeMap;
-
 use rustix::thread::{MembarrierCommand, membarrier};
 
-use super::events::events;
+use super::events::{Told, events, told};
 use super::{Peer, PeerError, Prepared, Task, Traffic};
 use crate::backend::Backend;
 use crate::backend::nft::{Catalog, Encoded, NftBackend, Ownership, encode};
 use crate::backend::reconcile::removal;
-use crate::bench::world::{Altered, Change, Way, World};
+use crate::bench::world::{Altered, Change, World};
 use crate::compile::Compiler;
 use crate::compile::skeleton::{Skeleton, table_key};
 use crate::model::{Event, State};
@@ -124,7 +122,7 @@ struct Ready {
     state: State,
     /// The state that the next load compiles.
     given: Option<State>,
-    events: BTreeMap<Altered, [Vec<Event>; 2]>,
+    events: Told,
     /// Those of the next change.
     coming: Vec<Event>,
     compiler: Option<Compiler>,
@@ -166,14 +164,7 @@ impl Ready {
 
     /// What a change says, as whoever says it hands it over.
     fn hear(&mut self, change: &Change) -> Result<(), PeerError> {
-        let [there, back] = self
-            .events
-            .get(&change.what)
-            .ok_or(PeerError::Unable("it does not know this change"))?;
-        self.coming = match change.way {
-            Way::There => there.clone(),
-            Way::Back => back.clone(),
-        };
+        self.coming = told(&self.events, change)?;
         Ok(())
     }
 

@@ -1,17 +1,16 @@
 //! Margay through iptables-legacy and ipset: the same policy, on hosts without `nf_tables`.
 
-use std::collections::BTreeMap;
 use std::env;
 use std::path::PathBuf;
 use std::process;
 
-use super::events::events;
+use super::events::{Told, events, told};
 use super::{Peer, PeerError, Prepared, Task};
 use crate::backend::reconcile::removal;
 use crate::backend::xtables::lower::lower;
 use crate::backend::xtables::{Placement, Provider, Variant, XtablesBackend};
 use crate::backend::{Backend, ObserveError};
-use crate::bench::world::{Altered, Change, Way, World};
+use crate::bench::world::{Altered, Change, World};
 use crate::compile::Compiler;
 use crate::compile::skeleton::{Skeleton, table_key};
 use crate::model::{Event, State};
@@ -74,7 +73,7 @@ struct Ready {
     state: State,
     /// The state that the next load compiles.
     given: Option<State>,
-    events: BTreeMap<Altered, [Vec<Event>; 2]>,
+    events: Told,
     /// Those of the next change.
     coming: Vec<Event>,
     compiler: Option<Compiler>,
@@ -132,14 +131,7 @@ impl Prepared for Ready {
         match task {
             Task::Load => self.given = Some(self.state.clone()),
             Task::Change(change) => {
-                let [there, back] = self
-                    .events
-                    .get(&change.what)
-                    .ok_or(PeerError::Unable("it does not know this change"))?;
-                self.coming = match change.way {
-                    Way::There => there.clone(),
-                    Way::Back => back.clone(),
-                };
+                self.coming = told(&self.events, change)?;
             }
         }
         Ok(())

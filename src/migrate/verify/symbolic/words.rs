@@ -1,7 +1,10 @@
-//! The numbers that nft's words stand for.
+//! The numbers that nft's words stand for: those that Margay's own table knows as well, and others.
+
+use crate::ruleset::Datatype;
+use crate::ruleset::symbol::symbols;
 
 /// A list of words and their numbers.
-pub(super) type Words = &'static [(&'static str, u64)];
+pub(super) type Words = &'static [(&'static str, u32)];
 
 pub(super) const PROTOCOLS: Words = &[
     ("icmp", 1),
@@ -33,13 +36,7 @@ pub(super) const PROTOCOLS: Words = &[
     ("udplite", 136),
 ];
 
-pub(super) const CT_STATES: Words = &[
-    ("invalid", 1),
-    ("established", 2),
-    ("related", 4),
-    ("new", 8),
-    ("untracked", 64),
-];
+pub(super) const CT_STATES: Words = symbols(Datatype::CtState);
 
 pub(super) const CT_STATUS: Words = &[
     ("expected", 1),
@@ -51,76 +48,15 @@ pub(super) const CT_STATUS: Words = &[
     ("dying", 512),
 ];
 
-pub(super) const TCP_FLAGS: Words = &[
-    ("fin", 1),
-    ("syn", 2),
-    ("rst", 4),
-    ("psh", 8),
-    ("ack", 16),
-    ("urg", 32),
-    ("ecn", 64),
-    ("cwr", 128),
-];
+pub(super) const TCP_FLAGS: Words = symbols(Datatype::TcpFlag);
 
-pub(super) const ICMP_TYPES: Words = &[
-    ("echo-reply", 0),
-    ("destination-unreachable", 3),
-    ("source-quench", 4),
-    ("redirect", 5),
-    ("echo-request", 8),
-    ("router-advertisement", 9),
-    ("router-solicitation", 10),
-    ("time-exceeded", 11),
-    ("parameter-problem", 12),
-    ("timestamp-request", 13),
-    ("timestamp-reply", 14),
-    ("info-request", 15),
-    ("info-reply", 16),
-    ("address-mask-request", 17),
-    ("address-mask-reply", 18),
-];
+pub(super) const ICMP_TYPES: Words = symbols(Datatype::IcmpType);
 
-pub(super) const ICMPV6_TYPES: Words = &[
-    ("destination-unreachable", 1),
-    ("packet-too-big", 2),
-    ("time-exceeded", 3),
-    ("parameter-problem", 4),
-    ("echo-request", 128),
-    ("echo-reply", 129),
-    ("mld-listener-query", 130),
-    ("mld-listener-report", 131),
-    ("mld-listener-done", 132),
-    ("mld-listener-reduction", 132),
-    ("nd-router-solicit", 133),
-    ("nd-router-advert", 134),
-    ("nd-neighbor-solicit", 135),
-    ("nd-neighbor-advert", 136),
-    ("nd-redirect", 137),
-    ("router-renumbering", 138),
-    ("ind-neighbor-solicit", 141),
-    ("ind-neighbor-advert", 142),
-    ("mld2-listener-report", 143),
-];
+pub(super) const ICMPV6_TYPES: Words = symbols(Datatype::Icmpv6Type);
 
-pub(super) const ICMP_CODES: Words = &[
-    ("net-unreachable", 0),
-    ("host-unreachable", 1),
-    ("prot-unreachable", 2),
-    ("port-unreachable", 3),
-    ("frag-needed", 4),
-    ("net-prohibited", 9),
-    ("host-prohibited", 10),
-    ("admin-prohibited", 13),
-];
+pub(super) const ICMP_CODES: Words = symbols(Datatype::IcmpCode);
 
-pub(super) const ICMPV6_CODES: Words = &[
-    ("no-route", 0),
-    ("admin-prohibited", 1),
-    ("addr-unreachable", 3),
-    ("port-unreachable", 4),
-    ("policy-fail", 5),
-    ("reject-route", 6),
-];
+pub(super) const ICMPV6_CODES: Words = symbols(Datatype::Icmpv6Code);
 
 /// `icmpx` for IPv4 and for IPv6.
 pub(super) const ICMPX_CODES: [Words; 2] = [
@@ -167,25 +103,9 @@ pub(super) const DSCP: Words = &[
 
 pub(super) const ECN: Words = &[("not-ect", 0), ("ect1", 1), ("ect0", 2), ("ce", 3)];
 
-pub(super) const PACKET_TYPES: Words = &[
-    ("host", 0),
-    ("unicast", 0),
-    ("broadcast", 1),
-    ("multicast", 2),
-    ("other", 3),
-];
+pub(super) const PACKET_TYPES: Words = symbols(Datatype::PktType);
 
-pub(super) const FIB_TYPES: Words = &[
-    ("unspec", 0),
-    ("unicast", 1),
-    ("local", 2),
-    ("broadcast", 3),
-    ("anycast", 4),
-    ("multicast", 5),
-    ("blackhole", 6),
-    ("unreachable", 7),
-    ("prohibit", 8),
-];
+pub(super) const FIB_TYPES: Words = symbols(Datatype::FibAddrType);
 
 pub(super) const BOOLEANS: Words = &[("missing", 0), ("false", 0), ("exists", 1), ("true", 1)];
 
@@ -239,5 +159,5 @@ pub(super) fn number(words: Words, word: &str) -> Option<u64> {
     words
         .iter()
         .find(|(known, _)| *known == word)
-        .map(|(_, number)| *number)
+        .map(|(_, number)| u64::from(*number))
 }
