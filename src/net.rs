@@ -76,6 +76,11 @@ impl Cidr {
         self.0.contains(&address)
     }
 
+    /// Whether every address of the other prefix lies inside.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.0.contains(&other.0)
+    }
+
     /// The first and last address, as bytes in network order.
     pub fn bounds(&self) -> (Vec<u8>, Vec<u8>) {
         (octets(self.0.network()), octets(self.0.broadcast()))

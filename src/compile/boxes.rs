@@ -19,7 +19,7 @@ pub(super) struct Block {
 }
 
 /// Pieces that a box may fall into on average before layers are the smaller evil.
-const PIECES_MAX: usize = 4;
+pub(super) const PIECES_MAX: usize = 4;
 
 /// The union of the boxes in layers, each of disjoint boxes, without what lies under a `wholly`
 /// allowed prefix.

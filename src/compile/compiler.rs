@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::decider::{Decider, passes};
+use super::difference::Difference;
 use super::endpoints::Elements;
 use super::kin::Kin;
 use super::objects::Objects;
@@ -68,8 +69,17 @@ pub(super) struct Made {
 #[derive(Debug, Default)]
 pub(super) struct Dirty {
     pub(super) endpoints: BTreeSet<EndpointName>,
-    pub(super) policies: BTreeSet<(Decider, Direction)>,
+    pub(super) policies: BTreeMap<(Decider, Direction), Dirt>,
     pub(super) settings: bool,
+}
+
+/// What of a policy must be made again.
+#[derive(Debug)]
+pub(super) enum Dirt {
+    /// All of it.
+    All,
+    /// What depends on these of its rules.
+    Rules(Difference),
 }
 
 impl Compiler {
@@ -232,17 +242,22 @@ impl Compiler {
 
     /// A group comes, changes or goes. Where it comes or goes it changes what its members are.
     fn group(&mut self, name: &GroupName, event: Event) {
-        let old = self.state.groups.get(name).cloned();
+        let old = self.state.groups.remove(name);
         self.state.apply(event);
         let new = self.state.groups.get(name);
-        let changed = Direction::ALL.into_iter().filter(|&direction| {
-            let [old, new] = [old.as_ref(), new].map(|g| g.map(|g| g.rules(direction)));
-            old != new
-        });
-        let changed: Vec<Direction> = changed.collect();
         let came_or_went = new.is_some() != old.is_some();
-        self.dirty_policy(&Decider::Group(name.clone()), &changed);
+        let decider = Decider::Group(name.clone());
+        for direction in Direction::ALL {
+            let [old, new] = [old.as_ref(), new].map(|g| g.map_or(&[][..], |g| g.rules(direction)));
+            let policy = (decider.clone(), direction);
+            if let Some(difference) = Difference::between(old, new)
+                && self.policies.contains_key(&policy)
+            {
+                self.dirty.rules(policy, difference);
+            }
+        }
         if came_or_went {
+            self.dirty_policy(&decider);
             for subject in self.kin.listing(name) {
                 self.subject(&subject);
                 self.dirty_subject(subject);
@@ -251,7 +266,7 @@ impl Compiler {
     }
 
     fn profile(&mut self, name: &ProfileName) {
-        self.dirty_policy(&Decider::Profile(name.clone()), &Direction::ALL);
+        self.dirty_policy(&Decider::Profile(name.clone()));
         for subject in self.kin.inheriting(name) {
             self.subject(&subject);
             self.dirty_subject(subject);
@@ -296,7 +311,7 @@ impl Compiler {
         let Some(name) = new.or(old).map(|policy| policy.name.clone()) else {
             return;
         };
-        self.dirty_policy(&Decider::Policy(name), &Direction::ALL);
+        self.dirty_policy(&Decider::Policy(name));
         if old.map(Place::of) == new.map(Place::of) {
             return;
         }
@@ -322,12 +337,30 @@ impl Compiler {
         .collect()
     }
 
-    fn dirty_policy(&mut self, decider: &Decider, directions: &[Direction]) {
-        let those = directions
-            .iter()
-            .map(|&direction| (decider.clone(), direction));
-        let in_use = those.filter(|policy| self.policies.contains_key(policy));
-        self.dirty.policies.extend(in_use.collect::<Vec<_>>());
+    fn dirty_policy(&mut self, decider: &Decider) {
+        let those = Direction::ALL.map(|direction| (decider.clone(), direction));
+        let in_use = those
+            .into_iter()
+            .filter(|policy| self.policies.contains_key(policy));
+        self.dirty.all(in_use.collect::<Vec<_>>());
+    }
+}
+
+impl Dirty {
+    /// These policies must be made again.
+    pub(super) fn all(&mut self, policies: impl IntoIterator<Item = (Decider, Direction)>) {
+        let whole = policies.into_iter().map(|policy| (policy, Dirt::All));
+        self.policies.extend(whole);
+    }
+
+    /// Rules of a policy came and went.
+    fn rules(&mut self, policy: (Decider, Direction), difference: Difference) {
+        // Who changes twice at once is rare enough not to be added up.
+        let dirt = match self.policies.contains_key(&policy) {
+            true => Dirt::All,
+            false => Dirt::Rules(difference),
+        };
+        self.policies.insert(policy, dirt);
     }
 }
 

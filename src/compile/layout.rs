@@ -4,22 +4,21 @@
 use std::collections::BTreeSet;
 
 use super::boxes::{self, Block};
+use super::census::{Count, Exact, Whole};
+use super::laid::Laid;
 use super::lane::{Lane, WHOLE_WORDS};
 use super::names;
 use super::objects::Objects;
+use super::prefixes::Prefixes;
 use super::ranges::RangeSet;
 use super::rules::{self, Side};
-use super::run::{Prefixes, Run};
+use super::run::Run;
 use super::selection::{Holder, Selection};
 use super::service::{Numbered, Shape, icmp};
 use crate::model::Service;
 use crate::net::{Cidr, Family};
 use crate::ruleset::key::KeyBuilder;
 use crate::ruleset::{Expression, Key, Name, Rule, Statement};
-
-/// Up to so many boxes one concatenated interval set holds boxes of every kind. A lookup there costs
-/// 36 ns more for 1,000 more boxes (Linux 6.18, AVX2); a second set costs 100 to 450 ns more.
-pub(super) const TOGETHER_MAX: usize = 8_192;
 
 /// What becomes of packets that end before the ports or messages of their protocol: no lookup of those
 /// finds them, not even among whole prefixes.
@@ -43,10 +42,12 @@ pub(super) struct Layout<'o> {
     prefixed: &'o BTreeSet<Selection>,
     cut: Cut,
     rules: Vec<Rule>,
+    count: Option<Count>,
 }
 
 impl<'o> Layout<'o> {
-    /// The rules of a run for the packets of a lane. The selections of `prefixed` hold prefixes.
+    /// The rules of a run for the packets of a lane, and how many prefixes there are, unless they are laid
+    /// out as few are. The selections of `prefixed` hold prefixes.
     pub(super) fn rules(
         objects: &'o mut Objects,
         owner: &'o Name,
@@ -55,7 +56,7 @@ impl<'o> Layout<'o> {
         lane: Lane,
         prefixed: &'o BTreeSet<Selection>,
         cut: Cut,
-    ) -> Vec<Rule> {
+    ) -> (Vec<Rule>, Option<Count>) {
         let mut layout = Self {
             objects,
             owner,
@@ -66,59 +67,39 @@ impl<'o> Layout<'o> {
             prefixed,
             cut,
             rules: Vec::new(),
+            count: None,
         };
-        layout.prefixes(run.prefixes(lane));
+        layout.prefixes(&run.prefixes(lane));
         for (selection, services) in run.selected(lane) {
             layout.selection(selection, services.as_ref());
         }
         for plain in run.plain(lane) {
             layout.push(plain.tests.clone());
         }
-        layout.rules
+        (layout.rules, layout.count)
     }
 
     /// Rules whose peer is a prefix.
-    fn prefixes(&mut self, mut prefixes: Prefixes) {
-        let together = self.together(&prefixes);
-        if together.is_none() {
+    fn prefixes(&mut self, prefixes: &Prefixes) {
+        let mut count = Count::of(prefixes);
+        let laid = Laid::of(&count, self.lane, prefixes);
+        if laid.whole == Whole::Apart {
             self.whole_prefixes(&prefixes.wholly);
         }
         for &shape in self.lane.shapes() {
-            let layers = match &together {
-                Some((with, boxes)) if *with == shape => vec![boxes.clone()],
-                Some(_) | None => {
-                    let blocks = prefixes.blocks.remove(&shape).unwrap_or_default();
-                    boxes::layers(&blocks, &prefixes.wholly)
-                }
-            };
-            for (depth, boxes) in layers.iter().enumerate() {
+            let layers = laid.shapes.get(&shape).into_iter().flatten();
+            for (depth, boxes) in layers.enumerate() {
+                count.note(shape, boxes);
                 self.shape(shape, depth, boxes);
             }
         }
-        let shape = together.map(|(shape, _)| shape);
-        if shape.is_some_and(Shape::is_read_from_header) && self.cut == Cut::Matched {
+        if let Whole::Among(shape) = laid.whole
+            && shape.is_read_from_header()
+            && self.cut == Cut::Matched
+        {
             self.whole_prefixes(&prefixes.wholly);
         }
-    }
-
-    /// Prefixes that match everything, as boxes among those of the shape that all packets of the
-    /// lane have; not where two hash sets hold all there is, which together cost less than ranges.
-    fn together(&self, prefixes: &Prefixes) -> Option<(Shape, Vec<Block>)> {
-        let (shape, first, last) = self.lane.everything()?;
-        let blocks = prefixes.blocks.get(&shape)?;
-        let is_host = |prefix: &Cidr| prefix.bounds().0 == prefix.bounds().1;
-        let needs_no_range = prefixes.wholly.iter().all(is_host)
-            && blocks.iter().all(|block| is_exact(shape, block));
-        if prefixes.wholly.is_empty() || needs_no_range {
-            return None;
-        }
-        let whole = prefixes.wholly.iter().map(|&prefix| Block {
-            prefix,
-            first,
-            last,
-        });
-        let all: Vec<Block> = blocks.iter().copied().chain(whole).collect();
-        Some((shape, boxes::disjoint(&all, &[], TOGETHER_MAX)?))
+        self.count = laid.is_plain(&count, self.lane).then_some(count);
     }
 
     /// Prefixes that match everything: addresses in a hash set, the rest in an interval set.
@@ -157,7 +138,7 @@ impl<'o> Layout<'o> {
     fn shape(&mut self, shape: Shape, depth: usize, blocks: &[Block]) {
         let keys = blocks.iter().flat_map(|block| box_keys(shape, block));
         let (mut exact, mut ranges): (Vec<Key>, Vec<Key>) = keys.partition(|key| key.end.is_none());
-        if !ranges.is_empty() && exact.len() + ranges.len() <= TOGETHER_MAX {
+        if Exact::of(exact.len(), ranges.len()) == Exact::Among {
             ranges.append(&mut exact);
         }
         let address = self.side.address(self.family);
@@ -276,7 +257,7 @@ pub(super) fn box_keys(shape: Shape, block: &Block) -> Vec<Key> {
 }
 
 /// Whether a box is a point, which a hash set holds.
-fn is_exact(shape: Shape, block: &Block) -> bool {
+pub(super) fn is_exact(shape: Shape, block: &Block) -> bool {
     let keys = box_keys(shape, block);
     keys.iter().all(|key| key.end.is_none())
 }

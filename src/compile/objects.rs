@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::census::Census;
 use super::remark::Remark;
+use crate::net::Family;
 use crate::ruleset::tracked::Tracked;
 use crate::ruleset::{Chain, Datatype, Element, Key, Name, Rule, Set, SetFlags, Verdict};
 
@@ -15,6 +17,8 @@ pub(super) struct Objects {
     pub(super) counters: BTreeMap<Name, Option<String>>,
     /// The sets that they look up and nobody else does.
     pub(super) sets: BTreeMap<Name, Set>,
+    /// How many prefixes it names, by family, where all its rules are one run.
+    pub(super) censuses: BTreeMap<Family, Census>,
     /// What to know about it.
     pub(super) remarks: BTreeSet<Remark>,
 }

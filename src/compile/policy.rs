@@ -53,14 +53,19 @@ pub(super) fn objects(
             matching: Matching { prefixed },
         },
         prefixed,
-        cut: match (rules, settings.invalid_check) {
-            (Rules::Group(_), InvalidCheck::Enforced) => Cut::Missed,
-            (Rules::Group(_), InvalidCheck::Disabled) | (Rules::Ordered(_), _) => Cut::Matched,
-        },
+        cut: cut(rules, settings),
     };
     let mut objects = Objects::default();
     writer.chains(&mut objects, rules);
     objects
+}
+
+/// What becomes of packets that end early.
+pub(super) fn cut(rules: Rules<'_>, settings: &Settings) -> Cut {
+    match (rules, settings.invalid_check) {
+        (Rules::Group(_), InvalidCheck::Enforced) => Cut::Missed,
+        (Rules::Group(_), InvalidCheck::Disabled) | (Rules::Ordered(_), _) => Cut::Matched,
+    }
 }
 
 /// Every chain that a policy may have, its own first.
@@ -103,7 +108,8 @@ impl Writer<'_> {
     /// The rules of a family's own chain; lanes get chains below it.
     fn family(&self, objects: &mut Objects, chain: &Name, runs: &[Run]) -> Vec<Rule> {
         let mut rules = Vec::new();
-        for &lane in run::lanes(runs) {
+        let kinds = runs.iter().map(Run::kinds).sum();
+        for &lane in run::lanes(kinds) {
             let name = names::lane(chain, lane);
             let of_lane = self.lane(objects, &name, runs, lane);
             let protocol = runs.first().and_then(|run| lane.protocol(run.family));
@@ -116,6 +122,13 @@ impl Writer<'_> {
                 None => rules.extend(of_lane),
             }
         }
+        if let [run] = runs
+            && run.counter.is_none()
+        {
+            let census = objects.censuses.entry(run.family).or_default();
+            census.kinds = run.kinds_of_prefixes();
+            census.others = run.others();
+        }
         rules
     }
 
@@ -127,23 +140,32 @@ impl Writer<'_> {
             let (chain, steps) = (chain.clone(), pieces.len());
             objects.remarks.insert(Remark { chain, steps, why });
         }
-        let each = pieces.iter().flat_map(|piece| match piece {
-            Piece::Run(place, run) => {
-                let home = names::run(owner, *place);
-                Layout::rules(objects, &home, side, run, lane, self.prefixed, self.cut)
+        let mut rules = Vec::new();
+        for piece in &pieces {
+            match piece {
+                Piece::Run(place, run) => {
+                    let home = names::run(owner, *place);
+                    let (of_run, count) =
+                        Layout::rules(objects, &home, side, run, lane, self.prefixed, self.cut);
+                    rules.extend(of_run);
+                    if let ([_], Some(count)) = (runs, count) {
+                        let census = objects.censuses.entry(run.family).or_default();
+                        census.lanes.insert(lane, count);
+                    }
+                }
+                Piece::Mix(place, mix) => {
+                    let home = names::run(owner, *place);
+                    let family = mix.family;
+                    let place = Place {
+                        owner,
+                        home,
+                        side,
+                        family,
+                    };
+                    rules.extend(verdicts::rules(objects, &place, mix));
+                }
             }
-            Piece::Mix(place, mix) => {
-                let home = names::run(owner, *place);
-                let family = mix.family;
-                let place = Place {
-                    owner,
-                    home,
-                    side,
-                    family,
-                };
-                verdicts::rules(objects, &place, mix)
-            }
-        });
-        each.collect()
+        }
+        rules
     }
 }

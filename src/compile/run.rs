@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::boxes::Block;
 use super::lane::{Lane, Part};
 use super::outcome::Outcome;
+use super::prefixes::{PrefixRule, Prefixes};
 use super::selection::Selection;
 use super::service::{Numbered, Shape};
 use crate::model::Service;
@@ -25,7 +25,7 @@ pub(super) struct Run {
     /// What counts the packets, where it counts.
     pub(super) counter: Option<Name>,
     /// Rules that compare the peer with a prefix.
-    pub(super) prefixes: Vec<(Cidr, Service)>,
+    pub(super) prefixes: Vec<PrefixRule>,
     /// Rules that compare the peer with what a selection holds.
     pub(super) selected: BTreeMap<Selection, Vec<Service>>,
     /// Rules that are no box: each is a rule of its own.
@@ -41,18 +41,25 @@ pub(super) struct Plain {
     pub(super) tests: Vec<Statement>,
 }
 
-/// Rules whose peer is a prefix, as far as they concern a lane.
-#[derive(Debug, Default)]
-pub(super) struct Prefixes {
-    /// Those that match every packet of the lane.
-    pub(super) wholly: Vec<Cidr>,
-    /// The others by shape.
-    pub(super) blocks: BTreeMap<Shape, Vec<Block>>,
+/// The shape of a rule, where it has one.
+pub(super) type Kind = Option<Shape>;
+
+/// How many of these rules there are of each kind.
+pub(super) fn kinds(family: Family, rules: &[PrefixRule]) -> BTreeMap<Kind, usize> {
+    let mut kinds = BTreeMap::new();
+    for &(_, service) in rules {
+        let kind = match Lane::Whole.part(family, service) {
+            Part::Some((shape, ..)) => Some(shape),
+            Part::Everything | Part::Nothing => None,
+        };
+        *kinds.entry(kind).or_default() += 1;
+    }
+    kinds
 }
 
-/// The lanes that runs are worth: all in one, or several.
-pub(super) fn lanes(runs: &[Run]) -> &'static [Lane] {
-    match runs.iter().map(Run::kinds).sum() {
+/// The lanes that so many kinds of rule are worth: all in one, or several.
+pub(super) fn lanes(kinds: usize) -> &'static [Lane] {
+    match kinds {
         0..=WHOLE_KINDS_MAX => &[Lane::Whole],
         _ => &[Lane::Tcp, Lane::Udp, Lane::Icmp, Lane::Rest],
     }
@@ -72,32 +79,23 @@ impl Run {
     }
 
     /// How many rules it becomes, about.
-    fn kinds(&self) -> usize {
-        let kind = |&(_, service): &(Cidr, Service)| match Lane::Whole.part(self.family, service) {
-            Part::Some((shape, ..)) => Some(shape),
-            Part::Everything | Part::Nothing => None,
-        };
-        let kinds: BTreeSet<Option<Shape>> = self.prefixes.iter().map(kind).collect();
-        kinds.len() + self.selected.len() + self.plain.len()
+    pub(super) fn kinds(&self) -> usize {
+        self.kinds_of_prefixes().len() + self.others()
+    }
+
+    /// How many rules of prefixes there are of each kind.
+    pub(super) fn kinds_of_prefixes(&self) -> BTreeMap<Kind, usize> {
+        kinds(self.family, &self.prefixes)
+    }
+
+    /// How many selections there are, and rules that share no set.
+    pub(super) fn others(&self) -> usize {
+        self.selected.len() + self.plain.len()
     }
 
     /// The rules of prefixes.
     pub(super) fn prefixes(&self, lane: Lane) -> Prefixes {
-        let mut found = Prefixes::default();
-        for &(prefix, service) in &self.prefixes {
-            match lane.part(self.family, service) {
-                Part::Everything => found.wholly.push(prefix),
-                Part::Some((shape, first, last)) => {
-                    found.blocks.entry(shape).or_default().push(Block {
-                        prefix,
-                        first,
-                        last,
-                    });
-                }
-                Part::Nothing => {}
-            }
-        }
-        found
+        Prefixes::of(self.family, lane, &self.prefixes)
     }
 
     /// The services of each selection; `None` is everything.

@@ -1,8 +1,11 @@
 //! What events left undone: placing endpoints, making policies, until nothing is dirty.
 
-use super::compiler::{Compiler, Made, Placed};
+use super::compiler::{Compiler, Dirt, Made, Placed};
 use super::decider::{Decider, Rules};
+use super::difference::Difference;
+use super::edit::Edited;
 use super::endpoints::{self, Targets};
+use super::names;
 use super::policy;
 use super::settings;
 use super::stack::Stack;
@@ -32,13 +35,16 @@ impl Compiler {
                     .any(|(selection, _)| flipped.contains(selection))
             });
             let using: Vec<_> = using.map(|(policy, _)| policy.clone()).collect();
-            self.dirty.policies.extend(using);
+            self.dirty.all(using);
             let dirty = std::mem::take(&mut self.dirty.policies);
             if dirty.is_empty() {
                 break;
             }
-            for (decider, direction) in dirty {
-                self.make(&decider, direction);
+            for (policy, dirt) in dirty {
+                match dirt {
+                    Dirt::All => self.make(&policy.0, policy.1),
+                    Dirt::Rules(difference) => self.edit(&policy, &difference),
+                }
             }
         }
         self.table.sign();
@@ -54,7 +60,7 @@ impl Compiler {
         }
         self.settings = settings;
         settings::fill(&mut self.table, &self.skeleton, &self.settings);
-        self.dirty.policies.extend(self.policies.keys().cloned());
+        self.dirty.all(self.policies.keys().cloned());
         self.dirty.endpoints.extend(self.placed.keys().cloned());
     }
 
@@ -120,7 +126,7 @@ impl Compiler {
             let made = self.policies.entry(policy.clone()).or_default();
             made.users += 1;
             if made.users == 1 {
-                self.dirty.policies.insert(policy);
+                self.dirty.all([policy]);
             }
         }
     }
@@ -160,6 +166,25 @@ impl Compiler {
                 self.roster.release(&mut self.table, one);
             }
         }
+    }
+
+    /// Changes one policy in use where a few of its rules changed, or makes it again.
+    fn edit(&mut self, policy: &(Decider, Direction), difference: &Difference) {
+        let (decider, direction) = policy;
+        let rules = decider.rules(&self.state, *direction);
+        if let (Some(Rules::Group(rules)), Some(made)) = (rules, self.policies.get_mut(policy)) {
+            let edited = Edited {
+                objects: &made.objects,
+                owner: &names::decider(decider, *direction),
+                cut: policy::cut(Rules::Group(rules), &self.settings),
+                rules,
+            };
+            if let Some(edit) = edited.edit(difference) {
+                edit.apply(&mut made.objects, &mut self.table);
+                return;
+            }
+        }
+        self.make(decider, *direction);
     }
 
     /// Makes one policy in use.

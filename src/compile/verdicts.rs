@@ -1,6 +1,7 @@
 //! A mix laid out: one lookup in a verdict map for many rules.
 
-use super::layout::{TOGETHER_MAX, in_order};
+use super::census::Exact;
+use super::layout::in_order;
 use super::mix::Mix;
 use super::names;
 use super::objects::Objects;
@@ -40,7 +41,7 @@ pub(super) fn rules(objects: &mut Objects, place: &Place<'_>, mix: &Mix<'_>) -> 
         keys.into_iter().map(move |key| (key, verdict.clone()))
     });
     let (mut exact, mut ranges): (Vec<_>, Vec<_>) = entries.partition(|(key, _)| key.end.is_none());
-    if !ranges.is_empty() && exact.len() + ranges.len() <= TOGETHER_MAX {
+    if Exact::of(exact.len(), ranges.len()) == Exact::Among {
         ranges.append(&mut exact);
     }
     let address = vec![place.side.address(place.family)];

@@ -5,6 +5,7 @@ mod compiled;
 mod history;
 mod kinds;
 mod members;
+mod rules;
 mod safety;
 mod skeleton;
 mod tracked;

@@ -1,0 +1,79 @@
+//! Rules whose peer is a prefix, as far as they concern one lane.
+
+use std::collections::BTreeMap;
+
+use super::boxes::{self, Block};
+use super::lane::{Lane, Part};
+use super::service::Shape;
+use crate::model::Service;
+use crate::net::{Cidr, Family};
+
+/// A rule whose peer is a prefix.
+pub(super) type PrefixRule = (Cidr, Service);
+
+/// Rules whose peer is a prefix, as far as they concern a lane.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Prefixes {
+    /// Those that match every packet of the lane.
+    pub(super) wholly: Vec<Cidr>,
+    /// The others by shape.
+    pub(super) blocks: BTreeMap<Shape, Vec<Block>>,
+}
+
+impl Prefixes {
+    /// Those of these rules, which are all of one family.
+    pub(super) fn of<'r>(
+        family: Family,
+        lane: Lane,
+        rules: impl IntoIterator<Item = &'r PrefixRule>,
+    ) -> Self {
+        let mut found = Self::default();
+        for &(prefix, service) in rules {
+            match lane.part(family, service) {
+                Part::Everything => found.wholly.push(prefix),
+                Part::Some((shape, first, last)) => {
+                    found.blocks.entry(shape).or_default().push(Block {
+                        prefix,
+                        first,
+                        last,
+                    });
+                }
+                Part::Nothing => {}
+            }
+        }
+        found
+    }
+
+    /// Those that match every packet of the lane, in order.
+    pub(super) fn wholly_sorted(&self) -> Vec<Cidr> {
+        let mut wholly = self.wholly.clone();
+        wholly.sort();
+        wholly
+    }
+
+    /// Those of a shape in layers of boxes that do not overlap, without what lies in whole prefixes.
+    pub(super) fn layers(&self, shape: Shape) -> Vec<Vec<Block>> {
+        let blocks = self.blocks.get(&shape).map_or(&[][..], Vec::as_slice);
+        boxes::layers(blocks, &self.wholly)
+    }
+
+    /// Those of a shape as boxes that do not overlap, without what lies in whole prefixes.
+    pub(super) fn apart(&self, shape: Shape) -> Vec<Block> {
+        let blocks = self.blocks.get(&shape).map_or(&[][..], Vec::as_slice);
+        boxes::disjoint(blocks, &self.wholly, usize::MAX).unwrap_or_default()
+    }
+
+    /// Those of the shape that all packets of the lane have, whole prefixes among them, as at most so
+    /// many boxes that do not overlap.
+    pub(super) fn together(&self, lane: Lane, most: usize) -> Option<Vec<Block>> {
+        let (shape, first, last) = lane.everything()?;
+        let blocks = self.blocks.get(&shape).into_iter().flatten().copied();
+        let whole = self.wholly.iter().map(|&prefix| Block {
+            prefix,
+            first,
+            last,
+        });
+        let all: Vec<Block> = blocks.chain(whole).collect();
+        boxes::disjoint(&all, &[], most)
+    }
+}
