@@ -9,7 +9,7 @@ use rustix::thread::{MembarrierCommand, membarrier};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::lane::{self, Processor, nanoseconds};
-use crate::netlink::socket::{give_memory_back, time_of_children};
+use crate::netlink::socket::{Worked, Worker, give_memory_back, worked};
 
 /// How much memory of the kernel may come and go for other reasons between two looks.
 const OTHERS_BYTES: u64 = 256 << 10;
@@ -19,6 +19,9 @@ const LOOKS: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Between two looks at the kernel's memory.
 const REST: Duration = Duration::from_millis(50);
+/// Nanoseconds of the processor below which their parts are not told: ten ticks of 4 ms, at each of which most
+/// kernels look what goes on.
+const APART: f64 = 40e6;
 /// Between two looks at the memory of children.
 const LOOK: Duration = Duration::from_micros(500);
 
@@ -30,20 +33,61 @@ pub(crate) struct Cost {
     /// User and system time of the calling thread and of the commands that it waited for. What the kernel
     /// does for a `send` it does in the sender's thread; what it frees later it frees at nobody's cost.
     pub(crate) cpu: f64,
+    /// Its parts, as the kernel tells them apart.
+    pub(crate) parts: Parts,
+}
+
+/// Nanoseconds of the processor, in programs and in the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct Parts {
+    /// In programs.
+    pub(crate) user: f64,
+    /// In the kernel.
+    pub(crate) system: f64,
+}
+
+impl Parts {
+    /// The parts of the mean of several costs; nothing where all of them together took too few ticks to tell.
+    pub(crate) fn mean(costs: &[Cost]) -> Option<Self> {
+        let sum = |part: fn(&Self) -> f64| costs.iter().map(|cost| part(&cost.parts)).sum::<f64>();
+        let (user, system) = (sum(|parts| parts.user), sum(|parts| parts.system));
+        let count = f64::from(u32::try_from(costs.len()).unwrap_or(u32::MAX));
+        let told = user + system >= APART;
+        told.then_some(Self {
+            user: user / count,
+            system: system / count,
+        })
+    }
 }
 
 /// Does something and says what it cost.
 pub(crate) fn measured<T>(work: impl FnOnce() -> T) -> (Cost, T) {
+    let before = parts();
     let (cpu, start) = (processor_time(), Instant::now());
     let done = work();
     let wall = nanoseconds(start.elapsed());
     let cpu = nanoseconds(processor_time().saturating_sub(cpu));
-    (Cost { wall, cpu }, done)
+    let after = parts();
+    let parts = Parts {
+        user: after.user - before.user,
+        system: after.system - before.system,
+    };
+    (Cost { wall, cpu, parts }, done)
 }
 
 fn processor_time() -> Duration {
     let own = Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default();
-    own + time_of_children().unwrap_or_default()
+    let children = worked(Worker::Children);
+    own + children.map_or(Duration::ZERO, |Worked { user, system }| user + system)
+}
+
+fn parts() -> Parts {
+    let workers = [Worker::Thread, Worker::Children].into_iter();
+    let workers = workers.filter_map(|worker| worked(worker).ok());
+    workers.fold(Parts::default(), |sum, Worked { user, system }| Parts {
+        user: sum.user + nanoseconds(user),
+        system: sum.system + nanoseconds(system),
+    })
 }
 
 /// Does something and says how many bytes the process that did it had more at its peak than before: this
@@ -152,5 +196,24 @@ pub(crate) fn wait_for_freeing() {
             false => looks + 1,
         };
         least = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_told_where_there_were_enough_ticks() {
+        let cost = |user, system| Cost {
+            wall: 0.0,
+            cpu: user + system,
+            parts: Parts { user, system },
+        };
+        assert_eq!(Parts::mean(&[cost(12e6, 4e6); 2]), None);
+        let (user, system) = (12e6, 4e6);
+        let told = Parts::mean(&[cost(8e6, 0.0), cost(16e6, 8e6), cost(12e6, 4e6)]);
+        assert_eq!(told, Some(Parts { user, system }));
+        assert_eq!(Parts::mean(&[]), None);
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::measurement::{Claim, Limit};
+use super::statistics::Ratio;
 
 impl Claim {
     /// Whether the value is within its limit. One that is no number is not.
@@ -11,6 +12,15 @@ impl Claim {
             Limit::AtMost(bound) => self.value <= bound,
             Limit::AtLeast(bound) => self.value >= bound,
         }
+    }
+
+    /// `1.21 (1.18 to 1.25)`
+    pub fn measured(&self) -> String {
+        let ratio = Ratio {
+            value: self.value,
+            interval: self.interval,
+        };
+        ratio.to_string()
     }
 
     /// What a report says of it.
@@ -60,6 +70,7 @@ mod tests {
             scenario: "s".to_owned(),
             what: "w".to_owned(),
             value,
+            interval: None,
             limit,
             floor: None,
         }

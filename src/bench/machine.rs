@@ -3,6 +3,8 @@
 use std::fs;
 use std::process::Command;
 
+use super::syscalls;
+
 /// Names and values, in the order in which a report lists them.
 pub fn facts() -> Vec<(String, String)> {
     let facts = [
@@ -20,6 +22,7 @@ pub fn facts() -> Vec<(String, String)> {
         ("nft", output("nft", &["--version"])),
         ("iptables", output("iptables", &["--version"])),
         ("ipset", output("ipset", &["--version"])),
+        ("syscalls", syscalls::fact()),
         ("command", command_line()),
     ];
     facts.map(|(name, value)| (name.to_owned(), value)).into()

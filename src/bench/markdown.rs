@@ -68,7 +68,7 @@ fn told(claim: &Claim) -> String {
         "* **{}**: {}: {}, required {}{}\n",
         claim.verdict(),
         escaped(&claim.what),
-        quantity::number(claim.value),
+        claim.measured(),
         claim.limit,
         floor.unwrap_or_default()
     )

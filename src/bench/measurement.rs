@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::statistics::Interval;
+
 /// Everything that one run found.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Run {
@@ -68,6 +70,8 @@ pub struct Claim {
     pub what: String,
     /// What it is: the median over the rounds where it is measured.
     pub value: f64,
+    /// How sure that is; nothing where there are fewer than five rounds, or it is no median.
+    pub interval: Option<Interval>,
     /// What it may be.
     pub limit: Limit,
     /// Where it cannot be reached: the measured floor that prevents it.

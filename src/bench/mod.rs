@@ -18,6 +18,7 @@ mod trial;
 mod cost;
 pub mod lane;
 mod phase;
+mod syscalls;
 
 pub mod claims;
 pub mod doctor;

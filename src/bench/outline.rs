@@ -168,18 +168,26 @@ fn phase<'r>(measurements: &[&'r Measurement], name: &'r str) -> Phase<'r> {
 /// The baseline first, floors last, and else in the order of measuring.
 fn rows_of<'r>(measurements: &[&'r Measurement]) -> Vec<Row<'r>> {
     let baseline = measurements.iter().find(|m| m.peer == BASELINE).copied();
+    let most = measurements.iter().map(|m| m.values.len()).max();
     let row = |measurement: &&'r Measurement| {
         let other = baseline.filter(|_| measurement.peer != BASELINE);
         Row {
             measurement,
             summary: Summary::of(&measurement.values),
             ratio: other.and_then(|base| paired(&measurement.values, &base.values)),
-            remarks: remarks(&measurement.values),
+            remarks: odd(&measurement.values, most.unwrap_or(0)),
         }
     };
     let mut rows: Vec<_> = measurements.iter().map(row).collect();
     rows.sort_by_key(|row| Part::of(&row.measurement.peer));
     rows
+}
+
+/// What is odd about rounds, beside a peer that has so many.
+fn odd(values: &[f64], of: usize) -> Vec<Remark> {
+    let rounds = values.len();
+    let fewer = (rounds < of).then_some(Remark::Fewer { rounds, of });
+    remarks(values).into_iter().chain(fewer).collect()
 }
 
 /// Each once, in the order of first appearance.
@@ -246,6 +254,18 @@ mod tests {
             ]
         );
         assert_eq!(outline.peers(), ["margay", "nft", "replay"]);
+        let run = Run {
+            measurements: vec![
+                measurement("load", "margay", 1, &[2.0, 3.0, 4.0]),
+                measurement("load", "nft", 1, &[2.0]),
+            ],
+            ..Run::default()
+        };
+        let outline = Outline::of(&run);
+        let rows = &outline.scenarios[0].phases[0].panels[0].rows;
+        let said = rows.iter().map(|row| row.remarks.clone());
+        let fewer = Remark::Fewer { rounds: 1, of: 3 };
+        assert_eq!(said.collect::<Vec<_>>(), [vec![], vec![fewer]]);
     }
 
     #[test]

@@ -74,6 +74,9 @@ pub(super) enum Failure {
     /// The result could not be written.
     #[error("cannot write the result: {0}")]
     Unwritten(#[from] io::Error),
+    /// The system gives no signals.
+    #[error("cannot be told of signals: {0}")]
+    NoSignals(#[source] io::Error),
     /// The built-in templates are broken.
     #[error("{0}")]
     Skeleton(#[from] SkeletonError),
@@ -157,6 +160,7 @@ impl Failure {
                 | UndoError::Keeper(_),
             )
             | Self::Unwritten(_)
+            | Self::NoSignals(_)
             | Self::Skeleton(_)
             | Self::Inquiry(_)
             | Self::NoNamespace(..)

@@ -252,19 +252,45 @@ pub(crate) fn attach_tun(file: &File, name: [u8; 16]) -> io::Result<()> {
     Ok(())
 }
 
-/// User and system time of all children of this process that ended and were waited for.
-pub(crate) fn time_of_children() -> io::Result<Duration> {
+/// Whose time of the processor is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Worker {
+    /// The calling thread.
+    Thread,
+    /// All children of this process that ended and were waited for.
+    Children,
+}
+
+/// Time that the processor worked for somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Worked {
+    /// In its own program.
+    pub(crate) user: Duration,
+    /// In the kernel.
+    pub(crate) system: Duration,
+}
+
+/// How long the processor worked. Where the kernel looks at each tick of its clock which of both goes on
+/// (`CONFIG_TICK_CPU_ACCOUNTING`), the sum is right and the parts are an estimate.
+pub(crate) fn worked(worker: Worker) -> io::Result<Worked> {
+    let who = match worker {
+        Worker::Thread => libc::RUSAGE_THREAD,
+        Worker::Children => libc::RUSAGE_CHILDREN,
+    };
     // SAFETY: all bytes zero are a `struct rusage`, which is numbers alone.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
     // SAFETY: the kernel writes one `struct rusage` to `usage`.
-    if unsafe { libc::getrusage(libc::RUSAGE_CHILDREN, &raw mut usage) } != 0 {
+    if unsafe { libc::getrusage(who, &raw mut usage) } != 0 {
         return Err(io::Error::last_os_error());
     }
     let time = |value: libc::timeval| {
         let seconds = u64::try_from(value.tv_sec).unwrap_or(0);
         Duration::from_secs(seconds) + Duration::from_micros(value.tv_usec.unsigned_abs())
     };
-    Ok(time(usage.ru_utime) + time(usage.ru_stime))
+    Ok(Worked {
+        user: time(usage.ru_utime),
+        system: time(usage.ru_stime),
+    })
 }
 
 /// Gives memory that the allocator keeps for later back to the kernel, where the allocator can.

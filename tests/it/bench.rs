@@ -5,18 +5,25 @@
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use margay::bench::Pace;
 use margay::bench::measurement::Measurement;
 use margay::bench::peer::{self, Peer, PeerError, Prepared};
-use margay::bench::run::{Order, run};
+use margay::bench::run::{Audience, Order, run};
 use margay::bench::scenario::{Axis, Phase, Scenario, Word, builtin};
 use margay::bench::world::{Change, World};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process_group};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::netns::in_netns;
+use crate::support::netns::{in_netns, skip};
+
+/// How long what must happen may take.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 const TINY: &str = "\
 apiVersion: margay/v1
@@ -155,10 +162,96 @@ fn a_quick_run_measures_every_peer_or_says_why_not() {
                 assert!(found.measurements.iter().any(|m| of(&m)), "{own} {phase}");
             }
         }
+        counted(&found.measurements);
         let finite = |m: &Measurement| m.values.iter().all(|value| value.is_finite());
         assert!(found.measurements.iter().all(finite));
         assert!(found.facts.iter().any(|(name, _)| name == "kernel"));
     });
+}
+
+/// A command calls the kernel at least as often as it takes to start it; bytes at hand are sent and answered.
+fn counted(measurements: &[Measurement]) {
+    let of = |peer: &str, phase: &str| {
+        let mut all = measurements.iter();
+        let found = all.find(|m| (&*m.peer, &*m.phase, &*m.metric) == (peer, phase, "syscalls"));
+        found.map(|found| found.values[0])
+    };
+    for phase in ["delta-member", "cold-load"] {
+        let calls = ["replay", "nft"].map(|peer| of(peer, phase));
+        match calls {
+            [Some(replay), Some(nft)] => {
+                assert!((2.0..=20.0).contains(&replay), "replay, {phase}: {replay}");
+                assert!((100.0..=2_000.0).contains(&nft), "nft, {phase}: {nft}");
+            }
+            [None, None] => skip("bench::counted", "the kernel counts no system calls for us"),
+            _ => panic!("{phase}: {calls:?}"),
+        }
+    }
+}
+
+#[test]
+fn an_interrupted_run_keeps_what_it_had_and_leaves_nothing_behind() {
+    let test = "bench::an_interrupted_run_keeps_what_it_had_and_leaves_nothing_behind";
+    in_netns(test, || {
+        for signal in [Signal::INT, Signal::TERM] {
+            interrupted(signal);
+        }
+    });
+}
+
+fn interrupted(signal: Signal) {
+    let many = TINY.replace("rules: [10]", "rules: [10, 11, 12, 13, 14, 15, 16, 17]");
+    let (folder, path) = written(&many);
+    let (temporary, mounts) = (tempfile::tempdir().unwrap(), mounted_namespaces());
+    let out = folder.path().join("out");
+    let mut run = Command::new(env!("CARGO_BIN_EXE_margay"))
+        .args(["bench", "run", &path, "--quick", "--rounds", "2", "--out"])
+        .arg(&out)
+        .env("TMPDIR", temporary.path())
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let process = Pid::from_child(&run);
+    let results = || fs::read_to_string(out.join("results.jsonl")).unwrap_or_default();
+    let begun = Instant::now();
+    // Where that takes too long it is ended all the same, and what is missing is missed below.
+    while !results().contains("delta-member")
+        && begun.elapsed() < PATIENCE
+        && run.try_wait().unwrap().is_none()
+    {
+        thread::sleep(Duration::from_millis(50));
+    }
+    kill_process(process, signal).unwrap();
+    let output = run.wait_with_output().unwrap();
+    let complaint = said(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{complaint}");
+    assert!(complaint.contains("ended early"), "{complaint}");
+    let found = margay::bench::folder::read(&out).unwrap();
+    let place = found.facts.iter().find(|(name, _)| name == "ended early");
+    assert!(
+        place.is_some_and(|(_, place)| place.contains("of 8")),
+        "{place:?}"
+    );
+    assert!(found.measurements.iter().any(|m| m.phase == "delta-member"));
+    let page = fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("ended early"));
+    // Its namespaces have no names: they end with the last process that is in them.
+    assert!(
+        test_kill_process_group(process).is_err(),
+        "a process lives on"
+    );
+    assert_eq!(mounted_namespaces(), mounts);
+    let files: Vec<_> = fs::read_dir(temporary.path()).unwrap().collect();
+    assert!(files.is_empty(), "{files:?}");
+}
+
+/// Namespaces that a mount keeps.
+fn mounted_namespaces() -> Vec<String> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let kept = mounts.lines().filter(|line| line.contains(" nsfs "));
+    kept.map(str::to_owned).collect()
 }
 
 /// Lets everything pass, and says that it enforces the policy.
@@ -255,6 +348,7 @@ fn who_is_wrong_is_not_timed() {
             }],
             rounds: 1,
             pace: Pace::QUICK,
+            budget: Duration::from_secs(600),
             peers: Vec::new(),
         };
         let peers: [&dyn Peer; 3] = [&Liar, &Slow, &peer::margay::FROM_STATE];
@@ -263,8 +357,16 @@ fn who_is_wrong_is_not_timed() {
             kept += 1;
             Ok::<_, Infallible>(())
         };
-        let found = run(&order, &peers, &mut |_| {}, &mut keep).unwrap();
-        assert!(kept > 1, "before the first world and after each");
+        let mut audience = Audience {
+            progress: &mut |_| {},
+            keep: &mut keep,
+            goes_on: &|| true,
+        };
+        let found = run(&order, &peers, &mut audience).unwrap();
+        assert!(
+            kept > 2,
+            "before the first world, after each phase and at the end"
+        );
         let why = |peer: &str| -> Vec<&str> {
             let skips = found.skips.iter().filter(|skip| skip.peer == peer);
             skips.map(|skip| skip.reason.as_str()).collect()

@@ -2,7 +2,7 @@
 
 use super::escape::escape;
 use crate::bench::measurement::{Claim, Run};
-use crate::bench::quantity::{self, NOTHING};
+use crate::bench::quantity::NOTHING;
 
 /// The table; nothing where nothing was claimed.
 pub(super) fn section(run: &Run) -> Option<String> {
@@ -40,7 +40,7 @@ fn row(claim: &Claim, floors: bool) -> String {
         claim.verdict(),
         escape(&claim.scenario),
         escape(&claim.what),
-        quantity::number(claim.value),
+        claim.measured(),
         claim.limit
     )
 }

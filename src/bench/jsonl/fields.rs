@@ -118,6 +118,14 @@ impl Fields {
         })
     }
 
+    /// A number, or `null` or no field at all.
+    pub(super) fn optional_number(&mut self, field: &str) -> Result<Option<f64>, Fault> {
+        match self.0.contains_key(field) {
+            true => Ok(Some(self.number(field)?).filter(|number| number.is_finite())),
+            false => Ok(None),
+        }
+    }
+
     /// A value that others decide.
     pub(super) fn exactly(&mut self, field: &str, expected: &Value) -> Result<(), Fault> {
         self.take(field, &expected.to_string(), |value| {

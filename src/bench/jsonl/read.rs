@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::fields::{Fault, Fields};
 use super::{SCALE, SCHEMA};
 use crate::bench::measurement::{Claim, Limit, Measurement, Run, Skip, Unit};
+use crate::bench::statistics::Interval;
 
 /// A line that is none of ours.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -149,12 +150,21 @@ impl Reader {
             scenario: fields.text("scenario")?,
             what: fields.text("what")?,
             value: fields.number("value")?,
+            interval: interval(
+                fields.optional_number("low")?,
+                fields.optional_number("high")?,
+            ),
             limit: fields.word("limit", &limits)?(fields.number("bound")?),
             floor: fields.optional_text("floor")?,
         };
         fields.exactly("holds", &claim.holds().into())?;
-        fields.end("schema, kind, scenario, what, value, limit, bound, holds, floor")?;
+        fields.end("schema, kind, scenario, what, value, low, high, limit, bound, holds, floor")?;
         self.run.claims.push(claim);
         Ok(())
     }
+}
+
+fn interval(low: Option<f64>, high: Option<f64>) -> Option<Interval> {
+    let (low, high) = low.zip(high)?;
+    Some(Interval { low, high })
 }

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::{SCHEMA, read, write};
 use crate::bench::measurement::{Claim, Limit, Measurement, Run, Skip, Unit};
+use crate::bench::statistics::Interval;
 
 /// Any text, also such as must be escaped.
 const TEXT: &str = "\\PC{0,8}|[\"\\\\\n\t\u{0}é]{0,3}";
@@ -37,11 +38,13 @@ fn claim() -> impl Strategy<Value = Claim> {
         number().prop_map(Limit::AtMost),
         number().prop_map(Limit::AtLeast)
     ];
-    let parts = (TEXT, TEXT, number(), limit, option::of(TEXT));
-    parts.prop_map(|(scenario, what, value, limit, floor)| Claim {
+    let sure = option::of((-1e9..1e9, -1e9..1e9));
+    let parts = (TEXT, TEXT, number(), sure, limit, option::of(TEXT));
+    parts.prop_map(|(scenario, what, value, sure, limit, floor)| Claim {
         scenario,
         what,
         value,
+        interval: sure.map(|(low, high)| Interval { low, high }),
         limit,
         floor,
     })

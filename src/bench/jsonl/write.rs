@@ -73,6 +73,8 @@ fn claim(claim: &Claim) -> Map<String, Value> {
             ("scenario", claim.scenario.as_str().into()),
             ("what", claim.what.as_str().into()),
             ("value", claim.value.into()),
+            ("low", claim.interval.map(|interval| interval.low).into()),
+            ("high", claim.interval.map(|interval| interval.high).into()),
             ("limit", claim.limit.word().into()),
             ("bound", claim.limit.bound().into()),
             ("holds", claim.holds().into()),

@@ -3,11 +3,21 @@
 use std::collections::BTreeMap;
 
 use super::PeerError;
-use crate::bench::world::{Altered, Change, Way};
+use crate::bench::world::{Altered, Change, Way, World};
 use crate::model::{Event, Object, State};
 
 /// What each change says, there and back.
 pub(super) type Told = BTreeMap<Altered, [Vec<Event>; 2]>;
+
+/// What each change of a world says.
+pub(super) fn all(world: &World) -> Told {
+    let of = |what| {
+        let after = world.changed(what);
+        let ways = [(&world.state, &after), (&after, &world.state)];
+        (what, ways.map(|(old, new)| events(old, new)))
+    };
+    Altered::ALL.map(of).into()
+}
 
 /// What a change says, as whoever says it hands it over.
 ///
@@ -23,7 +33,7 @@ pub(super) fn told(all: &Told, change: &Change) -> Result<Vec<Event>, PeerError>
 }
 
 /// What makes one state of another, as far as groups and endpoints go.
-pub(super) fn events(before: &State, after: &State) -> Vec<Event> {
+fn events(before: &State, after: &State) -> Vec<Event> {
     let groups = before.groups.keys().chain(after.groups.keys());
     let groups = groups.filter(|name| before.groups.get(name) != after.groups.get(name));
     let endpoints = before.endpoints.keys().chain(after.endpoints.keys());

@@ -5,12 +5,12 @@
 
 use rustix::thread::{MembarrierCommand, membarrier};
 
-use super::events::{Told, events, told};
+use super::events::{self, Told, told};
 use super::{Peer, PeerError, Prepared, Task, Traffic};
 use crate::backend::Backend;
 use crate::backend::nft::{Catalog, Encoded, NftBackend, Ownership, encode};
 use crate::backend::reconcile::removal;
-use crate::bench::world::{Altered, Change, World};
+use crate::bench::world::{Change, World};
 use crate::compile::Compiler;
 use crate::compile::skeleton::{Skeleton, table_key};
 use crate::model::{Event, State};
@@ -57,19 +57,13 @@ impl Peer for Margay {
 
     fn prepare(&self, world: &World) -> Result<Box<dyn Prepared>, String> {
         let skeleton = Skeleton::builtin().map_err(|error| error.to_string())?;
-        let events = Altered::ALL.map(|what| {
-            let after = world.changed(what);
-            let [there, back] =
-                [(&world.state, &after), (&after, &world.state)].map(|(old, new)| events(old, new));
-            (what, [there, back])
-        });
         Ok(Box::new(Ready {
             start: self.0,
             key: table_key(),
             skeleton,
             state: world.state.clone(),
             given: None,
-            events: events.into(),
+            events: events::all(world),
             coming: Vec::new(),
             compiler: None,
             held: Tracked::default(),

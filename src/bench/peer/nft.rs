@@ -1,12 +1,12 @@
 //! Margay's own table, programmed by nft: the same objects and the same transactions, as scripts.
 
 use super::command::Job;
-use super::events::events;
+use super::events::{self, Told, told};
 use super::listing;
 use super::program::Inventory;
 use super::script::nft::job;
 use super::{NFT_NEEDED, Peer, PeerError, Prepared, Task, Traffic};
-use crate::bench::world::{Change, Way, World};
+use crate::bench::world::{Change, World};
 use crate::compile::Compiler;
 use crate::compile::skeleton::{Skeleton, table_key};
 use crate::ruleset::diff::diff;
@@ -43,7 +43,7 @@ impl Peer for NftScript {
             base,
             held: Tracked::default(),
             compiler,
-            world: world.clone(),
+            events: events::all(world),
             next: None,
             done: Done::Nothing,
             traffic: Traffic::default(),
@@ -53,7 +53,7 @@ impl Peer for NftScript {
 
 #[derive(Debug)]
 struct Scripts {
-    world: World,
+    events: Told,
     load: Job,
     /// What was loaded.
     base: Table,
@@ -136,13 +136,7 @@ impl Scripts {
             return Ok(());
         }
         self.settle()?;
-        let changed = self.world.changed(change.what);
-        let goal = match change.way {
-            Way::There => &changed,
-            Way::Back => &self.world.state,
-        };
-        let events = events(self.compiler.state(), goal);
-        self.compiler.apply_all(events);
+        self.compiler.apply_all(told(&self.events, change)?);
         let goal = self.compiler.table();
         let commit = diff(Some(&self.held), goal, &table_key());
         let tables = [self.held.table(), goal.table()];

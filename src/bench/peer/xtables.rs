@@ -1,16 +1,14 @@
 //! Margay through iptables-legacy and ipset: the same policy, on hosts without `nf_tables`.
 
-use std::env;
-use std::path::PathBuf;
-use std::process;
+use tempfile::TempDir;
 
-use super::events::{Told, events, told};
+use super::events::{self, Told, told};
 use super::{Peer, PeerError, Prepared, Task};
 use crate::backend::reconcile::removal;
 use crate::backend::xtables::lower::lower;
 use crate::backend::xtables::{Placement, Provider, Variant, XtablesBackend};
 use crate::backend::{Backend, ObserveError};
-use crate::bench::world::{Altered, Change, World};
+use crate::bench::world::{Change, World};
 use crate::compile::Compiler;
 use crate::compile::skeleton::{Skeleton, table_key};
 use crate::model::{Event, State};
@@ -38,28 +36,19 @@ impl Peer for MargayXtables {
         let mut compiler = Compiler::of(world.state.clone(), HOST, &skeleton);
         let said = lower(compiler.table().table());
         said.map_err(|refusal| refusal.to_string())?;
-        let changes = [
-            Altered::Member,
-            Altered::Endpoint,
-            Altered::Rule,
-            Altered::Crowd,
-        ];
-        let events = changes.map(|what| {
-            let after = world.changed(what);
-            let [there, back] =
-                [(&world.state, &after), (&after, &world.state)].map(|(old, new)| events(old, new));
-            (what, [there, back])
-        });
+        let run_dir = tempfile::Builder::new().prefix("margay-bench-").tempdir();
+        let run_dir = run_dir.map_err(|error| format!("no temporary folder: {error}"))?;
         Ok(Box::new(Ready {
             skeleton,
             provider,
             state: world.state.clone(),
             given: None,
-            events: events.into(),
+            events: events::all(world),
             coming: Vec::new(),
             compiler: None,
             held: Tracked::default(),
             backend: None,
+            run_dir,
             collect: None,
         }))
     }
@@ -79,6 +68,8 @@ struct Ready {
     compiler: Option<Compiler>,
     held: Tracked,
     backend: Option<XtablesBackend>,
+    /// Where the backend keeps what its rules were made of; it goes when this is dropped.
+    run_dir: TempDir,
     /// What only clears away.
     collect: Option<Commit>,
 }
@@ -89,7 +80,7 @@ impl Ready {
             Some(backend) => Ok(backend),
             none @ None => {
                 let provider = self.provider.clone();
-                let backend = XtablesBackend::new(provider, Placement::Insert, &run_dir());
+                let backend = XtablesBackend::new(provider, Placement::Insert, self.run_dir.path());
                 Ok(none.insert(backend.map_err(|error| refused(&error))?))
             }
         }
@@ -184,11 +175,6 @@ impl Prepared for Ready {
         self.held = observed.map(Tracked::from).unwrap_or_default();
         self.commit()
     }
-}
-
-/// Where the backend keeps what its rules were made of.
-fn run_dir() -> PathBuf {
-    env::temp_dir().join(format!("margay-bench-{}", process::id()))
 }
 
 fn refused(error: &dyn std::error::Error) -> PeerError {

@@ -11,9 +11,9 @@ use crate::bench::measurement::Unit;
 use crate::bench::peer::Task;
 use crate::bench::world::{Altered, Change, Way};
 
-/// Adds and removes a member, so many times. Each change is due at its own time, and how late it is in force
-/// counts from then: a peer that falls behind is late with everything that follows. What it makes ready
-/// stops the clock.
+/// Adds and removes a member, so many times or until a round is over. Each change is due at its own time, and
+/// how late it is in force counts from then: a peer that falls behind is late with everything that follows.
+/// What it makes ready stops the clock.
 pub(super) fn churn(stand: &mut Stand, doing: &Doing) -> Result<Vec<Reading>, Fault> {
     let rate = u32::try_from(doing.rate).unwrap_or(u32::MAX);
     let prepared = &mut stand.prepared;
@@ -21,7 +21,10 @@ pub(super) fn churn(stand: &mut Stand, doing: &Doing) -> Result<Vec<Reading>, Fa
     let mut late = Vec::new();
     // There and back: an even number leaves the world as it was.
     let ways = [Way::There, Way::Back].into_iter().cycle();
-    for (number, way) in (0_u32..).zip(ways).take(2 * doing.pace.burst) {
+    for (number, way) in (0_u32..).zip(ways).take(doing.pace.burst) {
+        if way == Way::There && number > 0 && begun.elapsed() > doing.pace.updates {
+            break;
+        }
         let what = Altered::Member;
         let change = Change { what, way };
         let (cost, ready) = measured(|| prepared.ready(&Task::Change(change)));

@@ -8,10 +8,12 @@ mod update;
 
 use std::time::Duration;
 
+use super::cost::{KernelMemory, peak_memory};
 use super::lane::{Lost, Stand};
 use super::measurement::Unit;
 use super::peer::{PeerError, Role, Task};
 use super::scenario::Phase;
+use super::syscalls::counted;
 use super::trial::Trial;
 use super::world::Altered;
 
@@ -75,13 +77,13 @@ impl Fault {
 pub struct Pace {
     /// Packets of one measurement.
     pub packets: Duration,
-    /// Updates under load.
+    /// Changes of one measurement: under load they go on for so long, and elsewhere no longer.
     pub updates: Duration,
-    /// Small changes of one measurement.
+    /// Small changes of one measurement, at most.
     pub changes: usize,
-    /// Changes of a burst.
+    /// Changes of a burst, at most.
     pub burst: usize,
-    /// What a round of one peer may take to be done again.
+    /// All rounds of one peer in one phase.
     pub patience: Duration,
 }
 
@@ -91,7 +93,7 @@ impl Pace {
         packets: Duration::from_millis(200),
         updates: Duration::from_secs(1),
         changes: 10,
-        burst: 200,
+        burst: 400,
         patience: Duration::from_secs(30),
     };
     /// To see that it runs; its numbers say little.
@@ -99,7 +101,7 @@ impl Pace {
         packets: Duration::from_millis(20),
         updates: Duration::from_millis(200),
         changes: 3,
-        burst: 50,
+        burst: 100,
         patience: Duration::from_secs(10),
     };
 }
@@ -117,37 +119,51 @@ pub(crate) struct Doing {
     pub(crate) members: u32,
     /// What the peer does with packets.
     pub(crate) role: Role,
+    /// Which of the rounds it is, from 0.
+    pub(crate) round: usize,
 }
 
-/// Does a phase once.
-pub(crate) fn once(stand: &mut Stand, doing: &Doing) -> Result<Vec<Reading>, Fault> {
-    match doing.phase {
+impl Doing {
+    /// Whether it is the round in which what hardly changes is counted, apart from what is timed.
+    fn is_first(&self) -> bool {
+        self.round == 0
+    }
+}
+
+/// Does a phase once. What it gave before something went wrong counts.
+///
+/// # Errors
+/// Why there is no more.
+pub(crate) fn once(stand: &mut Stand, doing: &Doing, into: &mut Vec<Reading>) -> Result<(), Fault> {
+    let readings = match doing.phase {
         Phase::ColdLoad => control::cold_load(stand),
-        Phase::Teardown => control::teardown(stand),
-        Phase::Resync => control::resync(stand),
-        Phase::DeltaMember => control::delta(stand, Altered::Member, doing.pace),
-        Phase::DeltaEndpoint => control::delta(stand, Altered::Endpoint, doing.pace),
-        Phase::DeltaPolicy => control::delta(stand, Altered::Rule, doing.pace),
+        Phase::Teardown => control::teardown(stand, doing),
+        Phase::Resync => control::resync(stand, doing),
+        Phase::DeltaMember => control::delta(stand, Altered::Member, doing),
+        Phase::DeltaEndpoint => control::delta(stand, Altered::Endpoint, doing),
+        Phase::DeltaPolicy => control::delta(stand, Altered::Rule, doing),
         Phase::BurstChurn => churn::churn(stand, doing),
-        Phase::RestartTakeover => takeover::take_over(stand),
+        Phase::RestartTakeover => takeover::take_over(stand, doing),
         Phase::PacketNew
         | Phase::PacketEstablished
         | Phase::PacketDrop
         | Phase::ConnectionRate
         | Phase::FirstPacket => packets::packets(stand, doing),
         Phase::UpdateLatency => update::latency(stand, doing),
-        Phase::WrongVerdicts => update::verdicts(stand, doing),
-    }
+        Phase::WrongVerdicts => return update::verdicts(stand, doing, into),
+    };
+    into.extend(readings?);
+    Ok(())
 }
 
 /// Loads a world into an empty namespace, proves that packets get their verdicts, and says what memory that
 /// took: of the process that did it, and of the kernel.
 pub(crate) fn set_up(stand: &mut Stand, role: Role) -> Result<Vec<Reading>, Fault> {
-    let before = super::cost::KernelMemory::now();
+    let before = KernelMemory::now();
     stand.prepared.ready(&Task::Load)?;
-    let (peak, loaded) = super::cost::peak_memory(|| stand.prepared.load());
+    let (peak, (calls, loaded)) = peak_memory(|| counted(|| stand.prepared.load()));
     loaded?;
-    let kernel = super::cost::KernelMemory::now().above(before);
+    let kernel = KernelMemory::now().above(before);
     stand.prepared.settle()?;
     let mut readings = Vec::new();
     if role == Role::Enforces {
@@ -155,7 +171,7 @@ pub(crate) fn set_up(stand: &mut Stand, role: Role) -> Result<Vec<Reading>, Faul
         let traffic = stand.prepared.traffic();
         readings.push(Reading::new("peak-memory", Unit::Bytes, whole(peak)));
         readings.push(Reading::new("kernel-memory", Unit::Bytes, whole(kernel)));
-        readings.extend(control::said(traffic, ""));
+        readings.extend(control::said(traffic, calls));
     }
     Ok(readings)
 }

@@ -3,14 +3,15 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use super::control::said;
-use super::{Fault, Reading, bytes, whole};
+use super::control::{syscalls, timed};
+use super::{Doing, Fault, Reading, bytes, whole};
 use crate::bench::cost::measured;
 use crate::bench::lane::{Lost, Processor, Stand, pin};
 use crate::bench::measurement::Unit;
+use crate::bench::syscalls::counted;
 
 /// Takes over while packets of known verdict are sent, and counts those that got another one.
-pub(super) fn take_over(stand: &mut Stand) -> Result<Vec<Reading>, Fault> {
+pub(super) fn take_over(stand: &mut Stand, doing: &Doing) -> Result<Vec<Reading>, Fault> {
     stand.road.forget_flows()?;
     let Stand {
         road,
@@ -44,17 +45,18 @@ pub(super) fn take_over(stand: &mut Stand) -> Result<Vec<Reading>, Fault> {
     prepared.settle()?;
     let ended = |_| Lost::Refused("the prober ended early".to_owned());
     let (lost, leaked) = seen.map_err(ended)??;
-    let mut readings = vec![
-        Reading::new("wall", Unit::Nanoseconds, cost.wall),
-        Reading::new("cpu", Unit::Nanoseconds, cost.cpu),
-        Reading::new("packets-lost", Unit::Count, whole(lost)),
-        Reading::new("packets-leaked", Unit::Count, whole(leaked)),
-        Reading::new("messages-sent", Unit::Count, whole(traffic.messages)),
+    let mut readings = timed(&[cost], "");
+    let counts = [
+        ("packets-lost", lost),
+        ("packets-leaked", leaked),
+        ("messages-sent", traffic.messages),
     ];
-    readings.extend(
-        said(traffic, "")
-            .into_iter()
-            .filter(|r| r.metric == "bytes"),
-    );
+    readings.extend(counts.map(|(metric, count)| Reading::new(metric, Unit::Count, whole(count))));
+    if doing.is_first() {
+        let (calls, taken) = counted(|| prepared.take_over());
+        taken?;
+        prepared.settle()?;
+        readings.extend(syscalls(calls));
+    }
     Ok(readings)
 }

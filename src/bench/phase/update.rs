@@ -62,8 +62,11 @@ fn beside<T: Send>(work: impl FnOnce() -> Result<T, Lost> + Send) -> Result<T, L
 }
 
 /// Every kind of change there and back, while packets are sent whose verdict is known.
-pub(super) fn verdicts(stand: &mut Stand, doing: &Doing) -> Result<Vec<Reading>, Fault> {
-    let mut readings = Vec::new();
+pub(super) fn verdicts(
+    stand: &mut Stand,
+    doing: &Doing,
+    into: &mut Vec<Reading>,
+) -> Result<(), Fault> {
     let kinds = [
         (Altered::Member, "member"),
         (Altered::Endpoint, "endpoint"),
@@ -77,14 +80,14 @@ pub(super) fn verdicts(stand: &mut Stand, doing: &Doing) -> Result<Vec<Reading>,
             continue;
         }
         match under_load(stand, what, doing) {
-            Ok(seen) => readings.extend(seen.readings(name)),
+            Ok(seen) => into.extend(seen.readings(name)),
             Err(Fault::Peer(PeerError::Unable(why))) => unable = Some(why),
             Err(fault) => return Err(fault),
         }
     }
-    match (readings.is_empty(), unable) {
+    match (into.is_empty(), unable) {
         (true, Some(why)) => Err(PeerError::Unable(why).into()),
-        (true, None) | (false, _) => Ok(readings),
+        (true, None) | (false, _) => Ok(()),
     }
 }
 

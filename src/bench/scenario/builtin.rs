@@ -22,6 +22,27 @@ pub fn builtin() -> Vec<Scenario> {
     ]
 }
 
+/// What margay promises of itself is judged by these, in one run.
+pub const MUST_HOLD: [&str; 11] = [
+    "packets",
+    "exact",
+    "endpoints",
+    "bundles",
+    "rules",
+    "linear",
+    "members",
+    "resync",
+    "verdicts",
+    "update",
+    "takeover",
+];
+
+/// All that judge what margay promises of itself.
+pub fn must_hold() -> Vec<Scenario> {
+    let judged = |scenario: &Scenario| MUST_HOLD.contains(&scenario.name.as_str());
+    builtin().into_iter().filter(judged).collect()
+}
+
 const PACKETS: [Phase; 5] = [
     Phase::PacketNew,
     Phase::PacketEstablished,

@@ -8,7 +8,7 @@ mod phase;
 use std::collections::BTreeMap;
 
 pub use axis::Axis;
-pub use builtin::builtin;
+pub use builtin::{MUST_HOLD, builtin, must_hold};
 pub use file::{FileError, parse, read};
 pub use phase::Phase;
 

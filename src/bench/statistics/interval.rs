@@ -34,19 +34,36 @@ pub struct Ratio {
     pub interval: Option<Interval>,
 }
 
+impl fmt::Display for Interval {
+    /// `1.18 to 1.25`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} to {}", told(self.low), told(self.high))
+    }
+}
+
 impl fmt::Display for Ratio {
     /// `1.21 (1.18 to 1.25)`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let told = |value: f64| match value.is_infinite() {
-            true => "inf".to_owned(),
-            false => number(value),
-        };
         write!(f, "{}", told(self.value))?;
         match self.interval {
-            Some(Interval { low, high }) => write!(f, " ({} to {})", told(low), told(high)),
+            Some(interval) => write!(f, " ({interval})"),
             None => Ok(()),
         }
     }
+}
+
+fn told(value: f64) -> String {
+    match value.is_infinite() {
+        true => "inf".to_owned(),
+        false => number(value),
+    }
+}
+
+/// Where the median of such rounds is.
+pub fn around(values: &[f64]) -> Option<Interval> {
+    let values = sorted(values);
+    let mut random = Random::new(SEED);
+    interval(values.len(), || median(&drawn(&values, &mut random)))
 }
 
 /// The median of the ratios of rounds that were measured side by side, so that what drifts hits both.
@@ -59,10 +76,9 @@ pub fn paired(own: &[f64], base: &[f64]) -> Option<Ratio> {
         return None;
     }
     let ratios: Vec<f64> = pairs.iter().map(|(own, base)| *own / *base).collect();
-    let mut random = Random::new(SEED);
     Some(Ratio {
         value: median(&ratios),
-        interval: interval(ratios.len(), || median(&drawn(&ratios, &mut random))),
+        interval: around(&ratios),
     })
 }
 

@@ -4,7 +4,7 @@ pub mod interval;
 pub mod rank;
 pub mod remark;
 
-pub use interval::{Interval, Ratio, paired, unpaired};
+pub use interval::{Interval, Ratio, around, paired, unpaired};
 pub use rank::difference;
 pub use remark::{Remark, remarks};
 

@@ -18,6 +18,13 @@ pub enum Remark {
     SlowStart,
     /// So many rounds are far from all others.
     Outliers(usize),
+    /// It has fewer rounds than others have.
+    Fewer {
+        /// How many it has.
+        rounds: usize,
+        /// How many others have.
+        of: usize,
+    },
 }
 
 impl fmt::Display for Remark {
@@ -36,6 +43,11 @@ impl fmt::Display for Remark {
                 f,
                 "{} far from all others: something else ran, so measure again on a quiet machine",
                 rounds(count)
+            ),
+            Self::Fewer { rounds: own, of } => write!(
+                f,
+                "{} where others have {of}: it was too slow for more, or failed",
+                rounds(own)
             ),
         }
     }

@@ -3,8 +3,9 @@
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::run::TOGETHER;
 use crate::bench::peer;
-use crate::bench::scenario::{Axis, Phase, Scenario, Word, builtin};
+use crate::bench::scenario::{Axis, MUST_HOLD, Phase, Scenario, Word, builtin};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::{Form, Output};
 use crate::cli::screen::{Paint, Screen, Tint};
@@ -35,6 +36,11 @@ fn text(paint: Paint) -> String {
     for scenario in builtin() {
         text.push_str(&told(&scenario));
     }
+    title(&mut text, "scenarios together");
+    let all = MUST_HOLD.join(", ");
+    text.push_str(&format!(
+        "  {TOGETHER:<20} what margay promises, judged in one run: {all}\n"
+    ));
     title(&mut text, "axes");
     for axis in Axis::ALL {
         let allowed = axis.allowed();
@@ -109,6 +115,7 @@ fn json() -> String {
     let document = json!({
         "schema": "margay.bench.list/1",
         "scenarios": scenarios.collect::<Vec<_>>(),
+        "together": { TOGETHER: MUST_HOLD },
         "axes": axes,
         "phases": phases,
         "peers": peers.map(|peer| words(peer.name(), peer.about())).collect::<Vec<_>>(),

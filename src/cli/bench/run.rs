@@ -1,27 +1,37 @@
 //! `margay bench run`: measures.
 
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 
 use crate::bench::folder;
 use crate::bench::measurement::Skip;
 use crate::bench::outline::BASELINE;
 use crate::bench::peer;
-use crate::bench::run::{self, Order, Progress, ROUNDS, ROUNDS_QUICK};
-use crate::bench::scenario::{Scenario, builtin, read};
+use crate::bench::run::{self, Audience, BUDGET_MINUTES, Order, Progress, ROUNDS, ROUNDS_QUICK};
+use crate::bench::scenario::{Scenario, builtin, must_hold, read};
 use crate::bench::{Pace, doctor};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::problems;
 use crate::cli::screen::{Screen, Tint};
 use crate::codec::Loaded;
 
+/// The scenarios that judge what margay promises.
+pub(super) const TOGETHER: &str = "must-hold";
+
 /// Measure scenarios, every peer side by side in namespaces of its own, and write results.jsonl, results.csv,
 /// results.md and report.html. Needs root
 #[derive(Debug, Args)]
 pub(super) struct Run {
-    /// Scenarios of `margay bench list`, or files with a scenario; all of the list, if not given
+    /// Scenarios of `margay bench list`, `must-hold` for those that judge what margay promises, or files with a
+    /// scenario; all of the list, if not given
     #[arg(value_name = "SCENARIO|FILE")]
     scenarios: Vec<String>,
     /// A fraction of the work, to see that it runs; its numbers say little
@@ -33,6 +43,9 @@ pub(super) struct Run {
     /// How often each peer is measured in each phase; 9, and 3 with --quick, if not given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     rounds: Option<u16>,
+    /// Minutes that the run may take: whoever is slow is measured fewer times, but once at least
+    #[arg(long, value_name = "MINUTES", default_value_t = BUDGET_MINUTES, value_parser = clap::value_parser!(u16).range(1..=1440))]
+    budget: u16,
     /// Measure this peer alone; may be given several times
     #[arg(long = "peer", value_name = "NAME")]
     peers: Vec<String>,
@@ -50,8 +63,13 @@ impl Run {
         let bar = bar();
         let mut paths = Vec::new();
         let mut keep = |found: &_| folder::write(found, &self.out).map(|written| paths = written);
-        let mut told = |progress| show(&bar, screen, progress);
-        let measured = run::run(&order, &peer::all(), &mut told, &mut keep);
+        let ended = interrupts().map_err(Failure::NoSignals)?;
+        let mut audience = Audience {
+            progress: &mut |progress| show(&bar, screen, progress),
+            keep: &mut keep,
+            goes_on: &|| !ended.load(Ordering::Relaxed),
+        };
+        let measured = run::run(&order, &peer::all(), &mut audience);
         bar.finish_and_clear();
         let found = measured?;
         for skip in &found.skips {
@@ -61,6 +79,11 @@ impl Run {
         }
         for path in paths {
             screen.result(&format!("{}\n", path.display()))?;
+        }
+        if ended.load(Ordering::Relaxed) {
+            let word = screen.diagnostic.tinted(Tint::Warning, "ended early");
+            screen.diagnostic(&format!("{word}: what was measured until then is kept\n"));
+            return Ok(Exit::Failed);
         }
         // What is measured is Margay: a run without it says nothing, however well the others did.
         let left_out = |skip: &Skip| [BASELINE, "all"].contains(&skip.peer.as_str());
@@ -76,7 +99,10 @@ impl Run {
             false => Vec::new(),
         };
         for name in &self.scenarios {
-            scenarios.push(scenario(name, screen)?);
+            match name == TOGETHER {
+                true => scenarios.extend(must_hold()),
+                false => scenarios.push(scenario(name, screen)?),
+            }
         }
         for peer in &self.peers {
             known_peer(peer, screen)?;
@@ -92,9 +118,20 @@ impl Run {
             scenarios,
             rounds: self.rounds.map_or(rounds, usize::from),
             pace,
+            budget: Duration::from_secs(60 * u64::from(self.budget)),
             peers: self.peers.clone(),
         })
     }
+}
+
+/// Is true from the first SIGINT or SIGTERM on, which end what was begun and no more. The second ends us at once.
+fn interrupts() -> io::Result<Arc<AtomicBool>> {
+    let ended = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        flag::register_conditional_default(signal, Arc::clone(&ended))?;
+        flag::register(signal, Arc::clone(&ended))?;
+    }
+    Ok(ended)
 }
 
 /// The scenario of a name, or of a file.
@@ -105,7 +142,7 @@ fn scenario(name: &str, screen: &Screen) -> Result<Scenario, Exit> {
     let path = Path::new(name);
     if !name.contains(['.', '/']) && !path.exists() {
         let names: Vec<_> = builtin().into_iter().map(|known| known.name).collect();
-        let allowed = names.join(", ");
+        let allowed = format!("{TOGETHER}, {}", names.join(", "));
         return Err(unknown("scenario", name, &allowed, screen));
     }
     read(path).map_err(|error| {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use margay::bench::measurement::{Claim, Limit, Measurement, Run, Skip, Unit};
+use margay::bench::statistics::Interval;
 use margay::scenario::Random;
 
 /// A text that means something to HTML, Markdown, CSV and JSON, and to whoever fetches what pages name.
@@ -122,6 +123,10 @@ fn claims() -> Vec<Claim> {
         scenario: scenario.to_owned(),
         what: what.to_owned(),
         value,
+        interval: (value > 0.0).then_some(Interval {
+            low: value * 0.9,
+            high: value * 1.1,
+        }),
         limit,
         floor: floor.map(str::to_owned),
     };

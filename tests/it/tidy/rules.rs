@@ -59,6 +59,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("clap_complete", &["src/cli/"]),
     ("clap_mangen", &["src/cli/"]),
     ("indicatif", &["src/cli/"]),
+    ("signal_hook", &["src/cli/"]),
+    ("perf_event", &["src/bench/syscalls.rs"]),
     ("serde", &["src/codec/"]),
     ("serde_saphyr", &["src/codec/"]),
     (
