@@ -25,7 +25,7 @@ use margay::ruleset::transaction::Commit;
 use margay::ruleset::{Element, Key, Name, Ruleset, Set, Table, Tracked};
 use margay::scenario::flat::POLICY;
 use margay::scenario::place::HOST;
-use margay::scenario::{Flat, flat};
+use margay::scenario::{Flat, flat, saved};
 
 /// Rules of the policy, and as many endpoints.
 const SIZES: [usize; 3] = [100, 1_000, 10_000];
@@ -68,21 +68,11 @@ fn main() {
 /// An iptables host of so many rules, read, planned and translated.
 fn migration(criterion: &mut Criterion) {
     const RULES: usize = 6_000;
-    let mut text = "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:seen - [0:0]\n".to_owned();
-    for number in 0..RULES {
-        let (high, low) = (number / 256, number % 256);
-        let _ = writeln!(
-            text,
-            "[1:60] -A FORWARD -s 10.1.{high}.{low}/32 -i eth{} -p tcp -m conntrack --ctstate NEW \
-             -m multiport --dports 22,80:90 -m comment --comment \"rule {number}\" -j {}",
-            number % 4,
-            ["ACCEPT", "DROP", "seen"][number % 3],
-        );
-    }
-    text.push_str("COMMIT\n");
+    let saved = saved(RULES, 1);
     let texts = Texts {
-        v4: Some(text),
-        ..Texts::default()
+        v4: Some(saved.rules),
+        v6: None,
+        sets: Some(saved.sets),
     };
     let host = Host::read(&texts).unwrap();
     criterion.bench_function(&format!("migrate/read/{RULES}"), |b| {

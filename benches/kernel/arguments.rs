@@ -1,4 +1,4 @@
-//! `[packets|shapes|change|labels|load|flat|agent]... [--quick] [--out DIR]`; nothing named is everything.
+//! `[packets|shapes|change|labels|load|flat|agent|migrate]... [--quick] [--out DIR]`; nothing named is everything.
 
 use std::path::PathBuf;
 
@@ -21,11 +21,13 @@ pub(crate) enum Topic {
     Flat,
     /// The daemon, driven by an etcd.
     Agent,
+    /// An iptables host, translated and proven.
+    Migrate,
 }
 
 impl Topic {
     /// Every topic with its word.
-    pub(crate) const ALL: [(&'static str, Self); 7] = [
+    pub(crate) const ALL: [(&'static str, Self); 8] = [
         ("flat", Self::Flat),
         ("packets", Self::Packets),
         ("shapes", Self::Shapes),
@@ -33,6 +35,7 @@ impl Topic {
         ("labels", Self::Labels),
         ("load", Self::Load),
         ("agent", Self::Agent),
+        ("migrate", Self::Migrate),
     ];
 }
 

@@ -1,7 +1,7 @@
 //! What Margay costs: a packet, a change, a whole load. Everything happens in network namespaces that
 //! this program makes, so it needs root.
 //!
-//! `cargo bench --bench kernel -- [packets|shapes|change|labels|load|flat|agent]... [--quick] [--out DIR]`
+//! `cargo bench --bench kernel -- [packets|shapes|change|labels|load|flat|agent|migrate]... [--quick] [--out DIR]`
 #![allow(clippy::unwrap_used, reason = "a benchmark reports by panicking")]
 
 mod agent;
@@ -20,6 +20,7 @@ mod lane;
 mod linear;
 mod load;
 mod machine;
+mod migrate;
 #[allow(
     dead_code,
     unused_imports,
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
             Topic::Labels => labels::measure(&mut record, arguments.pace),
             Topic::Load => load::measure(&mut record, arguments.pace),
             Topic::Agent => agent::measure(&mut record, arguments.pace),
+            Topic::Migrate => migrate::measure(&mut record, arguments.pace),
         }
     }
     if let Some(folder) = &arguments.out {

@@ -6,11 +6,13 @@ pub mod labelled;
 pub mod packet;
 pub mod place;
 pub mod random;
+pub mod saved;
 pub mod traffic;
 pub mod world;
 
 pub use flat::{Families, Flat, Shapes, flat};
 pub use packet::{Packet, Probe, Transport};
 pub use random::Random;
+pub use saved::{Saved, saved};
 pub use traffic::packets;
 pub use world::World;

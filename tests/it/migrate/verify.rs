@@ -4,11 +4,12 @@ use margay::migrate::host::{Host, Texts};
 use margay::migrate::nft::{Ruleset, parse, print};
 use margay::migrate::translate::{Class, translate};
 use margay::migrate::verify::symbolic::{Report, verify};
+use margay::scenario::saved;
 
 use super::mutant::{self, Mutant};
 use super::walker::{Vocabulary, walk};
 use super::{collected, host, text};
-use crate::support::netns::report;
+use crate::support::netns::{in_netns, nft_result, report};
 
 const FORMS: [(&str, Option<&str>); 2] = [
     (include_str!("forms.rules"), None),
@@ -99,6 +100,28 @@ fn the_shorter_form_of_every_dump_is_proven() {
         let report = proven(&host, &shortened).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(report.is_equal(), "{name}: {:#?}", report.parts);
     }
+}
+
+#[test]
+fn a_busy_host_is_translated_whole_and_proven() {
+    let saved = saved(2_000, 3);
+    let texts = Texts {
+        v4: Some(saved.rules),
+        v6: None,
+        sets: Some(saved.sets),
+    };
+    let host = Host::read(&texts).unwrap();
+    assert_eq!(host.dumps[0].rules().count(), 2_000);
+    let ruleset = is_whole(&host).expect("all of it can be said");
+    let shortened = translate(&host).idiomatic().ruleset;
+    for ruleset in [&ruleset, &shortened] {
+        assert!(proven(&host, ruleset).unwrap().is_equal());
+    }
+    in_netns("a_busy_host_is_translated_whole_and_proven", || {
+        for ruleset in [&ruleset, &shortened] {
+            nft_result(&["-c", "-f", "-"], &print::print(ruleset)).unwrap();
+        }
+    });
 }
 
 #[test]

@@ -1,8 +1,5 @@
 //! Reduced ordered binary decision diagrams: a function of bits has one form, so equal functions are the same node.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-
 /// A function of bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Node(u32);
@@ -20,6 +17,9 @@ const NO_VARIABLE: u32 = u32::MAX;
 /// More nodes than these are more than a host should spend on a proof: about 2 GB.
 const NODES_MAX: usize = 60_000_000;
 
+/// Places for nodes at first; there are always twice as many as nodes, or more.
+const KNOWN_SLOTS: usize = 1 << 12;
+
 /// Remembered results at first; a newer one takes the place of an older one.
 const CACHE_SLOTS: usize = 1 << 14;
 
@@ -32,7 +32,7 @@ type Remembered = (Node, Node, Node, Node);
 /// What no choice is: constants are chosen from without a look here.
 const FORGOTTEN: Remembered = (Node::FALSE, Node::FALSE, Node::FALSE, Node::FALSE);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Branch {
     variable: u32,
     low: Node,
@@ -43,7 +43,8 @@ struct Branch {
 #[derive(Debug)]
 pub(super) struct Bdd {
     branches: Vec<Branch>,
-    known: HashMap<Branch, Node, BuildHasherDefault<Mixer>>,
+    /// The nodes again, each at the place of its hash or the next that was free; a constant is no node.
+    known: Vec<Node>,
     cache: Vec<Remembered>,
     exhausted: bool,
 }
@@ -57,7 +58,7 @@ impl Bdd {
         };
         Self {
             branches: vec![constant(Node::FALSE), constant(Node::TRUE)],
-            known: HashMap::default(),
+            known: vec![Node::FALSE; KNOWN_SLOTS],
             cache: vec![FORGOTTEN; CACHE_SLOTS],
             exhausted: false,
         }
@@ -91,8 +92,9 @@ impl Bdd {
             low,
             high,
         };
-        if let Some(node) = self.known.get(&branch) {
-            return *node;
+        let slot = self.place(&branch);
+        if self.known[slot] != Node::FALSE {
+            return self.known[slot];
         }
         let next = u32::try_from(self.branches.len()).ok();
         let Some(next) = next.filter(|_| self.branches.len() < NODES_MAX) else {
@@ -100,12 +102,34 @@ impl Bdd {
             return Node::FALSE;
         };
         self.branches.push(branch);
-        self.known.insert(branch, Node(next));
+        self.known[slot] = Node(next);
+        if self.branches.len() * 2 > self.known.len() {
+            self.spread();
+        }
         if self.branches.len() > self.cache.len() && self.cache.len() < CACHE_SLOTS_MAX {
             // All of it is forgotten: that costs less, over all, than to move it.
             self.cache = vec![FORGOTTEN; self.cache.len() * 4];
         }
         Node(next)
+    }
+
+    /// Where a node stands, or is to stand.
+    fn place(&self, branch: &Branch) -> usize {
+        let mixed = mixed([branch.variable, branch.low.0, branch.high.0]);
+        let mut slot = top(mixed, self.known.len());
+        while self.known[slot] != Node::FALSE && self.branch(self.known[slot]) != *branch {
+            slot = (slot + 1) % self.known.len();
+        }
+        slot
+    }
+
+    /// Makes twice as many places.
+    fn spread(&mut self) {
+        self.known = vec![Node::FALSE; self.known.len() * 2];
+        for node in (2..).map(Node).take(self.branches.len() - 2) {
+            let slot = self.place(&self.branch(node));
+            self.known[slot] = node;
+        }
     }
 
     /// Both.
@@ -148,7 +172,8 @@ impl Bdd {
             Node(_) if condition == other && then == Node::FALSE => return Node::FALSE,
             Node(_) => {}
         }
-        let slot = self.slot(condition, then, other);
+        let mixed = mixed([condition.0, then.0, other.0]);
+        let slot = top(mixed, self.cache.len());
         let (a, b, c, result) = self.cache[slot];
         if (a, b, c) == (condition, then, other) {
             return result;
@@ -174,15 +199,6 @@ impl Bdd {
         let result = self.node(top, low, high);
         self.cache[slot] = (condition, then, other, result);
         result
-    }
-
-    fn slot(&self, condition: Node, then: Node, other: Node) -> usize {
-        let mut mixer = Mixer::default();
-        for node in [condition, then, other] {
-            mixer.write_u32(node.0);
-        }
-        let bits = self.cache.len().trailing_zeros();
-        usize::try_from(mixer.0 >> (64 - bits)).unwrap_or(0)
     }
 
     /// The function that holds where all these bits are so; they come in the order of their variables.
@@ -215,25 +231,16 @@ impl Bdd {
     }
 }
 
-/// A fast hash of small numbers; nobody chooses them to collide.
-#[derive(Debug, Default)]
-struct Mixer(u64);
+/// A fast hash of small numbers, whose high bits are the good ones; nobody chooses them to collide.
+fn mixed(numbers: [u32; 3]) -> u64 {
+    numbers.into_iter().fold(0, |mixed: u64, number| {
+        (mixed.rotate_left(5) ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    })
+}
 
-impl Hasher for Mixer {
-    fn finish(&self) -> u64 {
-        // The table takes low bits for the place and high ones to tell entries apart.
-        self.0 ^ (self.0 >> 32)
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u32(u32::from(*byte));
-        }
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        self.0 = (self.0.rotate_left(5) ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
+/// The place of a hash among so many, a power of two.
+fn top(mixed: u64, places: usize) -> usize {
+    usize::try_from(mixed >> (64 - places.trailing_zeros())).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -1,8 +1,12 @@
 //! Runs a program on all packets at once.
 
+mod chain;
+
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::bdd::{Bdd, Node};
+use super::plain::{Reads, plain};
 use super::program::{BaseChain, Place, Rule, Source, Step};
 use super::space::Space;
 use super::{Condition, Program, Variable};
@@ -38,6 +42,10 @@ pub(super) struct Machine<'a> {
     devices: BTreeMap<(String, usize, usize), usize>,
     alike: BTreeMap<String, usize>,
     depth: usize,
+    /// What chains read that do the same whatever was before.
+    plain: BTreeMap<&'a str, Reads<'a>>,
+    /// What such chains do with all packets, and which of those come back.
+    effects: BTreeMap<&'a str, Rc<(Behaviour, Node)>>,
 }
 
 /// Where packets are after some steps.
@@ -66,6 +74,8 @@ impl<'a> Machine<'a> {
             devices: BTreeMap::new(),
             alike: BTreeMap::new(),
             depth: 0,
+            plain: plain(program),
+            effects: BTreeMap::new(),
         }
     }
 
@@ -89,11 +99,8 @@ impl<'a> Machine<'a> {
         self.seen
     }
 
-    /// The packets that come back from a chain.
-    fn chain(&mut self, name: &str, packets: Node) -> Node {
-        let Some(rules) = self.program.chains.get(name) else {
-            return packets;
-        };
+    /// The packets that come back from rules.
+    fn rules(&mut self, name: &str, rules: &[Rule], packets: Node) -> Node {
         if self.depth >= DEPTH_MAX {
             self.seen.endless = true;
             return Node::FALSE;
@@ -130,12 +137,21 @@ impl<'a> Machine<'a> {
             next: Node::FALSE,
             back: Node::FALSE,
         };
+        // Tests that stand side by side are one: it is small, and the packets are many.
+        let mut holds = Node::TRUE;
         for (at, step) in steps.iter().enumerate() {
+            if let Step::Test(condition) = step {
+                let one = self.condition(condition);
+                holds = self.bdd.and(holds, one);
+                continue;
+            }
+            self.keep(std::mem::replace(&mut holds, Node::TRUE), &mut split);
             if split.here == Node::FALSE {
                 break;
             }
             self.step(step, place, (chain, rule, base + at), &mut split);
         }
+        self.keep(holds, &mut split);
         split
     }
 

@@ -18,6 +18,7 @@ mod iptables;
 mod labels;
 mod machine;
 mod nft;
+mod plain;
 mod program;
 mod report;
 mod space;
