@@ -82,6 +82,14 @@ impl Carrier {
         }
     }
 
+    /// Forgets what it held, where nothing of that is there: somebody was killed before they did.
+    fn forget(&mut self) {
+        match self {
+            Self::Nft(_) => {}
+            Self::Xtables(backend) => backend.forget(),
+        }
+    }
+
     /// Takes away all that it holds.
     ///
     /// # Errors
@@ -136,6 +144,8 @@ impl HostBackend {
                     preceded = Preceded::Whole;
                 }
                 previous.push(other);
+            } else {
+                other.forget();
             }
         }
         Ok(Self {

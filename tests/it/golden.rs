@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use margay::backend::xtables::lower::lower;
 use margay::codec::Strictness;
 use margay::compile::{compile, skeleton::Skeleton};
 use margay::model::State;
@@ -13,8 +14,6 @@ use margay::net::Protocol;
 use margay::ruleset::packet::{Packet, Transport};
 use margay::ruleset::trace::{Fate, trace};
 use margay::ruleset::{CtState, Ruleset};
-
-use crate::support::legacy::lowered;
 
 /// The folders, in order.
 pub(crate) fn cases() -> Vec<PathBuf> {
@@ -66,7 +65,7 @@ fn the_same_in_xtables_terms_is_written_down_too() {
     for case in cases() {
         let path = case.join("ruleset.xtables");
         let table = compiled(&case).tables.into_values().next().unwrap();
-        let document = lowered(&table).to_string();
+        let document = lower(&table).unwrap().to_string();
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             fs::write(&path, &document).unwrap();
         }

@@ -1,6 +1,6 @@
 //! Cases that others collected, read literally and with real packets: every step an update to the
 //! last, all cases of a file in one namespace; then again in IPv6. Once through the compiler and the
-//! engine in process, and once through etcd and the daemon.
+//! engine in process, of either backend, and once through etcd and the daemon.
 
 mod case;
 mod driven;
@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use margay::backend::Backend;
 use margay::backend::nft::{NftBackend, Ownership};
+use margay::backend::xtables::Variant;
 use margay::codec::calico::key::change;
 use margay::compile::skeleton::{Skeleton, table_key};
 use margay::compile::{Compiler, compile};
@@ -20,11 +21,11 @@ use margay::scenario::{Packet, Probe};
 use serde_json::Value;
 
 use crate::support::cases;
-use crate::support::legacy::Legacy;
 use crate::support::netns::{in_netns, ip, report};
 use crate::support::packet::Part;
 use crate::support::probe::facts;
 use crate::support::prober::{Line, Wiring};
+use crate::support::programs::Programs;
 use crate::support::reference::{Connection, Reference, Verdict};
 use crate::support::tun::Link;
 use case::{Ask, Step};
@@ -48,7 +49,15 @@ fn packets_meet_the_verdicts_of_policy_cases() {
 fn packets_meet_the_verdicts_of_policy_cases_through_legacy_iptables() {
     each_file(
         "packets_meet_the_verdicts_of_policy_cases_through_legacy_iptables",
-        |_| Legacy::new(),
+        |_| Programs::new(Variant::Legacy),
+    );
+}
+
+#[test]
+fn packets_meet_the_verdicts_of_policy_cases_through_iptables_over_nf_tables() {
+    each_file(
+        "packets_meet_the_verdicts_of_policy_cases_through_iptables_over_nf_tables",
+        |_| Programs::new(Variant::Nft),
     );
 }
 
@@ -120,9 +129,10 @@ impl Drive for InProcess {
     fn finish(&mut self, _: &State) {}
 }
 
-impl Drive for Legacy {
+impl Drive for Programs {
     fn bring(&mut self, _: &[Change<'_>], compiler: &mut Compiler) {
-        self.replace(compiler.table().table());
+        Self::bring(self, compiler.table());
+        assert!(self.holds(compiler.table().table()), "not in force");
         route(compiler.state());
     }
 

@@ -2,9 +2,10 @@
 
 use std::io;
 
+use super::depth::DEPTH_MAX;
 use super::lower::{Lowering, Refusal};
 use super::script::Origin;
-use super::{ChainName, IpsetName};
+use super::{ChainName, IpsetName, Variant};
 use crate::backend::{CommitError, Culprit};
 use crate::ruleset::transaction::{Operation, Phase};
 use crate::ruleset::{Name, Table};
@@ -45,6 +46,19 @@ impl Blame<'_> {
         }
     }
 
+    /// The error for a chain that more chains lead to than the kernel follows.
+    pub(super) fn too_deep(self, variant: Variant, chain: &ChainName) -> CommitError {
+        CommitError::Declined {
+            program: variant.to_string(),
+            phase: self.1,
+            what: format!("chain {chain}"),
+            reason: format!(
+                "it is on a way through more than {DEPTH_MAX} chains, the most that nf_tables follows"
+            ),
+            culprit: self.chain_of(chain),
+        }
+    }
+
     /// The error for what was not written.
     pub(super) fn of(self, refused: Refused) -> CommitError {
         let (program, origin, complaint) = match refused {
@@ -72,7 +86,7 @@ impl Blame<'_> {
             program,
             phase: self.1,
             what,
-            reason: complaint.lines().next().unwrap_or_default().to_owned(),
+            reason: reason(&complaint),
             culprit,
         }
     }
@@ -96,5 +110,40 @@ impl Blame<'_> {
             operation: Operation::AddChain(name.clone(), chain.clone()),
             element: None,
         }))
+    }
+}
+
+/// The first line of a complaint that says something: `iptables-nft` gives its own name a line.
+fn reason(complaint: &str) -> String {
+    let mut lines = complaint.lines().map(str::trim);
+    let first = lines.next().unwrap_or_default();
+    match lines.next() {
+        Some(second) if first.ends_with(':') => format!("{first} {second}"),
+        Some(_) | None => first.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complaint_is_more_than_the_name_of_who_complains() {
+        for (complaint, said) in [
+            (
+                "ipset v7.17: Error in line 1: no",
+                "ipset v7.17: Error in line 1: no",
+            ),
+            (
+                "iptables-restore: line 3 failed\nTry help",
+                "iptables-restore: line 3 failed",
+            ),
+            (
+                "iptables-nft-restore v1.8.9 (nf_tables): \nline 4: CHAIN_DEL failed",
+                "iptables-nft-restore v1.8.9 (nf_tables): line 4: CHAIN_DEL failed",
+            ),
+        ] {
+            assert_eq!(reason(complaint), said);
+        }
     }
 }

@@ -6,16 +6,17 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::blame::{Blame, Refused};
+use super::depth::too_deep;
 use super::held::{Counts, Held, HeldTable, Placement};
 use super::kept::Kept;
-use super::lower::{Lowering, Touched};
+use super::lower::{Dispatch, Lowering, Touched};
 use super::provider::{Provider, Variant};
 use super::saved::{self, SavedTable};
 use super::writes::Writes;
 use super::{Document, write};
 use crate::backend::grace::wait_for_grace;
 use crate::backend::{Backend, CommitError, ObserveError};
-use crate::ruleset::transaction::{Commit, Operation, Step, Wait};
+use crate::ruleset::transaction::{Commit, Operation, Phase, Step, Wait};
 use crate::ruleset::{Table, TableKey, Tracked};
 
 /// How often rules are read back to see whether somebody changed them: nobody says so, and reading
@@ -37,6 +38,8 @@ pub struct XtablesBackend {
     lowering: Lowering,
     /// What is in force, where nothing failed since it was looked at.
     pub(super) held: Option<Held>,
+    /// Whether what is in force is the table, or on the way from it to what a step was to make of it.
+    way: Way,
     /// Sets that stay though no rule of ours names them.
     stuck: BTreeSet<String>,
     looked: Option<Instant>,
@@ -49,6 +52,15 @@ enum Sets {
     Ours,
     /// They are another backend's.
     Others,
+}
+
+/// Where what is in force is, as far as a table is known that it was made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// There.
+    There,
+    /// Somebody was killed, or refused, half-way through a step that began there.
+    Behind,
 }
 
 /// What one step makes of the table.
@@ -66,14 +78,15 @@ impl XtablesBackend {
     /// The network namespace is not known.
     pub fn new(provider: Provider, placement: Placement, run_dir: &Path) -> io::Result<Self> {
         Ok(Self {
-            provider,
             placement,
             sets: Sets::Ours,
             kept: Kept::of(run_dir)?,
             table: None,
             document: None,
-            lowering: Lowering::default(),
+            lowering: nothing_lowered(provider.variant()),
+            provider,
             held: None,
+            way: Way::There,
             stuck: BTreeSet::new(),
             looked: None,
             commits: 0,
@@ -102,6 +115,13 @@ impl XtablesBackend {
         Ok(!is_empty)
     }
 
+    /// Forgets what was written down of what it held. Where that fails, the next to look does.
+    pub(in crate::backend) fn forget(&self) {
+        if self.sets == Sets::Ours {
+            let _forgotten = self.kept.forget();
+        }
+    }
+
     /// Reads all tables and sets.
     fn read(&mut self) -> io::Result<Held> {
         self.looked = Some(Instant::now());
@@ -122,7 +142,9 @@ impl XtablesBackend {
     fn stages<'c>(&mut self, commit: &'c Commit) -> Result<Vec<Stage<'c>>, CommitError> {
         let mut table = self.table.clone().unwrap_or_default();
         // It is of the table in force, and that of which step this will be is not known yet.
-        let mut lowering = std::mem::take(&mut self.lowering);
+        let nothing = nothing_lowered(self.variant());
+        let mut lowering = std::mem::replace(&mut self.lowering, nothing);
+        let variant = self.variant();
         let stages = commit.steps.iter().map(|step| {
             let alone = Commit {
                 table: commit.table.clone(),
@@ -130,9 +152,11 @@ impl XtablesBackend {
             };
             table.apply(&alone);
             let document = lowering.lower(table.table(), &touched(step));
-            let document = document.map_err(|refusals| {
-                Blame(table.table(), step.phase, &lowering).unsayable(&refusals.first)
-            })?;
+            let blame = Blame(table.table(), step.phase, &lowering);
+            let document = document.map_err(|refusals| blame.unsayable(&refusals.first))?;
+            if let Some(chain) = too_deep(variant, &document) {
+                return Err(blame.too_deep(variant, chain));
+            }
             Ok(Stage {
                 step,
                 table: table.clone(),
@@ -145,18 +169,39 @@ impl XtablesBackend {
 
     /// Brings what is in force to what a step makes of the table.
     fn run(&mut self, stage: &Stage<'_>) -> Result<(), CommitError> {
-        let blame = |refused: Refused| {
+        if stage.step.wait == Wait::Grace {
+            wait_for_grace();
+        }
+        let written = self.write(&stage.document);
+        written.map_err(|refused| {
             Blame(stage.table.table(), stage.step.phase, &stage.lowering).of(refused)
-        };
+        })
+    }
+
+    /// Goes back to where a step began that did not come to its end. It is as safe as the step: no packet
+    /// looks at two of the things that it changes.
+    fn go_back(&mut self) -> Result<(), CommitError> {
+        if let (Way::Behind, Some(document), Some(table)) =
+            (self.way, self.document.take(), self.table.take())
+        {
+            let lowering = self.lowering.clone();
+            let written = self.write(&document);
+            written
+                .map_err(|refused| Blame(table.table(), Phase::Switch, &lowering).of(refused))?;
+            (self.document, self.table) = (Some(document), Some(table));
+        }
+        self.way = Way::There;
+        Ok(())
+    }
+
+    /// Writes what differs from a document.
+    fn write(&mut self, document: &Document) -> Result<(), Refused> {
         let mut held = match self.held.take() {
             Some(held) => held,
-            None => self.read()?,
+            None => self.read().map_err(Refused::Io)?,
         };
-        let writes = Writes::between(&held, &stage.document, self.placement);
+        let writes = Writes::between(&held, document, self.placement);
         if !writes.is_idle(&self.stuck) {
-            if stage.step.wait == Wait::Grace {
-                wait_for_grace();
-            }
             let left = writes
                 .gone
                 .iter()
@@ -164,8 +209,8 @@ impl XtablesBackend {
             let mut left = left
                 .map(|(name, set)| (name.clone(), set.clone()))
                 .collect();
-            write::all(&self.provider, &writes, &mut left, &self.stuck).map_err(blame)?;
-            held.settle(&stage.document, self.placement);
+            write::all(&self.provider, &writes, &mut left, &self.stuck)?;
+            held.settle(document, self.placement);
             self.stuck = left.keys().cloned().collect();
             held.sets.extend(left);
         }
@@ -196,18 +241,27 @@ impl XtablesBackend {
         Ok(self.read()?.counts())
     }
 
-    /// Keeps what is in force for whoever comes after us. Where that fails they have to do without.
-    fn keep(&self, key: &TableKey) {
-        if self.sets == Sets::Others {
-            // So is the record.
-            return;
+    /// Runs the steps, and writes down for whoever comes after us what each begins with and is to make of
+    /// it. Where that fails they have to do without.
+    fn follow(&mut self, key: &TableKey, stages: Vec<Stage<'_>>) -> Result<(), CommitError> {
+        for stage in stages {
+            // Where the sets are others', so is the record.
+            let ours = self.sets == Sets::Ours;
+            if ours {
+                let _kept = self.kept.intend(key, stage.table.table());
+            }
+            self.run(&stage)?;
+            if ours {
+                let _kept = match *stage.table.table() == Table::default() {
+                    true => self.kept.forget(),
+                    false => self.kept.reach(),
+                };
+            }
+            self.table = Some(stage.table);
+            self.document = Some(stage.document);
+            self.lowering = stage.lowering;
         }
-        let table = self.table.as_ref().map(Tracked::table);
-        let table = table.filter(|table| **table != Table::default());
-        let _kept = match table {
-            Some(table) => self.kept.write(key, table.clone()),
-            None => self.kept.forget(),
-        };
+        Ok(())
     }
 
     /// What is not as it should be, by what is known of the table.
@@ -218,14 +272,37 @@ impl XtablesBackend {
         let Some(table) = &self.table else {
             return Err("rules of ours, and no record of what they were made of".to_owned());
         };
-        let mut lowering = Lowering::default();
+        let mut lowering = nothing_lowered(self.variant());
         let lowered = lowering.lower(table.table(), &Touched::All);
         let document = lowered.map_err(|refusals| refusals.first.to_string())?;
         self.lowering = lowering;
-        let difference = held.difference(&document, self.placement);
+        let Some(what) = held.difference(&document, self.placement) else {
+            self.document = Some(document);
+            return Ok(());
+        };
+        let intended = self.kept.intended(key);
+        let intended = intended.and_then(|table| {
+            let mut lowering = nothing_lowered(self.variant());
+            lowering.lower(&table, &Touched::All).ok()
+        });
+        let is_on_the_way = intended
+            .is_some_and(|intended| held.is_between([&document, &intended], self.placement));
         self.document = Some(document);
-        difference.map_or(Ok(()), Err)
+        if !is_on_the_way {
+            return Err(what);
+        }
+        self.way = Way::Behind;
+        Ok(())
     }
+}
+
+/// What the rules of `iptables-nft` become are chains of nf_tables, which lead into one another only so
+/// often.
+fn nothing_lowered(variant: Variant) -> Lowering {
+    Lowering::by(match variant {
+        Variant::Legacy => Dispatch::Chains,
+        Variant::Nft => Dispatch::Sets,
+    })
 }
 
 /// What a step touches.
@@ -254,23 +331,15 @@ fn touched(step: &Step) -> Touched {
 
 impl Backend for XtablesBackend {
     fn commit(&mut self, commit: &Commit) -> Result<(), CommitError> {
-        if commit.is_empty() {
+        if commit.is_empty() && self.way == Way::There {
             return Ok(());
         }
         // Where there is no folder for it, everybody has the right.
         let _held = self.kept.hold();
         let stages = self.stages(commit)?;
         self.commits = self.commits.wrapping_add(1);
-        // Whoever comes after us, should we not come to the end, is to look for what we left.
-        let _kept = self.kept.begin();
-        for stage in stages {
-            self.run(&stage)?;
-            self.table = Some(stage.table);
-            self.document = Some(stage.document);
-            self.lowering = stage.lowering;
-        }
-        self.keep(&commit.table);
-        Ok(())
+        self.go_back()?;
+        self.follow(&commit.table, stages)
     }
 
     fn adopt(&mut self, _: &TableKey) -> Result<(), CommitError> {
@@ -290,10 +359,11 @@ impl Backend for XtablesBackend {
 
     fn observe(&mut self, key: &TableKey) -> Result<Option<Table>, ObserveError> {
         let held = self.read()?;
+        self.way = Way::There;
         let compared = match held.is_empty() {
             true => {
                 (self.table, self.document) = (None, None);
-                self.lowering = Lowering::default();
+                self.lowering = nothing_lowered(self.variant());
                 Ok(())
             }
             false => self.compare(key, &held),

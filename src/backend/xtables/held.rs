@@ -7,7 +7,7 @@ use super::ipset::{Ipset, Member};
 use super::name::{CHAIN_PREFIX, IPSET_PREFIX};
 use super::rule::COMMENT_PREFIX;
 use super::saved::{SavedRule, SavedSet, SavedTable};
-use super::{Builtin, Document, Table, TableName};
+use super::{Builtin, Document, IpsetName, Table, TableName};
 use crate::net::Family;
 
 /// Everything of ours that the kernel holds, and what others have in the same built-in chains.
@@ -97,15 +97,43 @@ impl Held {
 
     /// What is not as a document says: the first thing, in words.
     pub(super) fn difference(&self, wanted: &Document, placement: Placement) -> Option<String> {
-        let nothing = (HeldTable::default(), Table::default());
         let keys: BTreeSet<_> = self.tables.keys().chain(wanted.tables.keys()).collect();
         let mut tables = keys.into_iter().filter_map(|key| {
-            let held = self.tables.get(key).unwrap_or(&nothing.0);
-            let wanted = wanted.tables.get(key).unwrap_or(&nothing.1);
-            let what = held.difference(wanted, key.0, placement)?;
+            let what = self.differing_table(key, wanted, placement)?;
             Some(format!("{} {}: {what}", key.0, key.1))
         });
         tables.next().or_else(|| self.differing_set(wanted))
+    }
+
+    fn differing_table(
+        &self,
+        key: &(Family, TableName),
+        wanted: &Document,
+        placement: Placement,
+    ) -> Option<String> {
+        let nothing = (HeldTable::default(), Table::default());
+        let held = self.tables.get(key).unwrap_or(&nothing.0);
+        let wanted = wanted.tables.get(key).unwrap_or(&nothing.1);
+        held.difference(wanted, key.0, placement)
+    }
+
+    /// Whether it is on the way from one document to another: each table is as in either, and each set
+    /// holds what it does in both, and nothing that it does in neither.
+    pub(super) fn is_between(&self, ends: [&Document; 2], placement: Placement) -> bool {
+        let wanted = || ends.iter().flat_map(|document| document.tables.keys());
+        let mut keys = self.tables.keys().chain(wanted());
+        let is_of_either = |key| {
+            let mut differing = ends
+                .iter()
+                .map(|end| self.differing_table(key, end, placement));
+            differing.any(|what| what.is_none())
+        };
+        let names: BTreeSet<&IpsetName> = ends.iter().flat_map(|end| end.ipsets.keys()).collect();
+        keys.all(is_of_either)
+            && names.into_iter().all(|name| {
+                let held = self.sets.get(name.as_str());
+                HeldSet::is_between(held, ends.map(|end| end.ipsets.get(name)))
+            })
     }
 
     fn differing_set(&self, wanted: &Document) -> Option<String> {
@@ -175,6 +203,28 @@ impl HeldSet {
         let members = self.members.iter().map(|member| Member::new(member));
         union.members.extend(members);
         union
+    }
+
+    /// Whether a set is on the way from one that may be none to another.
+    fn is_between(held: Option<&Self>, ends: [Option<&Ipset>; 2]) -> bool {
+        let Some(held) = held else {
+            return ends.iter().any(Option::is_none);
+        };
+        let known = || ends.iter().flatten().filter(|end| held.is_of_type(end));
+        let may = |member: &String| {
+            let member = Member::new(member);
+            known().any(|end| end.members.contains(&member))
+        };
+        let must = match ends {
+            [Some(before), Some(after)] if before.kind == after.kind => {
+                let both = before.members.intersection(&after.members);
+                both.map(Member::as_str).collect()
+            }
+            [Some(_) | None, _] => Vec::new(),
+        };
+        known().next().is_some()
+            && held.members.iter().all(may)
+            && must.iter().all(|member| held.members.contains(*member))
     }
 
     fn difference(&self, wanted: &Ipset) -> Option<String> {

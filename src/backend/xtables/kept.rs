@@ -48,33 +48,38 @@ impl Kept {
 
     /// Whether something was written down.
     pub(super) fn is_there(&self) -> bool {
-        self.0.exists()
+        self.0.exists() || self.next().exists()
     }
 
-    /// What was written down, if it can be read.
+    /// What was in force when somebody wrote last, or before that, if it can be read.
     pub(super) fn read(&self, key: &TableKey) -> Option<Table> {
-        let text = fs::read_to_string(&self.0).ok()?;
-        let ruleset = parse(&self.0.display().to_string(), &text);
-        ruleset.ok()?.tables.remove(key)
+        read(&self.0, key)
     }
 
-    /// Writes down that something is there, where nothing says so yet.
-    pub(super) fn begin(&self) -> io::Result<()> {
-        match self.is_there() {
-            true => Ok(()),
-            false => self.put("# being written\n"),
-        }
+    /// What was to be made of it, where somebody did not come so far.
+    pub(super) fn intended(&self, key: &TableKey) -> Option<Table> {
+        read(&self.next(), key)
     }
 
-    /// Writes a table down, in one piece.
-    pub(super) fn write(&self, key: &TableKey, table: Table) -> io::Result<()> {
+    /// Writes down what is to be in force, before anything is done for it.
+    pub(super) fn intend(&self, key: &TableKey, table: &Table) -> io::Result<()> {
         let ruleset = Ruleset {
-            tables: [(key.clone(), table)].into(),
+            tables: [(key.clone(), table.clone())].into(),
         };
-        self.put(&ruleset.to_string())
+        self.put(&self.next(), &ruleset.to_string())
     }
 
-    fn put(&self, text: &str) -> io::Result<()> {
+    /// It is in force.
+    pub(super) fn reach(&self) -> io::Result<()> {
+        fs::rename(self.next(), &self.0)
+    }
+
+    fn next(&self) -> PathBuf {
+        self.0.with_extension("next.nft")
+    }
+
+    /// Writes a file, in one piece.
+    fn put(&self, under: &Path, text: &str) -> io::Result<()> {
         if let Some(folder) = self.0.parent() {
             fs::create_dir_all(folder)?;
         }
@@ -88,14 +93,23 @@ impl Kept {
             .mode(0o600)
             .open(&new)?;
         file.write_all(text.as_bytes())?;
-        fs::rename(&new, &self.0)
+        fs::rename(&new, under)
     }
 
     /// Forgets it.
     pub(super) fn forget(&self) -> io::Result<()> {
-        match fs::remove_file(&self.0) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-            Ok(()) | Err(_) => Ok(()),
+        for file in [&self.next(), &self.0] {
+            match fs::remove_file(file) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
         }
+        Ok(())
     }
+}
+
+fn read(file: &Path, key: &TableKey) -> Option<Table> {
+    let text = fs::read_to_string(file).ok()?;
+    let ruleset = parse(&file.display().to_string(), &text);
+    ruleset.ok()?.tables.remove(key)
 }

@@ -3,6 +3,7 @@
 mod bisect;
 mod blame;
 pub mod chain;
+mod depth;
 pub mod document;
 mod engine;
 mod held;

@@ -81,7 +81,7 @@ impl Script {
 
 /// The number of the line in what a program says: `Error in line 3: ...` of ipset, `line 3 failed`
 /// and `Error occurred at line: 3` of iptables.
-fn line_of(complaint: &str) -> Option<usize> {
+pub(super) fn line_of(complaint: &str) -> Option<usize> {
     let words: Vec<&str> = complaint.split_whitespace().collect();
     words.windows(2).find_map(|pair| match pair {
         ["line" | "line:", number] => number.trim_end_matches(':').parse().ok(),

@@ -9,7 +9,7 @@ use super::bisect::culprit;
 use super::blame::Refused;
 use super::held::HeldSet;
 use super::provider::{Provider, RunError};
-use super::script::{Origin, Script};
+use super::script::{Origin, Script, line_of};
 use super::writes::Writes;
 use crate::net::Family;
 
@@ -31,7 +31,8 @@ pub(super) fn all(
         table(provider, (*family, *name), script)?;
     }
     sets(provider, &writes.drain)?;
-    left.retain(|name, _| writes.gone.contains(name) && !is_destroyed(provider, name, stuck));
+    let stay = destroyed(provider, &writes.gone, stuck);
+    left.retain(|name, _| stay.contains(&name.as_str()));
     Ok(())
 }
 
@@ -82,13 +83,40 @@ fn table(
     })
 }
 
-/// A set that stayed the last time is not waited for again.
-fn is_destroyed(provider: &Provider, name: &str, stuck: &BTreeSet<String>) -> bool {
-    let attempts = if stuck.contains(name) { 1 } else { ATTEMPTS };
-    (0..attempts).any(|attempt| {
-        if attempt > 0 {
-            thread::sleep(PAUSE);
+/// Destroys sets, and gives those that stay. One that stayed the last time is not waited for again.
+fn destroyed<'n>(
+    provider: &Provider,
+    names: &'n [String],
+    stuck: &BTreeSet<String>,
+) -> Vec<&'n str> {
+    let mut stay = destroyed_once(provider, names.iter().map(String::as_str).collect());
+    for _ in 1..ATTEMPTS {
+        if stay.iter().all(|name| stuck.contains(*name)) {
+            break;
         }
-        provider.restore_sets(&format!("destroy {name}\n")).is_ok()
-    })
+        thread::sleep(PAUSE);
+        stay = destroyed_once(provider, stay);
+    }
+    stay
+}
+
+/// The same, each tried once. A line that is refused ends a run of the program: the next begins behind it.
+fn destroyed_once<'n>(provider: &Provider, names: Vec<&'n str>) -> Vec<&'n str> {
+    let mut stay = Vec::new();
+    let mut rest = names.as_slice();
+    while !rest.is_empty() {
+        let lines = rest.iter().map(|name| format!("destroy {name}\n"));
+        let Err(error) = provider.restore_sets(&lines.collect::<String>()) else {
+            break;
+        };
+        let refused = line_of(&error.to_string()).and_then(|line| line.checked_sub(1));
+        let Some((_, [name, behind @ ..])) = refused.and_then(|at| rest.split_at_checked(at))
+        else {
+            stay.extend(rest);
+            break;
+        };
+        stay.push(*name);
+        rest = behind;
+    }
+    stay
 }

@@ -1,5 +1,6 @@
 //! What several tests share: network namespaces, devices, packets and what they prove.
 
+pub(crate) mod assassin;
 pub(crate) mod cases;
 #[cfg(feature = "etcd")]
 pub(crate) mod cluster;
@@ -8,12 +9,12 @@ pub(crate) mod daemon;
 pub(crate) mod engine;
 #[cfg(feature = "etcd")]
 pub(crate) mod etcd;
-pub(crate) mod legacy;
 pub(crate) mod netns;
 pub(crate) mod packet;
 pub(crate) mod pod;
 pub(crate) mod probe;
 pub(crate) mod prober;
+pub(crate) mod programs;
 #[cfg(feature = "etcd")]
 pub(crate) mod proxy;
 pub(crate) mod reference;

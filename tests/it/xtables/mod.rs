@@ -2,7 +2,7 @@
 
 mod agent;
 mod drift;
+mod kill;
 mod load;
-mod programs;
 mod refusals;
 mod switch;

@@ -7,9 +7,9 @@ use margay::ruleset::diff::diff;
 use margay::ruleset::{Tracked, parse};
 
 use super::drift::{LEGACY, by, said};
-use super::programs::Programs;
 use crate::apply::{WORLD, World};
 use crate::support::netns::in_netns;
+use crate::support::programs::Programs;
 
 fn table(slow: &str) -> Tracked {
     let text = format!(
@@ -29,8 +29,7 @@ fn table(slow: &str) -> Tracked {
 
 /// What a backend says to a rule.
 fn refused(variant: Variant, rule: &str) -> (String, Option<String>) {
-    let folder = tempfile::tempdir().unwrap();
-    let mut programs = Programs::new(variant, folder.path());
+    let mut programs = Programs::new(variant);
     let commit = diff(None, &table(rule), &table_key());
     let error = programs.backend.commit(&commit).unwrap_err();
     let about = error.culprit().and_then(|culprit| {

@@ -12,6 +12,18 @@ pub(super) struct Environment {
     pub(super) outgoing: Outgoing,
     /// The protocol, where only packets of one come.
     pub(super) protocol: Option<Protocol>,
+    /// How many interfaces are told apart.
+    pub(super) dispatch: Dispatch,
+}
+
+/// How many interfaces are told apart.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Dispatch {
+    /// By trees of chains: the way to one of many is short.
+    #[default]
+    Chains,
+    /// By ipsets, 32 interfaces in each: where chains can lead into one another only so often.
+    Sets,
 }
 
 /// Whether an interface is known that packets leave by.

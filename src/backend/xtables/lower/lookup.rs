@@ -195,11 +195,14 @@ impl Lookup<'_> {
         let mut chunks: Vec<BTreeSet<Member>> = vec![BTreeSet::new()];
         let mut sides = [AddressSide::Source; 2];
         for cell in cells {
-            let (Some((side, first, last)), Some((direction, pattern))) =
-                (&cell.addresses, &cell.interface)
-            else {
-                return Err("interfaces and no addresses in a set of several fields".into());
+            let Some((direction, pattern)) = &cell.interface else {
+                return Err("addresses and no interfaces in a set of several fields".into());
             };
+            let anywhere = || {
+                let bytes = self.family.address_bytes();
+                (direction.side(), vec![0; bytes], vec![0xff; bytes])
+            };
+            let (side, first, last) = &cell.addresses.clone().unwrap_or_else(anywhere);
             let InterfacePattern::Exact(interface) = pattern else {
                 return Err("a prefix of names of interfaces in a set of several fields".into());
             };

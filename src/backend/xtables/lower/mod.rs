@@ -31,6 +31,7 @@ mod writer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub use environment::Dispatch;
 pub use refusal::{Place, Refusal, Refusals};
 
 use super::{Builtin, ChainName, Document, IpsetName, Rule, TableName, Target};
@@ -67,9 +68,18 @@ pub enum Touched {
 pub struct Lowering {
     pieces: BTreeMap<(Name, Environment), Arc<Piece>>,
     told: BTreeSet<Name>,
+    dispatch: Dispatch,
 }
 
 impl Lowering {
+    /// Nothing yet, and how interfaces will be told apart.
+    pub fn by(dispatch: Dispatch) -> Self {
+        Self {
+            dispatch,
+            ..Self::default()
+        }
+    }
+
     /// The table, of which nothing but this was touched since it was last lowered here.
     ///
     /// # Errors
@@ -90,6 +100,7 @@ impl Lowering {
             table,
             protocols: protocol::protocols(table),
             told,
+            dispatch: self.dispatch,
             before: std::mem::take(&mut self.pieces),
             pieces: BTreeMap::new(),
             document: Document::default(),
@@ -134,6 +145,7 @@ struct Walk<'w> {
     table: &'w Table,
     protocols: BTreeMap<Name, Protocol>,
     told: BTreeSet<Name>,
+    dispatch: Dispatch,
     before: BTreeMap<(Name, Environment), Arc<Piece>>,
     pieces: BTreeMap<(Name, Environment), Arc<Piece>>,
     document: Document,
@@ -178,6 +190,7 @@ impl Walk<'_> {
                 family,
                 outgoing,
                 protocol: self.protocols.get(&name).copied(),
+                dispatch: self.dispatch,
             };
             let piece = self.piece(&name, chain, environment);
             self.refusals.extend(piece.refusals.iter().cloned());

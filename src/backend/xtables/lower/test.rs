@@ -121,10 +121,13 @@ impl Reader<'_> {
             });
         };
         let types: Vec<Datatype> = left.iter().map(|part| part.datatype()).collect();
-        if let Some(branches) = tree::branches(&fields, &types, &wanted, |_| ())? {
+        let dispatch = self.environment.dispatch;
+        if let Some(branches) = tree::branches(dispatch, (&fields, &types), &wanted, |_| ())? {
             return Ok(Found::Tree(operator, branches));
         }
-        if let [Field::Interface(direction)] = fields.as_slice() {
+        if let [Field::Interface(direction)] = fields.as_slice()
+            && wanted.keys != Keys::Exact
+        {
             return interfaces(*direction, operator, &wanted.elements);
         }
         let cells = wanted

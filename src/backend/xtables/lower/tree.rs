@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::cell::Cell;
 use super::conjunction::{Conjunction, Joined};
+use super::environment::Dispatch;
 use super::field::{Direction, Field};
 use super::lookup::Keys;
 use super::prefixes::prefixes;
@@ -46,14 +47,16 @@ impl<T> Branch<T> {
 }
 
 /// The branches of a lookup that is a tree: of interfaces alone by a named set, or of interfaces and
-/// Ethernet addresses, which no ipset holds. `None` where it is something else.
+/// Ethernet addresses, which no ipset holds. `None` where it is something else, or ipsets are to do it.
 pub(super) fn branches<T>(
-    fields: &[Field],
-    types: &[Datatype],
+    dispatch: Dispatch,
+    (fields, types): (&[Field], &[Datatype]),
     wanted: &Wanted<'_>,
     outcome: impl Fn(&Key) -> T,
 ) -> Result<Option<Vec<Branch<T>>>, Refused> {
-    let alone = matches!(fields, [Field::Interface(_)]) && wanted.keys == Keys::Exact;
+    let alone = matches!(fields, [Field::Interface(_)])
+        && wanted.keys == Keys::Exact
+        && dispatch == Dispatch::Chains;
     let located = fields
         .iter()
         .any(|field| matches!(field, Field::Interface(_)));

@@ -319,7 +319,12 @@ impl Writer<'_> {
         let types: Vec<_> = key.iter().map(|part| part.datatype()).collect();
         let by_key: BTreeMap<&Key, &Verdict> = verdicts.iter().copied().collect();
         let verdict = |key: &Key| by_key.get(key).copied();
-        let branches = tree::branches(&fields, &types, &wanted, verdict)?;
+        let branches = tree::branches(
+            self.environment.dispatch,
+            (&fields, &types),
+            &wanted,
+            verdict,
+        )?;
         let Some(branches) = branches else {
             return self.verdicts(lines, line, key, (&wanted, &verdicts), after);
         };

@@ -1,0 +1,110 @@
+//! How many chains lead into one another: the rules of `iptables-nft` are chains of nf_tables, and the
+//! kernel follows only so many.
+
+use std::collections::BTreeMap;
+
+use super::{ChainName, Document, Table, Variant};
+
+/// The most chains of a way, with the built-in one: `NFT_JUMP_STACK_SIZE` (net/netfilter/nf_tables.h).
+/// A `goto` counts like a `jump` (`nft_chain_validate`, net/netfilter/nf_tables_api.c).
+pub(super) const DEPTH_MAX: usize = 16;
+
+/// A chain on a way that is too long for a variant. Of those on the way it is the one that the fewest rules
+/// lead to: what belongs to one policy, rather than what all have in common.
+pub(super) fn too_deep(variant: Variant, document: &Document) -> Option<&ChainName> {
+    match variant {
+        Variant::Legacy => None,
+        Variant::Nft => document.tables.values().find_map(Ways::too_long),
+    }
+}
+
+/// The ways through the chains of a table.
+struct Ways<'t> {
+    table: &'t Table,
+    /// How many chains the longest way from a chain has, itself included, and which is the next of it.
+    longest: BTreeMap<&'t ChainName, (usize, Option<&'t ChainName>)>,
+}
+
+impl<'t> Ways<'t> {
+    fn too_long(table: &'t Table) -> Option<&'t ChainName> {
+        let mut ways = Self {
+            table,
+            longest: BTreeMap::new(),
+        };
+        let heads = table.heads.values().flatten();
+        let mut roots = heads.filter_map(|rule| rule.target.chain());
+        let root = roots.find(|root| 1 + ways.from(root) > DEPTH_MAX)?;
+        let on_the_way = std::iter::successors(Some(root), |chain| ways.longest.get(*chain)?.1);
+        let users = ways.users();
+        on_the_way.min_by_key(|chain| users.get(*chain))
+    }
+
+    /// The longest way from a chain. That there is no loop is known of what is in force, and of what is
+    /// lowered from a table: a chain leads to those that stand below it there.
+    fn from(&mut self, chain: &'t ChainName) -> usize {
+        if let Some((length, _)) = self.longest.get(chain) {
+            return *length;
+        }
+        let mut longest = (1, None);
+        for next in leads(self.table, chain) {
+            let length = 1 + self.from(next);
+            if length > longest.0 {
+                longest = (length, Some(next));
+            }
+        }
+        self.longest.insert(chain, longest);
+        longest.0
+    }
+
+    /// How many rules lead to each chain.
+    fn users(&self) -> BTreeMap<&'t ChainName, usize> {
+        let mut users = BTreeMap::new();
+        for chain in self.table.chains.keys() {
+            for next in leads(self.table, chain) {
+                *users.entry(next).or_default() += 1;
+            }
+        }
+        users
+    }
+}
+
+/// The chains that the rules of a chain lead to.
+fn leads<'t>(table: &'t Table, chain: &ChainName) -> impl Iterator<Item = &'t ChainName> {
+    let rules = table.chains.get(chain).into_iter().flatten();
+    rules.filter_map(|rule| rule.target.chain())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::xtables::lower::{Dispatch, Lowering, Touched};
+    use crate::ruleset::parse;
+
+    /// Chains that lead into one another, the last one by many ways.
+    fn chained(count: usize) -> Document {
+        let mut text = "table inet t {\n chain last { drop; }\n".to_owned();
+        for at in (0..count).rev() {
+            let next = match at + 1 == count {
+                true => "jump last; jump last;".to_owned(),
+                false => format!("goto c{};", at + 1),
+            };
+            text += &format!(" chain c{at} {{ {next} }}\n");
+        }
+        text +=
+            " chain f { type filter hook forward priority filter; policy accept; jump c0; }\n}\n";
+        let ruleset = parse("t.nft", &text.replace(';', "\n")).unwrap();
+        let table = ruleset.tables.values().next().unwrap();
+        let mut lowering = Lowering::by(Dispatch::Sets);
+        lowering.lower(table, &Touched::All).unwrap()
+    }
+
+    #[test]
+    fn a_way_is_as_long_as_the_kernel_takes_and_no_longer() {
+        // FORWARD, f, c0..., last
+        let (fits, deep) = (chained(DEPTH_MAX - 3), chained(DEPTH_MAX - 2));
+        assert_eq!(too_deep(Variant::Nft, &fits), None);
+        assert_eq!(too_deep(Variant::Legacy, &deep), None);
+        let culprit = too_deep(Variant::Nft, &deep).unwrap();
+        assert_ne!(culprit.as_str(), "mgy-last");
+    }
+}
