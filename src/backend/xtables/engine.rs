@@ -181,15 +181,22 @@ impl XtablesBackend {
     /// Goes back to where a step began that did not come to its end. It is as safe as the step: no packet
     /// looks at two of the things that it changes.
     fn go_back(&mut self) -> Result<(), CommitError> {
-        if let (Way::Behind, Some(document), Some(table)) =
-            (self.way, self.document.take(), self.table.take())
-        {
-            let lowering = self.lowering.clone();
-            let written = self.write(&document);
-            written
-                .map_err(|refused| Blame(table.table(), Phase::Switch, &lowering).of(refused))?;
-            (self.document, self.table) = (Some(document), Some(table));
+        if self.way == Way::There {
+            return Ok(());
         }
+        let (document, table) = (self.document.take(), self.table.take());
+        let written = match (&document, &table) {
+            (Some(document), Some(table)) => {
+                let lowering = self.lowering.clone();
+                let written = self.write(document);
+                written
+                    .map_err(|refused| Blame(table.table(), Phase::Switch, &lowering).of(refused))
+            }
+            (Some(_) | None, _) => Ok(()),
+        };
+        // Where it failed, that is still where the step began.
+        (self.document, self.table) = (document, table);
+        written?;
         self.way = Way::There;
         Ok(())
     }
