@@ -60,7 +60,9 @@ impl Edited<'_> {
             Peer::Group(_) => false,
         };
         let mut changed = difference.gone.iter().chain(&difference.came);
-        if difference.len() > RULES_MAX || !changed.all(prefixes) {
+        // Where nothing was counted the order of rules may matter, which is no part of a difference.
+        let uncounted = self.objects.censuses.is_empty();
+        if uncounted || difference.len() > RULES_MAX || !changed.all(prefixes) {
             return None;
         }
         let mut edit = Edit::default();
@@ -251,7 +253,9 @@ mod tests {
     use super::*;
     use crate::compile::decider::Decider;
     use crate::compile::policy;
-    use crate::model::{Direction, InvalidCheck, SecurityGroup, Service, Settings, State};
+    use crate::model::{
+        Direction, InvalidCheck, PolicyCounters, SecurityGroup, Service, Settings, State,
+    };
     use crate::net::{PortRange, Protocol};
 
     /// A policy of a group with these rules, alone.
@@ -262,7 +266,7 @@ mod tests {
     }
 
     impl World {
-        fn of(rules: &[GroupRule], invalid_check: InvalidCheck) -> Self {
+        fn of(rules: &[GroupRule], settings: &Settings) -> Self {
             let group = SecurityGroup {
                 name: "web".parse().unwrap(),
                 ingress: rules.to_vec(),
@@ -273,10 +277,7 @@ mod tests {
             Self {
                 decider: Decider::Group(group.name),
                 state,
-                settings: Settings {
-                    invalid_check,
-                    ..Settings::default()
-                },
+                settings: settings.clone(),
             }
         }
 
@@ -299,11 +300,11 @@ mod tests {
     }
 
     /// What was made of some rules, edited to be what others are made into; whether that can be.
-    fn edited(old: &[GroupRule], new: &[GroupRule], check: InvalidCheck) -> bool {
+    fn edited(old: &[GroupRule], new: &[GroupRule], settings: &Settings) -> bool {
         let Some(difference) = Difference::between(old, new) else {
             return false;
         };
-        let [before, after] = [old, new].map(|rules| World::of(rules, check));
+        let [before, after] = [old, new].map(|rules| World::of(rules, settings));
         let mut objects = before.objects();
         let mut table = into_table(&objects);
         let owner = names::decider(&after.decider, Direction::Ingress);
@@ -374,9 +375,21 @@ mod tests {
             rule("172.16.0.0/12", Service::Protocol(Protocol::TCP)),
         ] {
             let new = [old.clone(), vec![more]].concat();
-            assert!(edited(&old, &new, InvalidCheck::Enforced), "{new:?}");
-            assert!(edited(&new, &old, InvalidCheck::Enforced), "{new:?}");
+            assert!(edited(&old, &new, &Settings::default()), "{new:?}");
+            assert!(edited(&new, &old, &Settings::default()), "{new:?}");
         }
+    }
+
+    #[test]
+    fn where_rules_count_their_order_is_kept() {
+        let old = many(2);
+        let new: Vec<GroupRule> = old.iter().rev().cloned().collect();
+        let counting = Settings {
+            policy_counters: PolicyCounters::On,
+            ..Settings::default()
+        };
+        assert!(edited(&old, &new, &Settings::default()));
+        assert!(!edited(&old, &new, &counting));
     }
 
     /// Whether each of a few more rules is an edit.
@@ -384,7 +397,7 @@ mod tests {
         [0, 1, 2, 3, 4].map(|n| {
             let before = rules.clone();
             rules.push(more(n));
-            edited(&before, &rules, InvalidCheck::Enforced)
+            edited(&before, &rules, &Settings::default())
         })
     }
 
@@ -453,11 +466,14 @@ mod tests {
             for (place, rule) in come.into_iter().enumerate() {
                 new.insert((place * 7).min(new.len()), rule);
             }
-            let check = match disabled {
-                true => InvalidCheck::Disabled,
-                false => InvalidCheck::Enforced,
+            let settings = Settings {
+                invalid_check: match disabled {
+                    true => InvalidCheck::Disabled,
+                    false => InvalidCheck::Enforced,
+                },
+                ..Settings::default()
             };
-            edited(&rules, &new, check);
+            edited(&rules, &new, &settings);
         }
     }
 }
