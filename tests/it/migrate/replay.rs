@@ -74,6 +74,41 @@ fn packets_meet_the_same_on_both_sides() {
     assert!(replay.rules_hit >= 10, "{replay:?}");
 }
 
+/// Each with counts from before, and every n-th packet of its own.
+const TAKING_TURNS: &str = "*filter
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+[45:6700] -A INPUT -p udp -m statistic --mode nth --every 3 --packet 0 -j DROP
+[0:0] -A INPUT -p udp -m statistic --mode nth --every 4 --packet 1 -j DROP
+[7:90] -A INPUT -p udp -m statistic --mode nth --every 4 --packet 3 -j DROP
+[0:0] -A INPUT -p udp -m multiport --dports 53,67,123,161,500,514,1194,4500 -j ACCEPT
+COMMIT
+*nat
+:PREROUTING ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+[3:40] -A POSTROUTING -o eth1 -s 10.0.0.0/8 -p udp -j MASQUERADE --random-fully
+COMMIT
+";
+
+/// The kernel decides here: the proof reads both texts with the same mind.
+#[test]
+fn packets_take_turns_on_both_sides() {
+    let test = "packets_take_turns_on_both_sides";
+    let Some(replay) = replayed(test, TAKING_TURNS, |nft| nft) else {
+        return;
+    };
+    report(&format!("{replay:#?}"));
+    assert!(replay.differences.is_empty(), "{replay:#?}");
+    assert_eq!(replay.rules_hit, 5, "{replay:?}");
+    let wrong = |nft: String| {
+        assert!(nft.contains("mod 4 3"), "{nft}");
+        nft.replace("mod 4 3", "mod 4 0")
+    };
+    let replay = replayed(test, TAKING_TURNS, wrong).unwrap();
+    assert!(!replay.differences.is_empty());
+}
+
 #[test]
 fn packets_find_a_rule_that_was_changed() {
     let test = "packets_find_a_rule_that_was_changed";

@@ -105,8 +105,9 @@ fn statistic(draft: &mut Draft<'_>, sense: Sense, statistic: Statistic) -> Cases
                 modulus: every,
                 offset: 0,
             };
-            // The kernel counts from `packet` up to `every`; numgen counts from 0.
-            let number = Value::Number((every - 1 - packet).into());
+            // iptables has the kernel begin at `every - 1 - packet` and match at the turn (libxt_statistic): the
+            // packets before the first match are as many as `packet`, and numgen counts packets from 0.
+            let number = Value::Number(packet.into());
             one(compared(sense, left, number))
         }
     }

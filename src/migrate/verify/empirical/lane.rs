@@ -57,17 +57,17 @@ fn stand(plan: &Plan, side: Side<'_>) -> Result<Outcome, ReplayError> {
     ip("route add local default dev lo table 100\nrule add pref 1 iif lo lookup main\n")?;
     load(side)?;
     feed("nft", &["-f", "-"], &tally::watcher())?;
+    // A translation begins with the counts that the dump has.
+    let saved = counters(side)?;
     send(plan, &devices)?;
-    let counters = match side {
-        Side::Iptables(original) => {
-            let saved = feed("iptables-legacy-save", &["-c"], "")?;
-            tally::of_iptables(original.dump, &saved)
-        }
-        Side::Nft(_) => tally::of_nft(&feed("nft", &["-j", "list", "ruleset"], "")?),
-    };
+    let mut counters = counters(side)?;
+    for (line, count) in &mut counters {
+        *count = count.saturating_sub(saved.get(line).copied().unwrap_or(0));
+    }
     let mut sightings = tally::Sightings::new();
+    let views = || tally::VIEWS.into_iter().map(|(view, _)| view);
     for hook in tally::HOOKS {
-        for (view, _) in tally::VIEWS {
+        for view in views().filter(|view| !plan.by_chance.contains(view)) {
             let map = format!("{hook}-{view}");
             let listed = feed("nft", &["-j", "list", "map", "ip", tally::TABLE, &map], "")?;
             tally::see(&mut sightings, hook, view, &listed);
@@ -93,6 +93,16 @@ fn load(side: Side<'_>) -> Result<(), ReplayError> {
         }
     }
     Ok(())
+}
+
+fn counters(side: Side<'_>) -> Result<BTreeMap<usize, u64>, ReplayError> {
+    Ok(match side {
+        Side::Iptables(original) => {
+            let saved = feed("iptables-legacy-save", &["-c"], "")?;
+            tally::of_iptables(original.dump, &saved)
+        }
+        Side::Nft(_) => tally::of_nft(&feed("nft", &["-j", "list", "ruleset"], "")?),
+    })
 }
 
 fn devices(plan: &Plan) -> io::Result<BTreeMap<String, File>> {

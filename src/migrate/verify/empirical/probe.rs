@@ -5,12 +5,12 @@
     reason = "tests of what is no part of a packet make none"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::migrate::iptables::{
-    Address, Chain, Direction, Dump, Hook, InterfacePattern, Match, Sense, Side, Table, Target,
-    Test,
+    Address, Chain, Direction, Dump, Hook, InterfacePattern, Match, Nat, Sense, Side, Table,
+    Target, Test,
 };
 
 /// The identification of a packet has sixteen bits.
@@ -44,6 +44,8 @@ pub(super) struct Plan {
     pub(super) devices: Vec<String>,
     /// The packets; the place of one is its identification, less one.
     pub(super) probes: Vec<Probe>,
+    /// What of packets the kernel chooses by chance, by the words of `tally::VIEWS`.
+    pub(super) by_chance: BTreeSet<&'static str>,
     /// What is not compared.
     pub(super) left_out: Vec<String>,
 }
@@ -83,11 +85,16 @@ pub(super) fn plan(dump: &Dump) -> Plan {
     let mut plan = Plan {
         devices: devices(dump),
         probes: Vec::new(),
+        by_chance: by_chance(dump),
         left_out: vec![
             "packets of this host itself (OUTPUT)".to_owned(),
             "packets of connections that were answered".to_owned(),
         ],
     };
+    for view in &plan.by_chance {
+        let what = format!("the {view} of packets: a rule has it chosen at random");
+        plan.left_out.push(what);
+    }
     let mut probes = Vec::new();
     for table in &dump.tables {
         for (chain, path) in paths(table) {
@@ -124,6 +131,21 @@ pub(super) fn plan(dump: &Dump) -> Plan {
     }
     plan.probes = probes;
     plan
+}
+
+/// The ports that rules with `--random` or `--random-fully` choose.
+fn by_chance(dump: &Dump) -> BTreeSet<&'static str> {
+    let targets = dump.rules().map(|(_, _, rule)| &rule.target);
+    let views = targets.filter_map(|target| match target {
+        Target::Snat(nat) | Target::Masquerade(nat) if is_random(nat) => Some("sport"),
+        Target::Dnat(nat) | Target::Redirect(nat) if is_random(nat) => Some("dport"),
+        _ => None,
+    });
+    views.collect()
+}
+
+fn is_random(nat: &Nat) -> bool {
+    nat.random || nat.random_fully
 }
 
 /// Every interface that a rule names, one for each pattern, and two that none does.

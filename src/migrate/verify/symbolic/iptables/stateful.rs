@@ -34,10 +34,7 @@ impl Ground<'_> {
             Test::Statistic(Statistic::Random { probability }) => {
                 ask(chance((*probability).into(), 1 << 31), negated)
             }
-            Test::Statistic(Statistic::Nth { every, packet }) => ask(
-                nth(*every, every.saturating_sub(1).saturating_sub(*packet)),
-                negated,
-            ),
+            Test::Statistic(Statistic::Nth { every, packet }) => ask(nth(*every, *packet), negated),
             Test::Recent(recent) => self.recent(recent, negated),
             Test::Socket(options) if options.contains(&SocketOption::RestoreMark) => vec![
                 Step::Test(socket(options)),
