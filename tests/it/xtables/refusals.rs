@@ -69,6 +69,20 @@ fn one_bad_rule_is_found_among_good_ones() {
 }
 
 #[test]
+fn what_is_known_of_the_table_outlives_a_refusal() {
+    in_netns("what_is_known_of_the_table_outlives_a_refusal", || {
+        let mut programs = Programs::new(Variant::Legacy);
+        programs.bring(&mut table("ip saddr 10.0.0.3 drop"));
+        let mut fast = table("ip saddr 10.0.0.3 limit rate 20000/second drop");
+        programs.try_to_bring(&mut fast).unwrap_err();
+        // Nobody looks at what is in force in between: the next change is one of what is known.
+        let mut next = table("ip saddr 10.0.0.4 drop");
+        programs.bring(&mut next);
+        assert!(programs.holds(next.table()));
+    });
+}
+
+#[test]
 fn what_has_no_words_is_refused_before_anything_is_written() {
     in_netns(
         "what_has_no_words_is_refused_before_anything_is_written",
