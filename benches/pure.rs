@@ -12,11 +12,6 @@ use margay::backend::nft::{Catalog, Ownership, encode};
 use margay::codec::Strictness;
 use margay::compile::compile;
 use margay::compile::skeleton::{Skeleton, table_key};
-use margay::migrate::acknowledged::Acknowledged;
-use margay::migrate::host::{Host, Texts};
-use margay::migrate::nft::print;
-use margay::migrate::plan::Plan;
-use margay::migrate::translate::translate;
 use margay::model::{Direction, EndpointName, GroupName, GroupRule, Origin, Peer, Service, State};
 use margay::net::{Family, PortRange, Protocol};
 use margay::ruleset::diff::diff;
@@ -25,7 +20,7 @@ use margay::ruleset::transaction::Commit;
 use margay::ruleset::{Element, Key, Name, Ruleset, Set, Table, Tracked};
 use margay::scenario::flat::POLICY;
 use margay::scenario::place::HOST;
-use margay::scenario::{Flat, flat, saved};
+use margay::scenario::{Flat, flat};
 
 /// Rules of the policy, and as many endpoints.
 const SIZES: [usize; 3] = [100, 1_000, 10_000];
@@ -61,33 +56,7 @@ fn main() {
     for (endpoints, bundles) in WORLDS {
         edits(&mut criterion, endpoints, bundles);
     }
-    migration(&mut criterion);
     criterion.final_summary();
-}
-
-/// An iptables host of so many rules, read, planned and translated.
-fn migration(criterion: &mut Criterion) {
-    const RULES: usize = 6_000;
-    let saved = saved(RULES, 1);
-    let texts = Texts {
-        v4: Some(saved.rules),
-        v6: None,
-        sets: Some(saved.sets),
-    };
-    let host = Host::read(&texts).unwrap();
-    criterion.bench_function(&format!("migrate/read/{RULES}"), |b| {
-        b.iter(|| Host::read(black_box(&texts)).unwrap());
-    });
-    criterion.bench_function(&format!("migrate/plan/{RULES}"), |b| {
-        let nothing = Acknowledged::default();
-        b.iter(|| Plan::new(&translate(black_box(&host)), &nothing).text());
-    });
-    criterion.bench_function(&format!("migrate/translate/{RULES}"), |b| {
-        b.iter(|| print::print(&translate(black_box(&host)).ruleset));
-    });
-    criterion.bench_function(&format!("migrate/idiomatic/{RULES}"), |b| {
-        b.iter(|| print::print(&translate(black_box(&host)).idiomatic().ruleset));
-    });
 }
 
 fn documents(criterion: &mut Criterion, size: usize, state: &State) {
