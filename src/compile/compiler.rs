@@ -250,8 +250,8 @@ impl Compiler {
         for direction in Direction::ALL {
             let [old, new] = [old.as_ref(), new].map(|g| g.map_or(&[][..], |g| g.rules(direction)));
             let policy = (decider.clone(), direction);
-            if let Some(difference) = Difference::between(old, new)
-                && self.policies.contains_key(&policy)
+            if self.policies.contains_key(&policy)
+                && let Some(difference) = Difference::between(old, new)
             {
                 self.dirty.rules(policy, difference);
             }

@@ -15,8 +15,7 @@ use super::rules::{self, Side};
 use super::run::Run;
 use super::selection::{Holder, Selection};
 use super::service::{Numbered, Shape, icmp};
-use crate::model::Service;
-use crate::net::{Cidr, Family};
+use crate::net::Family;
 use crate::ruleset::key::KeyBuilder;
 use crate::ruleset::{Expression, Key, Name, Rule, Statement};
 
@@ -84,7 +83,7 @@ impl<'o> Layout<'o> {
         let mut count = Count::of(prefixes);
         let laid = Laid::of(&count, self.lane, prefixes);
         if laid.whole == Whole::Apart {
-            self.whole_prefixes(&prefixes.wholly);
+            self.whole_prefixes(prefixes);
         }
         for &shape in self.lane.shapes() {
             let layers = laid.shapes.get(&shape).into_iter().flatten();
@@ -97,17 +96,17 @@ impl<'o> Layout<'o> {
             && shape.is_read_from_header()
             && self.cut == Cut::Matched
         {
-            self.whole_prefixes(&prefixes.wholly);
+            self.whole_prefixes(prefixes);
         }
         self.count = laid.is_plain(&count, self.lane).then_some(count);
     }
 
     /// Prefixes that match everything: addresses in a hash set, the rest in an interval set.
-    fn whole_prefixes(&mut self, prefixes: &[Cidr]) {
-        let merged = boxes::merged(prefixes);
+    fn whole_prefixes(&mut self, prefixes: &Prefixes) {
+        let merged = boxes::merged(&prefixes.wholly);
         let address = self.side.address(self.family);
         let (hosts, nets): (Vec<_>, Vec<_>) = merged.into_iter().partition(|(a, b)| a == b);
-        let [host, net] = self.whole_words();
+        let [host, net] = self.whole_words(prefixes);
         for (word, ranges) in [(host, hosts), (net, nets)] {
             let keys: Vec<Key> = ranges.iter().map(|(a, b)| Key::range(a, b)).collect();
             match keys.as_slice() {
@@ -124,12 +123,10 @@ impl<'o> Layout<'o> {
     }
 
     /// Lanes share these sets, unless one has a protocol of its own in them.
-    fn whole_words(&self) -> [&'static str; 2] {
-        let own = self.lane.protocol(self.family).map(Service::Protocol);
-        let mut services = self.run.prefixes.iter().map(|(_, service)| *service);
-        match services.any(|service| Some(service) == own) {
-            true => self.lane.whole_words(),
-            false => WHOLE_WORDS,
+    fn whole_words(&self, prefixes: &Prefixes) -> [&'static str; 2] {
+        match prefixes.own {
+            0 => WHOLE_WORDS,
+            _ => self.lane.whole_words(),
         }
     }
 

@@ -148,7 +148,9 @@ impl Writer<'_> {
                     let (of_run, count) =
                         Layout::rules(objects, &home, side, run, lane, self.prefixed, self.cut);
                     rules.extend(of_run);
-                    if let ([_], Some(count)) = (runs, count) {
+                    if let ([run], Some(count)) = (runs, count)
+                        && run.counter.is_none()
+                    {
                         let census = objects.censuses.entry(run.family).or_default();
                         census.lanes.insert(lane, count);
                     }

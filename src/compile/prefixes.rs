@@ -16,6 +16,8 @@ pub(super) type PrefixRule = (Cidr, Service);
 pub(super) struct Prefixes {
     /// Those that match every packet of the lane.
     pub(super) wholly: Vec<Cidr>,
+    /// How many of those name the protocol of the lane.
+    pub(super) own: usize,
     /// The others by shape.
     pub(super) blocks: BTreeMap<Shape, Vec<Block>>,
 }
@@ -28,9 +30,13 @@ impl Prefixes {
         rules: impl IntoIterator<Item = &'r PrefixRule>,
     ) -> Self {
         let mut found = Self::default();
+        let own = lane.protocol(family).map(Service::Protocol);
         for &(prefix, service) in rules {
             match lane.part(family, service) {
-                Part::Everything => found.wholly.push(prefix),
+                Part::Everything => {
+                    found.wholly.push(prefix);
+                    found.own += usize::from(own == Some(service));
+                }
                 Part::Some((shape, first, last)) => {
                     found.blocks.entry(shape).or_default().push(Block {
                         prefix,
@@ -44,11 +50,14 @@ impl Prefixes {
         found
     }
 
-    /// Those that match every packet of the lane, in order.
-    pub(super) fn wholly_sorted(&self) -> Vec<Cidr> {
-        let mut wholly = self.wholly.clone();
-        wholly.sort();
-        wholly
+    /// Whether sets of those that match every packet of the lane are the same, by name and content.
+    pub(super) fn has_same_whole(&self, other: &Self) -> bool {
+        let [ours, theirs] = [self, other].map(|prefixes| {
+            let mut wholly = prefixes.wholly.clone();
+            wholly.sort_unstable();
+            (wholly, prefixes.own)
+        });
+        ours == theirs
     }
 
     /// Those of a shape in layers of boxes that do not overlap, without what lies in whole prefixes.

@@ -1,0 +1,258 @@
+//! An edit: the few keys that come and go where a group gets or loses a few rules about prefixes.
+//!
+//! The boxes of a prefix depend on the prefixes around it alone. So what lies around or inside the
+//! prefixes of changed rules is laid out twice, as it was and as it is, and all else stays.
+//! Where a count says that sets or rules would be others than before, all is made again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::boxes::Block;
+use super::census::{Census, Count, Exact, Whole};
+use super::difference::Difference;
+use super::laid;
+use super::lane::Lane;
+use super::layout::{Cut, box_keys};
+use super::names;
+use super::objects::Objects;
+use super::prefixes::{PrefixRule, Prefixes};
+use super::run;
+use super::service::Shape;
+use crate::model::{GroupRule, Peer};
+use crate::net::{Cidr, Family};
+use crate::ruleset::tracked::Tracked;
+use crate::ruleset::{Element, Key, Name};
+
+/// More changed rules than this are not worth looking for what is near each of them.
+const RULES_MAX: usize = 64;
+
+/// What is near is laid out twice; more than this part of all rules is not worth it.
+const NEAR_SHARE: usize = 4;
+
+/// What comes into sets and goes out of them, and nothing else changes.
+#[derive(Debug, Default)]
+pub(super) struct Edit {
+    sets: Vec<(Name, Keys)>,
+    censuses: BTreeMap<Family, Census>,
+}
+
+/// Keys of one set.
+#[derive(Debug, Default)]
+struct Keys {
+    gone: BTreeSet<Key>,
+    came: BTreeSet<Key>,
+}
+
+/// The policy that is edited.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Edited<'p> {
+    /// What was made of it.
+    pub(super) objects: &'p Objects,
+    /// Its chain.
+    pub(super) owner: &'p Name,
+    /// What becomes of packets that end early.
+    pub(super) cut: Cut,
+    /// Its rules now.
+    pub(super) rules: &'p [GroupRule],
+}
+
+impl Edited<'_> {
+    /// What a difference between its rules before and its rules now changes, if that is no more than keys.
+    pub(super) fn edit(&self, difference: &Difference) -> Option<Edit> {
+        let prefixes = |rule: &GroupRule| match rule.peer {
+            Peer::Cidr(_) => true,
+            Peer::Group(_) => false,
+        };
+        let mut changed = difference.gone.iter().chain(&difference.came);
+        // Where nothing was counted the order of rules may matter, which is no part of a difference.
+        let uncounted = self.objects.censuses.is_empty();
+        if uncounted || difference.len() > RULES_MAX || !changed.all(prefixes) {
+            return None;
+        }
+        let mut edit = Edit::default();
+        for family in Family::ALL {
+            let gone = of_family(&difference.gone, family);
+            let came = of_family(&difference.came, family);
+            if !gone.is_empty() || !came.is_empty() {
+                let census = self.family(family, &gone, &came, &mut edit.sets)?;
+                edit.censuses.insert(family, census);
+            }
+        }
+        Some(edit)
+    }
+
+    fn family(
+        &self,
+        family: Family,
+        gone: &[PrefixRule],
+        came: &[PrefixRule],
+        sets: &mut Vec<(Name, Keys)>,
+    ) -> Option<Census> {
+        let mut census = self.objects.censuses.get(&family)?.clone();
+        let worth = census.worth();
+        census.count_kinds(&run::kinds(family, gone), &run::kinds(family, came));
+        if census.worth() != worth {
+            return None;
+        }
+        let new = self.near(family, gone, came)?;
+        let old = without(&new, came, gone);
+        for &lane in worth {
+            let [old, new] = [&old, &new].map(|rules| Prefixes::of(family, lane, rules));
+            if old != new {
+                let part = Part {
+                    lane,
+                    count: census.lanes.get(&lane)?,
+                    old,
+                    new,
+                };
+                let (count, keys) = part.keys(self.cut)?;
+                census.lanes.insert(lane, count);
+                for (word, keys) in keys {
+                    let name = names::shape(&names::run(self.owner, 0), word, family);
+                    sets.push(self.stays(&name, keys)?);
+                }
+            }
+        }
+        Some(census)
+    }
+
+    /// The keys of a set that has several before and after, so that it stays what it is.
+    fn stays(&self, name: &Name, keys: Keys) -> Option<(Name, Keys)> {
+        let before = self.objects.sets.get(name)?.elements.len();
+        let after = before + keys.came.len() - keys.gone.len();
+        (before > 1 && after > 1).then(|| (name.clone(), keys))
+    }
+
+    /// The rules of a family whose prefixes lie around or inside those of changed rules, unless they are
+    /// so many that all may as well be made again.
+    fn near(
+        &self,
+        family: Family,
+        gone: &[PrefixRule],
+        came: &[PrefixRule],
+    ) -> Option<Vec<PrefixRule>> {
+        let mut changed: Vec<Cidr> = gone.iter().chain(came).map(|(prefix, _)| *prefix).collect();
+        changed.sort_unstable();
+        changed.dedup();
+        let nests = |one: &Cidr, other: &Cidr| one.covers(other) || other.covers(one);
+        let rules = self.rules.iter().filter(|rule| rule.family == family);
+        let near = rules.filter_map(of_prefix);
+        let near = near.filter(|(prefix, _)| changed.iter().any(|one| nests(one, prefix)));
+        let near: Vec<PrefixRule> = near.collect();
+        (near.len() <= RULES_MAX + self.rules.len() / NEAR_SHARE).then_some(near)
+    }
+}
+
+impl Edit {
+    /// Makes the change, in what was made of the policy and in the table.
+    pub(super) fn apply(self, objects: &mut Objects, table: &mut Tracked) {
+        objects.censuses.extend(self.censuses);
+        for (name, keys) in self.sets {
+            let Some(set) = objects.sets.get_mut(&name) else {
+                continue;
+            };
+            for key in &keys.gone {
+                set.elements.remove(key);
+                table.remove_element(&name, key);
+            }
+            for key in keys.came {
+                set.insert(key.clone());
+                table.insert_element(&name, key, Element::default());
+            }
+        }
+    }
+}
+
+/// The prefixes of one lane near those that changed, before and after.
+struct Part<'c> {
+    lane: Lane,
+    /// All of the lane before.
+    count: &'c Count,
+    old: Prefixes,
+    new: Prefixes,
+}
+
+impl Part<'_> {
+    /// What the lane has after, and what comes and goes; none where it is held in another way then.
+    fn keys(&self, cut: Cut) -> Option<(Count, BTreeMap<&'static str, Keys>)> {
+        let whole = self.count.whole(self.lane);
+        if !self.old.has_same_whole(&self.new) && has_sets_of_whole(whole, cut) {
+            return None;
+        }
+        let [old, new] = [&self.old, &self.new].map(|part| laid::part(whole, self.lane, part));
+        let [lost, gained] = [(&self.old, &old), (&self.new, &new)].map(|(prefixes, laid)| {
+            let mut count = Count::of(prefixes);
+            for (&shape, boxes) in laid {
+                count.note(shape, boxes);
+            }
+            count
+        });
+        let count = self.count.with(&lost, &gained);
+        if count.whole(self.lane) != whole || !count.is_within_bounds(self.lane) {
+            return None;
+        }
+        let mut changes = BTreeMap::new();
+        for &shape in self.lane.shapes() {
+            let [old, new] = [&old, &new].map(|laid| all_keys(shape, laid.get(&shape)));
+            let exact = self.count.exact(shape);
+            if old != new && count.exact(shape) != exact {
+                return None;
+            }
+            for key in old.difference(&new) {
+                let keys: &mut Keys = changes.entry(word(shape, exact, key)).or_default();
+                keys.gone.insert(key.clone());
+            }
+            for key in new.difference(&old) {
+                let keys: &mut Keys = changes.entry(word(shape, exact, key)).or_default();
+                keys.came.insert(key.clone());
+            }
+        }
+        Some((count, changes))
+    }
+}
+
+/// Whether whole prefixes are in sets of their own, too.
+fn has_sets_of_whole(whole: Whole, cut: Cut) -> bool {
+    match whole {
+        Whole::Apart => true,
+        Whole::Among(shape) => shape.is_read_from_header() && cut == Cut::Matched,
+    }
+}
+
+/// The word for the set that has a key.
+fn word(shape: Shape, exact: Exact, key: &Key) -> &'static str {
+    match (exact, &key.end) {
+        (Exact::Apart, None) => shape.exact_word(),
+        (Exact::Among, _) | (Exact::Apart, Some(_)) => shape.word(),
+    }
+}
+
+fn all_keys(shape: Shape, boxes: Option<&Vec<Block>>) -> BTreeSet<Key> {
+    let boxes = boxes.into_iter().flatten();
+    boxes.flat_map(|block| box_keys(shape, block)).collect()
+}
+
+fn of_prefix(rule: &GroupRule) -> Option<PrefixRule> {
+    match rule.peer {
+        Peer::Cidr(prefix) => Some((prefix, rule.service)),
+        Peer::Group(_) => None,
+    }
+}
+
+fn of_family(rules: &[GroupRule], family: Family) -> Vec<PrefixRule> {
+    let rules = rules.iter().filter(|rule| rule.family == family);
+    rules.filter_map(of_prefix).collect()
+}
+
+/// Rules without some, each taken away once, and with others.
+fn without(rules: &[PrefixRule], less: &[PrefixRule], more: &[PrefixRule]) -> Vec<PrefixRule> {
+    let mut less = less.to_vec();
+    let kept = rules.iter().filter(|rule| {
+        let place = less.iter().position(|one| one == *rule);
+        place.map(|place| less.swap_remove(place)).is_none()
+    });
+    let kept: Vec<PrefixRule> = kept.copied().collect();
+    [kept, more.to_vec()].concat()
+}
+
+#[cfg(test)]
+mod tests;
