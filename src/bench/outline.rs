@@ -10,6 +10,9 @@ pub const BASELINE: &str = "margay";
 /// What nobody can be below, by name: kernels that do no policy, or are sent bytes made beforehand.
 pub const FLOORS: [&str; 2] = ["empty", "replay"];
 
+/// Only rounds that took long enough have these, so values of two peers are not of the same rounds.
+const APART: [&str; 2] = ["user", "system"];
+
 /// What a peer is measured for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
@@ -174,8 +177,8 @@ fn rows_of<'r>(measurements: &[&'r Measurement]) -> Vec<Row<'r>> {
         Row {
             measurement,
             summary: Summary::of(&measurement.values),
-            ratio: other.and_then(|base| paired(&measurement.values, &base.values)),
-            remarks: odd(&measurement.values, most.unwrap_or(0)),
+            ratio: other.and_then(|base| side_by_side(measurement, base)),
+            remarks: odd(measurement, most.unwrap_or(0)),
         }
     };
     let mut rows: Vec<_> = measurements.iter().map(row).collect();
@@ -183,11 +186,26 @@ fn rows_of<'r>(measurements: &[&'r Measurement]) -> Vec<Row<'r>> {
     rows
 }
 
+/// The ratio of rounds that were measured side by side.
+fn side_by_side(measurement: &Measurement, base: &Measurement) -> Option<Ratio> {
+    paired(&measurement.values, &base.values).filter(|_| !is_apart(&measurement.metric))
+}
+
+/// `user`, or `user-undone`.
+fn is_apart(metric: &str) -> bool {
+    metric
+        .split('-')
+        .next()
+        .is_some_and(|of| APART.contains(&of))
+}
+
 /// What is odd about rounds, beside a peer that has so many.
-fn odd(values: &[f64], of: usize) -> Vec<Remark> {
-    let rounds = values.len();
-    let fewer = (rounds < of).then_some(Remark::Fewer { rounds, of });
-    remarks(values).into_iter().chain(fewer).collect()
+fn odd(measurement: &Measurement, of: usize) -> Vec<Remark> {
+    let rounds = measurement.values.len();
+    let misses = rounds < of && !is_apart(&measurement.metric);
+    let fewer = misses.then_some(Remark::Fewer { rounds, of });
+    let odd = remarks(&measurement.values).into_iter();
+    odd.chain(fewer).collect()
 }
 
 /// Each once, in the order of first appearance.
@@ -214,6 +232,20 @@ mod tests {
             metric: "wall".to_owned(),
             unit: Unit::Nanoseconds,
             values: values.to_vec(),
+        }
+    }
+
+    #[test]
+    fn what_only_long_rounds_have_is_not_paired() {
+        let of = |peer, metric: &str, values: &[f64]| Measurement {
+            metric: metric.to_owned(),
+            ..measurement("load", peer, 100, values)
+        };
+        for (metric, paired) in [("cpu", true), ("user", false), ("system-undone", false)] {
+            let (one, other) = (of("margay", metric, &[2.0, 3.0]), of("nft", metric, &[4.0]));
+            let rows = rows_of(&[&one, &other]);
+            assert_eq!(rows[1].ratio.is_some(), paired, "{metric}");
+            assert_eq!(rows[1].remarks.is_empty(), !paired, "{metric}");
         }
     }
 

@@ -83,7 +83,7 @@ impl Site<'_> {
                 continue;
             }
             let ends = share::end(self.ends, phases.len() - number);
-            self.anew(&mut subjects, &world)?;
+            self.anew(&mut subjects, &world, audience)?;
             for round in 0..self.order.rounds {
                 self.rest(&mut subjects, round, ends);
                 self.round(&mut subjects, (number, *phase), round, audience)?;
@@ -108,11 +108,10 @@ impl Site<'_> {
         for (number, peer) in wanted.into_iter().enumerate() {
             let what = format!("{}: load", peer.name());
             (audience.progress)(Progress::Step { number, of, what });
-            let lane = self.lane(peer, world)?;
-            if !(audience.goes_on)() {
-                return Err(Halt::Asked);
+            if let Some((lane, readings)) = self.lane(peer, world, audience)? {
+                self.take(Phase::ColdLoad, peer.name(), readings);
+                subjects.push(Subject::new(peer, lane));
             }
-            subjects.extend(lane.map(|lane| Subject::new(peer, lane)));
         }
         Ok(subjects)
     }
@@ -122,36 +121,54 @@ impl Site<'_> {
         among(&self.scenario.peers) && among(&self.order.peers)
     }
 
-    /// A lane with a peer in it, loaded and proven; none where it was left out.
-    fn lane(&mut self, peer: &dyn Peer, world: &World) -> Result<Option<Lane>, LaneError> {
+    /// A lane with a peer in it, loaded and proven, and what that took; none where it was left out.
+    fn lane<E>(
+        &mut self,
+        peer: &dyn Peer,
+        world: &World,
+        audience: &mut Audience<'_, E>,
+    ) -> Result<Option<(Lane, Vec<Reading>)>, Halt<E>> {
+        let loaded = self.loaded(peer, world)?;
+        // What was interrupted with us says nothing of a peer.
+        if !(audience.goes_on)() {
+            return Err(Halt::Asked);
+        }
+        if let Err(reason) = &loaded {
+            self.skip(peer.name(), reason);
+        }
+        Ok(loaded.ok())
+    }
+
+    /// The same, or why there is none.
+    fn loaded(
+        &self,
+        peer: &dyn Peer,
+        world: &World,
+    ) -> Result<Result<(Lane, Vec<Reading>), String>, LaneError> {
         let prepared = match peer.prepare(world) {
             Ok(prepared) => prepared,
-            Err(reason) => {
-                self.skip(peer.name(), &reason);
-                return Ok(None);
-            }
+            Err(reason) => return Ok(Err(reason)),
         };
         let frame = usize::try_from(self.point.value(Axis::Frame)).unwrap_or(usize::MAX);
         let lane = Lane::new(prepared, Trials::of(world, frame))?;
         let role = peer.role();
-        match lane.run(move |stand| set_up(stand, role))? {
-            Ok(readings) => {
-                self.take(Phase::ColdLoad, peer.name(), readings);
-                Ok(Some(lane))
-            }
-            Err(fault) => {
-                self.skip(peer.name(), &fault.to_string());
-                Ok(None)
-            }
-        }
+        let readings = lane.run(move |stand| set_up(stand, role))?;
+        let loaded = readings.map(|readings| (lane, readings));
+        Ok(loaded.map_err(|fault| fault.to_string()))
     }
 
-    /// Before a phase: who failed in the last one is loaded anew.
-    fn anew(&mut self, subjects: &mut [Subject<'_>], world: &World) -> Result<(), LaneError> {
+    /// Before a phase: who failed in the last one is loaded anew. What that takes is no round of a load, of
+    /// which all others have one.
+    fn anew<E>(
+        &mut self,
+        subjects: &mut [Subject<'_>],
+        world: &World,
+        audience: &mut Audience<'_, E>,
+    ) -> Result<(), Halt<E>> {
         for subject in subjects {
             if subject.begin_phase() == Standing::Failed {
-                let lane = self.lane(subject.peer, world)?;
-                subject.put_into(lane);
+                let loaded = self.lane(subject.peer, world, audience)?;
+                subject.put_into(loaded.map(|(lane, _readings)| lane));
             }
         }
         Ok(())
