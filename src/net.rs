@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use ipnet::IpNet;
+use smallvec::SmallVec;
 
 /// The two address families that a policy can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,6 +59,11 @@ impl Cidr {
         Self(IpNet::from(address))
     }
 
+    /// Whether it covers one address alone.
+    pub fn is_host(&self) -> bool {
+        self.0.prefix_len() == self.0.max_prefix_len()
+    }
+
     /// The prefix that covers every address of a family.
     pub fn any(family: Family) -> Self {
         match family {
@@ -82,7 +88,7 @@ impl Cidr {
     }
 
     /// The first and last address, as bytes in network order.
-    pub fn bounds(&self) -> (Vec<u8>, Vec<u8>) {
+    pub fn bounds(&self) -> (Octets, Octets) {
         (octets(self.0.network()), octets(self.0.broadcast()))
     }
 
@@ -107,11 +113,14 @@ impl Cidr {
     }
 }
 
+/// The bytes of an address, which need no allocation.
+pub type Octets = SmallVec<[u8; 16]>;
+
 /// An address as bytes in network order.
-pub fn octets(address: IpAddr) -> Vec<u8> {
+pub fn octets(address: IpAddr) -> Octets {
     match address {
-        IpAddr::V4(v4) => v4.octets().to_vec(),
-        IpAddr::V6(v6) => v6.octets().to_vec(),
+        IpAddr::V4(v4) => Octets::from_slice(&v4.octets()),
+        IpAddr::V6(v6) => Octets::from_slice(&v6.octets()),
     }
 }
 

@@ -5,10 +5,8 @@
 //! allows: boxes of nested prefixes then differ in their services, all others in their prefixes.
 //! One set holds the result, whatever the depth of the nesting, unless there are too many pieces.
 
-use std::collections::BTreeMap;
-
 use super::ranges::RangeSet;
-use crate::net::Cidr;
+use crate::net::{Cidr, Octets};
 
 /// One box: a prefix and an inclusive range of services, numbered as the shape needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,20 +35,20 @@ pub(super) fn layers(blocks: &[Block], wholly: &[Cidr]) -> Vec<Vec<Block>> {
 /// The union of the boxes as disjoint boxes, without what lies under a `wholly` allowed prefix;
 /// `None` where there would be more than `most`.
 pub(super) fn disjoint(blocks: &[Block], wholly: &[Cidr], most: usize) -> Option<Vec<Block>> {
-    let mut allowed = Vec::new();
+    let (mut allowed, nothing) = (Vec::new(), RangeSet::default());
     let mut around: Vec<(Cidr, RangeSet)> = Vec::new();
     for (prefix, ranges) in by_prefix(blocks, wholly) {
         leave(&mut around, prefix);
-        let outer = around.last().map(|(_, outer)| outer.clone());
-        let outer = outer.unwrap_or_default();
+        let outer = around.last().map_or(&nothing, |(_, outer)| outer);
         // A wholly allowed prefix casts its shadow on longer ones but is no box itself.
         if !ranges.contains(u32::MAX) {
-            allowed.extend(boxes(prefix, &ranges.minus(&outer)));
+            allowed.extend(boxes(prefix, &ranges.minus(outer)));
         }
         if allowed.len() > most {
             return None;
         }
-        around.push((prefix, outer.union(&ranges)));
+        let all = outer.union(&ranges);
+        around.push((prefix, all));
     }
     Some(allowed)
 }
@@ -72,15 +70,27 @@ fn by_depth(own: &[(Cidr, RangeSet)]) -> Vec<Vec<Block>> {
 
 /// What each prefix allows, every prefix after those around it.
 fn by_prefix(blocks: &[Block], wholly: &[Cidr]) -> Vec<(Cidr, RangeSet)> {
-    let mut own: BTreeMap<(Vec<u8>, u8), (Cidr, RangeSet)> = BTreeMap::new();
-    let of_blocks = blocks.iter().map(|b| (b.prefix, b.first, b.last));
-    let of_wholly = wholly.iter().map(|&prefix| (prefix, 0, u32::MAX));
-    for (prefix, first, last) in of_blocks.chain(of_wholly) {
-        let known = own.entry(order(prefix));
-        let (_, ranges) = known.or_insert((prefix, RangeSet::default()));
-        ranges.insert(first, last);
+    let of_blocks = blocks.iter().copied();
+    let of_wholly = wholly.iter().map(|&prefix| Block {
+        prefix,
+        first: 0,
+        last: u32::MAX,
+    });
+    let mut all: Vec<Block> = of_blocks.chain(of_wholly).collect();
+    // Prefixes in order come after every prefix around them.
+    all.sort_unstable();
+    let of_prefix = all.chunk_by(|a, b| a.prefix == b.prefix);
+    let own = of_prefix.filter_map(|blocks| Some((blocks.first()?.prefix, union(blocks))));
+    own.collect()
+}
+
+/// The services of boxes that are in order.
+fn union(blocks: &[Block]) -> RangeSet {
+    let mut union = RangeSet::default();
+    for block in blocks {
+        union.insert(block.first, block.last);
     }
-    own.into_values().collect()
+    union
 }
 
 /// Leaves the prefixes that do not lie around this one.
@@ -102,11 +112,11 @@ fn boxes(prefix: Cidr, ranges: &RangeSet) -> impl Iterator<Item = Block> {
 }
 
 /// The union of prefixes as disjoint inclusive address ranges that do not touch.
-pub(super) fn merged(prefixes: &[Cidr]) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let mut bounds: Vec<_> = prefixes.iter().map(Cidr::bounds).collect();
-    bounds.sort();
-    let mut merged: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
-    for (first, last) in bounds {
+pub(super) fn merged(prefixes: &[Cidr]) -> Vec<(Octets, Octets)> {
+    let mut sorted = prefixes.to_vec();
+    sorted.sort_unstable();
+    let mut merged: Vec<(Octets, Octets)> = Vec::new();
+    for (first, last) in sorted.iter().map(Cidr::bounds) {
         match merged.last_mut() {
             Some((_, end)) if after(end).is_none_or(|next| first <= next) => {
                 if last > *end {
@@ -119,14 +129,9 @@ pub(super) fn merged(prefixes: &[Cidr]) -> Vec<(Vec<u8>, Vec<u8>)> {
     merged
 }
 
-/// Prefixes in this order come after every prefix around them.
-fn order(prefix: Cidr) -> (Vec<u8>, u8) {
-    (prefix.bounds().0, prefix.prefix_len())
-}
-
 /// The address after this one; `None` after the last.
-fn after(address: &[u8]) -> Option<Vec<u8>> {
-    let mut next = address.to_vec();
+fn after(address: &Octets) -> Option<Octets> {
+    let mut next = address.clone();
     for byte in next.iter_mut().rev() {
         *byte = byte.wrapping_add(1);
         if *byte != 0 {
@@ -141,6 +146,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::net::octets;
 
     fn block(prefix: &str, first: u32, last: u32) -> Block {
         Block {
@@ -176,7 +182,8 @@ mod tests {
         ];
         let merged = merged(&prefixes.map(|text| text.parse().unwrap()));
         assert_eq!(merged.len(), 3);
-        assert_eq!(merged[0], (vec![10, 0, 0, 0], vec![10, 255, 255, 255]));
+        let first = ["10.0.0.0", "10.255.255.255"].map(|text| octets(text.parse().unwrap()));
+        assert_eq!(merged[0], first.into());
     }
 
     #[test]

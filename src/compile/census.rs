@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 
 use super::boxes::{Block, PIECES_MAX};
 use super::lane::Lane;
-use super::layout::{box_keys, is_exact};
 use super::prefixes::Prefixes;
 use super::run::{self, Kind};
-use super::service::Shape;
+use super::service::{Fields, Shape};
 use crate::net::Cidr;
 
 /// Up to so many boxes one concatenated interval set holds boxes of every kind. A lookup there costs
@@ -105,7 +104,7 @@ impl Census {
 impl Count {
     /// Counts rules alone.
     pub(super) fn of(prefixes: &Prefixes) -> Self {
-        let is_wide = |prefix: &&Cidr| prefix.network() != prefix.last();
+        let is_wide = |prefix: &&Cidr| !prefix.is_host();
         let shapes = prefixes.blocks.iter().map(|(&shape, blocks)| {
             let inexact = blocks.iter().filter(|block| !is_exact(shape, block));
             let of_shape = OfShape {
@@ -124,14 +123,14 @@ impl Count {
 
     /// Counts the boxes that a shape became.
     pub(super) fn note(&mut self, shape: Shape, boxes: &[Block]) {
-        let keys = boxes.iter().flat_map(|block| box_keys(shape, block));
         let of_shape = self.shapes.entry(shape).or_default();
         of_shape.boxes += boxes.len();
-        for key in keys {
-            match key.end {
-                None => of_shape.exact += 1,
-                Some(_) => of_shape.ranges += 1,
-            }
+        for block in boxes {
+            let keys = shape.fields(block.first, block.last);
+            let points = keys.iter().filter(|fields| is_point(block.prefix, fields));
+            let exact = points.count();
+            of_shape.exact += exact;
+            of_shape.ranges += keys.len() - exact;
         }
     }
 
@@ -187,6 +186,17 @@ impl Count {
             of_shape.boxes <= most
         })
     }
+}
+
+/// Whether the keys of a box are points, which a hash set holds.
+fn is_exact(shape: Shape, block: &Block) -> bool {
+    let mut keys = shape.fields(block.first, block.last).into_iter();
+    keys.all(|fields| is_point(block.prefix, &fields))
+}
+
+/// Whether a key has one value alone.
+fn is_point(prefix: Cidr, fields: &Fields) -> bool {
+    prefix.is_host() && fields.iter().all(|(first, last)| first == last)
 }
 
 impl OfShape {

@@ -2,6 +2,9 @@
 //! rule without a set.
 
 use std::collections::BTreeSet;
+use std::iter::once;
+
+use smallvec::SmallVec;
 
 use super::boxes::{self, Block};
 use super::census::{Count, Exact, Whole};
@@ -14,8 +17,8 @@ use super::ranges::RangeSet;
 use super::rules::{self, Side};
 use super::run::Run;
 use super::selection::{Holder, Selection};
-use super::service::{Numbered, Shape, icmp};
-use crate::net::Family;
+use super::service::{Fields, Numbered, Shape, icmp};
+use crate::net::{Family, Octets};
 use crate::ruleset::key::KeyBuilder;
 use crate::ruleset::{Expression, Key, Name, Rule, Statement};
 
@@ -139,7 +142,7 @@ impl<'o> Layout<'o> {
             ranges.append(&mut exact);
         }
         let address = self.side.address(self.family);
-        let left = in_order(shape, vec![address], shape.expressions(self.family));
+        let left: Vec<_> = in_order(shape, address, shape.expressions(self.family));
         let types: Vec<_> = left.iter().map(|part| part.datatype()).collect();
         for (word, keys) in [(shape.exact_word(), exact), (shape.word(), ranges)] {
             if let Some(statements) = single(self.family, address, shape, blocks, &keys) {
@@ -239,37 +242,37 @@ fn single(
 }
 
 /// The keys of a box, its fields in the order of `in_order`.
-pub(super) fn box_keys(shape: Shape, block: &Block) -> Vec<Key> {
-    let boxes = shape.fields(block.first, block.last).into_iter();
-    boxes
-        .map(|service| {
-            let fields = in_order(shape, vec![block.prefix.bounds()], service);
-            let start = KeyBuilder::default();
-            fields
-                .iter()
-                .fold(start, |key, (a, b)| key.range(a, b))
-                .build()
-        })
-        .collect()
+pub(super) fn box_keys(shape: Shape, block: &Block) -> SmallVec<[Key; 1]> {
+    keys(shape, block.prefix.bounds(), (block.first, block.last))
 }
 
-/// Whether a box is a point, which a hash set holds.
-pub(super) fn is_exact(shape: Shape, block: &Block) -> bool {
-    let keys = box_keys(shape, block);
-    keys.iter().all(|key| key.end.is_none())
+/// The keys of a range of addresses and a range of services, fields in the order of `in_order`.
+pub(super) fn keys(
+    shape: Shape,
+    addresses: (Octets, Octets),
+    (first, last): (u32, u32),
+) -> SmallVec<[Key; 1]> {
+    let services = shape.fields(first, last).into_iter();
+    let keys = services.map(|service| {
+        let fields: Fields = in_order(shape, addresses.clone(), service);
+        let start = KeyBuilder::default();
+        let key = fields.iter().fold(start, |key, (a, b)| key.range(a, b));
+        key.build()
+    });
+    keys.collect()
 }
 
 /// The address comes before ports and messages, and after protocols: a packet leaves a set of boxes
 /// at the first field that fits none of them, and that is where the fewest fit.
-pub(super) fn in_order<T>(shape: Shape, mut address: Vec<T>, mut service: Vec<T>) -> Vec<T> {
+pub(super) fn in_order<T, C: FromIterator<T>>(
+    shape: Shape,
+    address: T,
+    service: impl IntoIterator<Item = T>,
+) -> C {
     match shape {
-        Shape::Protocol => {
-            service.append(&mut address);
-            service
-        }
+        Shape::Protocol => service.into_iter().chain([address]).collect(),
         Shape::Port | Shape::Icmp | Shape::Tcp | Shape::Udp => {
-            address.append(&mut service);
-            address
+            once(address).chain(service).collect()
         }
     }
 }

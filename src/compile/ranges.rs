@@ -1,12 +1,21 @@
 //! Sets of numbers kept as sorted, disjoint, inclusive ranges that do not touch.
 
-/// A union of inclusive ranges.
+use smallvec::SmallVec;
+
+/// A union of inclusive ranges; few need no allocation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct RangeSet(Vec<(u32, u32)>);
+pub(super) struct RangeSet(SmallVec<[(u32, u32); 2]>);
 
 impl RangeSet {
     /// Takes a range in.
     pub(super) fn insert(&mut self, first: u32, last: u32) {
+        if self
+            .0
+            .last()
+            .is_none_or(|&(_, end)| end.saturating_add(1) < first)
+        {
+            return self.0.push((first, last));
+        }
         let from = self
             .0
             .partition_point(|&(_, end)| end.saturating_add(1) < first);
@@ -18,13 +27,17 @@ impl RangeSet {
             .fold((first, last), |(low, high), &(start, end)| {
                 (low.min(start), high.max(end))
             });
-        self.0.splice(from..to, [merged]);
+        self.0.drain(from..to);
+        self.0.insert(from, merged);
     }
 
     /// Everything that lies in either.
     pub(super) fn union(&self, other: &Self) -> Self {
-        let mut union = self.clone();
-        for &(first, last) in &other.0 {
+        let (mut union, others) = match self.0.is_empty() {
+            true => (other.clone(), &[][..]),
+            false => (self.clone(), &other.0[..]),
+        };
+        for &(first, last) in others {
             union.insert(first, last);
         }
         union
@@ -32,7 +45,10 @@ impl RangeSet {
 
     /// Everything of this set that does not lie in the other.
     pub(super) fn minus(&self, other: &Self) -> Self {
-        let mut left = Vec::with_capacity(self.0.len());
+        if other.0.is_empty() {
+            return self.clone();
+        }
+        let mut left = SmallVec::new();
         for &(first, last) in &self.0 {
             left.extend(pieces(first, last, &other.0));
         }
@@ -82,19 +98,31 @@ mod tests {
 
     #[test]
     fn ranges_that_touch_become_one() {
-        assert_eq!(set(&[(5, 6), (1, 2), (3, 4), (8, 9)]).0, [(1, 6), (8, 9)]);
-        assert_eq!(set(&[(0, u32::MAX), (7, 7)]).0, [(0, u32::MAX)]);
+        assert_eq!(
+            set(&[(5, 6), (1, 2), (3, 4), (8, 9)]).0.as_slice(),
+            [(1, 6), (8, 9)]
+        );
+        assert_eq!(set(&[(0, u32::MAX), (7, 7)]).0.as_slice(), [(0, u32::MAX)]);
     }
 
     #[test]
     fn what_is_cut_out_is_gone() {
         assert_eq!(
-            set(&[(1, 10)]).minus(&set(&[(3, 4), (10, 12)])).0,
+            set(&[(1, 10)])
+                .minus(&set(&[(3, 4), (10, 12)]))
+                .0
+                .as_slice(),
             [(1, 2), (5, 9)]
         );
-        assert_eq!(set(&[(0, u32::MAX)]).minus(&set(&[(0, u32::MAX)])).0, []);
         assert_eq!(
-            set(&[(1, 3), (5, 9)]).minus(&set(&[(2, 7)])).0,
+            set(&[(0, u32::MAX)])
+                .minus(&set(&[(0, u32::MAX)]))
+                .0
+                .as_slice(),
+            &[][..]
+        );
+        assert_eq!(
+            set(&[(1, 3), (5, 9)]).minus(&set(&[(2, 7)])).0.as_slice(),
             [(1, 1), (8, 9)]
         );
     }

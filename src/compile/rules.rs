@@ -116,7 +116,7 @@ pub(super) fn family_goto(of: Family, chain: Name) -> Rule {
 ///
 /// `None` where a rule cannot say it in one or two matches.
 pub(super) fn service(of: Family, shape: Shape, first: u32, last: u32) -> Option<Vec<Statement>> {
-    let [fields] = shape.fields(first, last).try_into().ok()?;
+    let [fields] = shape.fields(first, last).into_inner().ok()?;
     let key = |index: usize| fields.get(index).map(|(a, b)| Key::range(a, b));
     match shape {
         Shape::Protocol => Some(vec![equal(Expression::Meta(MetaKey::L4proto), key(0)?)]),

@@ -1,9 +1,11 @@
 //! Services as numbers, one numbering a shape, so that protocols, ports and ICMP messages become ranges.
 
+use smallvec::{SmallVec, smallvec};
+
 use super::lane::Lane;
 use crate::model::Service;
 use crate::net::{Family, PortRange, Protocol};
-use crate::ruleset::{Datatype, Expression, MetaKey, PayloadField};
+use crate::ruleset::{Bytes, Datatype, Expression, MetaKey, PayloadField};
 
 /// How a rule constrains the transport, beside its prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,27 +101,30 @@ impl Shape {
 
     /// A range of numbers as fields, each with its first and last value. A range that is no box, such
     /// as ICMP 3/5 to 7/2, becomes several.
-    pub(super) fn fields(self, first: u32, last: u32) -> Vec<Vec<(Vec<u8>, Vec<u8>)>> {
+    pub(super) fn fields(self, first: u32, last: u32) -> SmallVec<[Fields; 1]> {
         match self {
-            Self::Protocol => vec![vec![(low_byte(first), low_byte(last))]],
+            Self::Protocol => smallvec![smallvec![(low_byte(first), low_byte(last))]],
             Self::Port => {
                 let protocol = low_byte(first >> 16);
-                vec![vec![
+                smallvec![smallvec![
                     (protocol.clone(), protocol),
                     (low_word(first), low_word(last)),
                 ]]
             }
-            Self::Tcp | Self::Udp => vec![vec![(low_word(first), low_word(last))]],
+            Self::Tcp | Self::Udp => smallvec![smallvec![(low_word(first), low_word(last))]],
             Self::Icmp => icmp_boxes(first, last)
                 .into_iter()
                 .map(|(types, codes)| {
                     let field = |(first, last)| (low_byte(first), low_byte(last));
-                    vec![field(types), field(codes)]
+                    smallvec![field(types), field(codes)]
                 })
                 .collect(),
         }
     }
 }
+
+/// Fields of a key, each with its first and last value: what one box is. They need no allocation.
+pub(super) type Fields = SmallVec<[(Bytes, Bytes); 2]>;
 
 /// An inclusive range of services in the numbering of a shape.
 pub(super) type Numbered = (Shape, u32, u32);
@@ -182,12 +187,12 @@ fn icmp_boxes(first: u32, last: u32) -> Vec<((u32, u32), (u32, u32))> {
     boxes
 }
 
-fn low_byte(number: u32) -> Vec<u8> {
-    number.to_be_bytes()[3..].to_vec()
+fn low_byte(number: u32) -> Bytes {
+    Bytes::from_slice(&number.to_be_bytes()[3..])
 }
 
-fn low_word(number: u32) -> Vec<u8> {
-    number.to_be_bytes()[2..].to_vec()
+fn low_word(number: u32) -> Bytes {
+    Bytes::from_slice(&number.to_be_bytes()[2..])
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! A mix laid out: one lookup in a verdict map for many rules.
 
+use smallvec::SmallVec;
+
 use super::census::Exact;
-use super::layout::in_order;
+use super::layout::{self, in_order};
 use super::mix::Mix;
 use super::names;
 use super::objects::Objects;
@@ -11,8 +13,7 @@ use super::service::Shape;
 use super::skeleton;
 use super::sweep::Area;
 use crate::model::DenyAction;
-use crate::net::Family;
-use crate::ruleset::key::KeyBuilder;
+use crate::net::{Family, Octets};
 use crate::ruleset::{Key, Name, Rule, Statement, Verdict, VmapSource};
 
 /// Where a mix is laid out.
@@ -44,9 +45,10 @@ pub(super) fn rules(objects: &mut Objects, place: &Place<'_>, mix: &Mix<'_>) -> 
     if Exact::of(exact.len(), ranges.len()) == Exact::Among {
         ranges.append(&mut exact);
     }
-    let address = vec![place.side.address(place.family)];
+    let address = place.side.address(place.family);
     let service = mix.shape.expressions(place.family);
-    let left = in_order(mix.shape, address.clone(), service);
+    let left: Vec<_> = in_order(mix.shape, address, service);
+    let address = vec![address];
     let [all, only_exact, only_cut] = mix.shape.verdict_words();
     let cut = mix.cut.iter().map(|area| {
         let (first, last) = area.addresses;
@@ -89,21 +91,13 @@ fn verdict(outcome: &Outcome, owner: &Name, objects: &mut Objects) -> Verdict {
 }
 
 /// The keys of an area, its fields in the order of what is looked up.
-fn keys(shape: Shape, family: Family, area: &Area<'_>) -> Vec<Key> {
+fn keys(shape: Shape, family: Family, area: &Area<'_>) -> SmallVec<[Key; 1]> {
     let (first, last) = area.addresses;
     let addresses = (bytes(first, family), bytes(last, family));
-    let (first, last) = area.services;
-    let services = shape.fields(first, last).into_iter();
-    let keys = services.map(|service| {
-        let fields = in_order(shape, vec![addresses.clone()], service);
-        let start = KeyBuilder::default();
-        let key = fields.iter().fold(start, |key, (a, b)| key.range(a, b));
-        key.build()
-    });
-    keys.collect()
+    layout::keys(shape, addresses, area.services)
 }
 
 /// An address of a family from its number.
-fn bytes(number: u128, family: Family) -> Vec<u8> {
-    number.to_be_bytes()[16 - family.address_bytes()..].to_vec()
+fn bytes(number: u128, family: Family) -> Octets {
+    Octets::from_slice(&number.to_be_bytes()[16 - family.address_bytes()..])
 }

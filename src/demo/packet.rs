@@ -56,7 +56,7 @@ pub(super) fn packet(
         IpAddr::V4(_) => vec![0x45, 0, 0, 0, 0, 0, 0, 0, HOPS, protocol.0, 0, 0],
         IpAddr::V6(_) => vec![0x60, 0, 0, 0, high, low, protocol.0, HOPS],
     };
-    [head, octets(source), octets(destination), message].concat()
+    [&head[..], &octets(source), &octets(destination), &message].concat()
 }
 
 /// What a raw socket received, without the IPv4 header that it shows and the IPv6 header that it
@@ -93,7 +93,7 @@ mod tests {
     fn a_sealed_message_adds_up_to_nothing() {
         let (a, b) = ("fd00::1".parse().unwrap(), "fd00::2".parse().unwrap());
         let message = sealed(Protocol::UDP, a, b, datagram(68, 67, b"odd"));
-        let pseudo = [octets(a), octets(b), vec![0, 11, 0, 17], message].concat();
+        let pseudo = [&octets(a)[..], &octets(b), &[0, 11, 0, 17], &message].concat();
         assert_eq!(checksum(&pseudo), [0, 0]);
         let (a, b) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
         assert_eq!(

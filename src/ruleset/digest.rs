@@ -11,6 +11,8 @@
 use std::fmt;
 use std::ops::{AddAssign, SubAssign};
 
+use smallvec::SmallVec;
+
 use super::{Chain, Element, ElementData, Key, Limit, Name, Rule, Set, Statement, Table, Verdict};
 
 /// The chain whose only rule has the digest as its comment.
@@ -144,12 +146,14 @@ fn of_chains_part(chain: &Name, parts: &[&[u8]]) -> Digest {
 
 /// The hash of a list of byte strings, each with its length, so that no two lists are alike.
 fn hash(parts: &[&[u8]]) -> Digest {
-    let mut hasher = blake3::Hasher::new();
+    // One call for all parts takes half the time of two for each.
+    let mut all = SmallVec::<[u8; 256]>::new();
     for part in parts {
-        hasher.update(&part.len().to_be_bytes()).update(part);
+        all.extend_from_slice(&part.len().to_be_bytes());
+        all.extend_from_slice(part);
     }
     let mut half = [0; 16];
-    half.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    half.copy_from_slice(&blake3::hash(&all).as_bytes()[..16]);
     Digest(u128::from_be_bytes(half))
 }
 

@@ -186,7 +186,7 @@ fn prefix(datatype: Datatype, word: &str) -> Option<Bounds> {
         return None;
     }
     let (first, last) = word.parse::<Cidr>().ok()?.bounds();
-    (first.len() == datatype.bytes()).then(|| (Bytes::from_vec(first), Bytes::from_vec(last)))
+    (first.len() == datatype.bytes()).then_some((first, last))
 }
 
 /// `1-5`. A dash may also stand in a name, so every dash is tried.
