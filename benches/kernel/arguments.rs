@@ -1,4 +1,4 @@
-//! `[packets|shapes|change|labels|load|flat|agent|migrate]... [--quick] [--out DIR]`; nothing named is everything.
+//! `[flat|shapes|labels|agent|migrate]... [--quick] [--out DIR]`; nothing named is everything.
 
 use std::path::PathBuf;
 
@@ -7,16 +7,10 @@ use crate::sample::ROUNDS;
 /// What can be measured, in the order in which it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Topic {
-    /// Cost per packet.
-    Packets,
     /// The two candidate shapes of a policy that names groups.
     Shapes,
-    /// One change in a large table.
-    Change,
     /// One label in a small and in a large cluster.
     Labels,
-    /// A whole table at once.
-    Load,
     /// Rules and lookups counted.
     Flat,
     /// The daemon, driven by an etcd.
@@ -27,13 +21,10 @@ pub(crate) enum Topic {
 
 impl Topic {
     /// Every topic with its word.
-    pub(crate) const ALL: [(&'static str, Self); 8] = [
+    pub(crate) const ALL: [(&'static str, Self); 5] = [
         ("flat", Self::Flat),
-        ("packets", Self::Packets),
         ("shapes", Self::Shapes),
-        ("change", Self::Change),
         ("labels", Self::Labels),
-        ("load", Self::Load),
         ("agent", Self::Agent),
         ("migrate", Self::Migrate),
     ];

@@ -42,21 +42,6 @@ impl Batches {
     pub(crate) fn length(&self) -> usize {
         self.bytes().map(<[u8]>::len).sum()
     }
-
-    /// Messages of all batches, begins and ends included.
-    pub(crate) fn messages(&self) -> usize {
-        self.bytes().map(messages).sum()
-    }
-}
-
-fn messages(mut batch: &[u8]) -> usize {
-    let mut count = 0;
-    while let Some(length) = batch.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes)) {
-        let length = usize::try_from(length).unwrap().next_multiple_of(4);
-        batch = &batch[length..];
-        count += 1;
-    }
-    count
 }
 
 /// The transactions until the change is in force, and those that only clear away.

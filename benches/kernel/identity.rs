@@ -85,7 +85,7 @@ impl Identities {
 /// The table with the ingress policy in the shape of identities; it takes rules of groups and single
 /// ports alone.
 pub(crate) fn rebuilt(mut table: Table, state: &State, identities: &Identities) -> Table {
-    let rules = worlds::policy(state, Direction::Ingress);
+    let rules = worlds::policy(state);
     table.sets.insert(map_name(), identities.map());
     table.sets.insert(set_name(), identities.allowed(rules));
     let policy = names::decider(&Decider::Group(worlds::group(POLICY)), Direction::Ingress);

@@ -16,7 +16,7 @@ use crate::arguments::Pace;
 use crate::batch::{Batches, without_collect};
 use crate::clock::seconds;
 use crate::lane::in_namespace;
-use crate::record::{Limit, Record};
+use crate::record::Record;
 use crate::sample::Sample;
 use crate::tun::enter_new_network;
 use crate::walk::Walk;
@@ -92,8 +92,8 @@ pub(crate) fn measure(record: &mut Record, pace: Pace) {
         let ours = format!("times the work that {name} is among 100,000 endpoints");
         let all = format!("times that {name} takes to change among 100,000 endpoints");
         if !matches!(label, Label::First) {
-            record.require(&ours, working.median(), Limit::AtMost(MOST));
-            record.require(&all, whole.median(), Limit::AtMost(MOST));
+            record.require(&ours, working.median(), MOST);
+            record.require(&all, whole.median(), MOST);
         }
     }
 }

@@ -1,24 +1,20 @@
-//! What Margay costs: a packet, a change, a whole load. Everything happens in network namespaces that
-//! this program makes, so it needs root.
+//! What `margay bench` has no peers for: candidates for a shape, the daemon, labels in a cluster, a translated host.
+//! Everything happens in network namespaces that this program makes, so it needs root.
 //!
-//! `cargo bench --bench kernel -- [packets|shapes|change|labels|load|flat|agent|migrate]... [--quick] [--out DIR]`
+//! `cargo bench --bench kernel -- [flat|shapes|labels|agent|migrate]... [--quick] [--out DIR]`
 #![allow(clippy::unwrap_used, reason = "a benchmark reports by panicking")]
 
 mod agent;
 mod arguments;
 mod batch;
-mod change;
 mod clock;
 #[allow(dead_code, reason = "shared with tests/it, which uses the rest")]
 #[path = "../../tests/it/support/etcd.rs"]
 mod etcd;
 mod flat;
-mod freed;
 mod identity;
 mod labels;
 mod lane;
-mod linear;
-mod load;
 mod machine;
 mod migrate;
 #[allow(
@@ -31,7 +27,6 @@ mod netns;
 #[allow(dead_code, reason = "shared with tests/it, which uses the rest")]
 #[path = "../../tests/it/support/packet.rs"]
 mod packet;
-mod packets;
 mod record;
 mod sample;
 mod shapes;
@@ -65,11 +60,8 @@ fn main() -> ExitCode {
     for topic in &arguments.topics {
         match topic {
             Topic::Flat => flat::count(&mut record),
-            Topic::Packets => packets::measure(&mut record, arguments.pace),
             Topic::Shapes => shapes::measure(&mut record, arguments.pace),
-            Topic::Change => change::measure(&mut record, arguments.pace),
             Topic::Labels => labels::measure(&mut record, arguments.pace),
-            Topic::Load => load::measure(&mut record, arguments.pace),
             Topic::Agent => agent::measure(&mut record, arguments.pace),
             Topic::Migrate => migrate::measure(&mut record, arguments.pace),
         }

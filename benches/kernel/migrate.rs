@@ -14,7 +14,7 @@ use margay::scenario::saved;
 
 use crate::arguments::Pace;
 use crate::clock::seconds;
-use crate::record::{Limit, Record};
+use crate::record::Record;
 use crate::sample::{Sample, interleaved};
 
 /// Rules of the host.
@@ -72,7 +72,7 @@ pub(crate) fn measure(record: &mut Record, pace: Pace) {
     }
     let together: f64 = samples[..3].iter().map(Sample::median).sum();
     let what = "seconds of inventory, plan and translate";
-    record.require(what, together, Limit::AtMost(TRANSLATED));
+    record.require(what, together, TRANSLATED);
     experiment(record, &texts, &host);
 }
 
@@ -123,10 +123,6 @@ fn experiment(record: &mut Record, texts: &Texts, host: &Host) {
     record.value("verify --packets", "the experiment", "s", took);
     let differences = found.differences.iter().take(5);
     differences.for_each(|difference| record.note(difference));
-    record.require(
-        "differences",
-        found.differences.len() as f64,
-        Limit::AtMost(0.0),
-    );
-    record.require("seconds of the experiment", took, Limit::AtMost(REPLAYED));
+    record.require("differences", found.differences.len() as f64, 0.0);
+    record.require("seconds of the experiment", took, REPLAYED);
 }

@@ -66,21 +66,18 @@ impl Record {
         ));
     }
 
-    /// Something that must not be above (or below) a limit.
-    pub(crate) fn require(&mut self, what: &str, value: f64, limit: Limit) {
-        let (holds, word, bound) = match limit {
-            Limit::AtMost(bound) => (value <= bound, "at most", bound),
-            Limit::AtLeast(bound) => (value >= bound, "at least", bound),
-        };
+    /// Something that must not be above a limit.
+    pub(crate) fn require(&mut self, what: &str, value: f64, most: f64) {
+        let holds = value <= most;
         let verdict = if holds { "HOLDS" } else { "DOES NOT HOLD" };
         self.broken += usize::from(!holds);
         self.say(&format!(
-            "{verdict}: {what}: {}, required {word} {}",
+            "{verdict}: {what}: {}, required at most {}",
             short(value),
-            short(bound)
+            short(most)
         ));
         self.lines
-            .push(format!("{what},{verdict},,{value},{bound},{bound},1"));
+            .push(format!("{what},{verdict},,{value},{most},{most},1"));
     }
 
     /// How many requirements do not hold.
@@ -118,13 +115,4 @@ impl Record {
         self.text.push_str(line);
         self.text.push('\n');
     }
-}
-
-/// What a requirement allows.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Limit {
-    /// Not above.
-    AtMost(f64),
-    /// Not below.
-    AtLeast(f64),
 }

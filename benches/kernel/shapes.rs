@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use margay::backend::Backend;
 use margay::backend::nft::{NftBackend, Ownership};
 use margay::compile::skeleton::table_key;
-use margay::model::{Direction, EndpointName, GroupRule, Service, State};
+use margay::model::{EndpointName, GroupRule, Service, State};
 use margay::net::{Family, PortRange, Protocol};
 use margay::ruleset::cost::longest_path;
 use margay::ruleset::diff::{applied_after, between};
@@ -20,11 +20,10 @@ use crate::batch::Batches;
 use crate::clock::seconds;
 use crate::identity::{self, Identities};
 use crate::lane::{Flow, Lane, in_namespace};
-use crate::linear;
 use crate::netns::nft;
 use crate::record::Record;
 use crate::sample::{Sample, interleaved};
-use crate::worlds::{self, LAST, Way};
+use crate::worlds::{self, LAST};
 
 /// Groups that the policy names.
 const GROUPS: [usize; 3] = [1, 20, 500];
@@ -32,6 +31,13 @@ const GROUPS: [usize; 3] = [1, 20, 500];
 const CHANGES: usize = 20;
 /// A member of the first group, which joins the last one as well.
 const MOVER: &str = "peer0-0";
+/// Base chains without a policy, which track connections as every other lane does.
+const EMPTY: &str = "table inet empty {
+	chain prerouting { type filter hook prerouting priority raw; policy accept; }
+	chain input { type filter hook input priority filter - 5; policy accept; }
+	chain forward { type filter hook forward priority filter - 5; policy accept; ct state invalid drop; }
+}
+";
 
 /// Both shapes of one world.
 #[derive(Debug)]
@@ -75,7 +81,7 @@ impl Candidates {
             groups_named: groups,
             ..Flat::default()
         };
-        let (mut state, flow) = worlds::with_flow(size, Way::Ingress);
+        let (mut state, flow) = worlds::with_flow(size);
         let policy = state.groups.get_mut(&worlds::group(POLICY)).unwrap();
         policy.egress.clear();
         policy.ingress.retain(|rule| rule.family == Family::V4);
@@ -110,11 +116,7 @@ fn on_a_port(rule: &mut GroupRule, n: usize) {
 
 fn packets(record: &mut Record, pace: Pace, worlds: &[Candidates]) {
     let flow = &worlds[0].flow;
-    let mut lanes = vec![loaded(
-        "empty table".to_owned(),
-        flow,
-        linear::EMPTY.to_owned(),
-    )];
+    let mut lanes = vec![loaded("empty table".to_owned(), flow, EMPTY.to_owned())];
     for world in worlds {
         for (name, table) in world.both() {
             lanes.push(loaded(name, &world.flow, ruleset(table).to_string()));
@@ -237,7 +239,7 @@ fn to_a_new_combination(world: &Candidates) -> (Vec<Commit>, Vec<Commit>) {
     let own = identities.place(address, [worlds::group("peer0")].into());
     let both = ["peer0", LAST].map(worlds::group);
     let number = identities.place(address, both.clone().into());
-    let rules = worlds::policy(&world.state, Direction::Ingress);
+    let rules = worlds::policy(&world.state);
     let keys = identity::allowed(&both.into(), number, rules);
     (
         vec![identity::moved(address, number, keys.clone())],

@@ -24,17 +24,8 @@ const OPEN: &str = "open";
 /// By its name the last of all groups, so the last that a policy looks up.
 pub(crate) const LAST: &str = "zz-last";
 
-/// Whose policies a packet meets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
-    /// The receiver's, of full size; the sender may send everything.
-    Ingress,
-    /// The sender's and the receiver's, both of full size.
-    Both,
-}
-
 /// A world of this size whose first endpoint may reach the second by the last rule alone.
-pub(crate) fn with_flow(size: Flat, way: Way) -> (State, Flow) {
+pub(crate) fn with_flow(size: Flat) -> (State, Flow) {
     let mut state = flat(size, SEED);
     if let Some(policy) = state.groups.get_mut(&group(POLICY)) {
         policy.ingress.push(last_rule());
@@ -48,11 +39,7 @@ pub(crate) fn with_flow(size: Flat, way: Way) -> (State, Flow) {
         };
         state.groups.insert(group.name.clone(), group);
     }
-    let senders = match way {
-        Way::Ingress => [OPEN, LAST],
-        Way::Both => [POLICY, LAST],
-    };
-    join(&mut state, "vm0", &senders);
+    join(&mut state, "vm0", &[OPEN, LAST]);
     join(&mut state, "vm1", &[POLICY, LAST]);
     let flow = flow(&state);
     (state, flow)
@@ -68,22 +55,9 @@ pub(crate) fn table(state: &State) -> Table {
     compiled(state).tables.remove(&table_key()).unwrap()
 }
 
-/// The rules of the large policy in the direction that the flow meets first.
-pub(crate) fn policy(state: &State, direction: Direction) -> &[GroupRule] {
-    state.groups[&group(POLICY)].rules(direction)
-}
-
-/// The members of a group, as addresses of a family.
-pub(crate) fn members(state: &State, group: &GroupName, family: Family) -> Vec<String> {
-    let of_group = state
-        .endpoints
-        .values()
-        .filter(|endpoint| endpoint.groups().contains(group));
-    let addresses = of_group.flat_map(|endpoint| &endpoint.addresses);
-    addresses
-        .filter(|address| Family::of(**address) == family)
-        .map(ToString::to_string)
-        .collect()
+/// The rules of the large policy.
+pub(crate) fn policy(state: &State) -> &[GroupRule] {
+    state.groups[&group(POLICY)].rules(Direction::Ingress)
 }
 
 /// Puts an endpoint into these groups and no others.

@@ -12,7 +12,7 @@ use margay::backend::nft::{NftBackend, Ownership};
 
 use crate::arguments::Pace;
 use crate::etcd::Etcd;
-use crate::record::{Limit, Record};
+use crate::record::Record;
 use crate::sample::{Sample, interleaved};
 use crate::walk::Walk;
 use cluster::{Cluster, Kind, Size, Writer};
@@ -171,7 +171,7 @@ fn costs(record: &mut Record, mut stands: [Stand; 2], pace: Pace) {
         let ratio = samples[1].over(&samples[0]);
         let what = format!("times the cost of a change of {kind} with 10,000 endpoints");
         record.sample(&kind.to_string(), "large over small", "x", &ratio);
-        record.require(&what, ratio.median(), Limit::AtMost(MOST));
+        record.require(&what, ratio.median(), MOST);
     }
     record.note("floor: what the kernel needs to walk the table when a rule with a verdict comes");
     for stand in stands {

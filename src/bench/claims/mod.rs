@@ -328,10 +328,10 @@ impl Of<'_> {
     }
 }
 
-/// The small changes, each from what operators say and from the commit at hand.
 /// Peers that are margay, and from where they are measured.
 const STARTS: [(&str, &str); 2] = [("margay", "policy"), ("margay-commit", "commit")];
 
+/// The small changes, each from what operators say and from the commit at hand.
 fn each_start() -> impl Iterator<Item = (Phase, (&'static str, &'static str))> {
     let with = move |phase| STARTS.map(|start| (phase, start));
     DELTAS.into_iter().flat_map(with)

@@ -16,7 +16,8 @@ use crate::bench::world::{Altered, Change, Way};
 /// Packets sent between two looks at whether to stop.
 const LOOK_EVERY: u64 = 64;
 
-/// The packets that open a flow, first while nothing happens, then while a large update commits.
+/// The packets that open a flow, while large updates commit, and before and after that while nothing happens:
+/// what else the machine does comes and goes, and is on both sides of the updates.
 pub(super) fn latency(stand: &mut Stand, doing: &Doing) -> Result<Vec<Reading>, Fault> {
     let what = match doing.members {
         0 => Altered::Rule,
@@ -24,7 +25,8 @@ pub(super) fn latency(stand: &mut Stand, doing: &Doing) -> Result<Vec<Reading>, 
     };
     let Stand { road, prepared, .. } = stand;
     let trials = stand.trials.clone();
-    let mut idle = beside(|| road.latencies(&trials, doing.pace.packets, &|| false, &|| true))?;
+    let calm = doing.pace.updates / 2;
+    let mut idle = beside(|| road.latencies(&trials, calm, &|| false, &|| true))?;
     let (clock, stop) = (Clock::default(), AtomicBool::new(false));
     let mut updated = Ok(0);
     let times = thread::scope(|scope| {
@@ -41,6 +43,9 @@ pub(super) fn latency(stand: &mut Stand, doing: &Doing) -> Result<Vec<Reading>, 
     });
     let updates = updated?;
     let mut times = times.map_err(|_| Lost::Refused("the sender ended early".to_owned()))??;
+    idle.extend(beside(|| {
+        road.latencies(&trials, calm, &|| false, &|| true)
+    })?);
     let mut readings = percentiles(&mut idle, "idle");
     readings.extend(percentiles(&mut times, "latency"));
     let added = quantile(&mut times, 0.99) - quantile(&mut idle, 0.99);
