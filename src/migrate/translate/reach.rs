@@ -29,23 +29,26 @@ pub(super) fn hooks(table: &Table) -> BTreeMap<&str, BTreeSet<Hook>> {
 /// The kernel follows so many jumps from a base chain, less one (`NFT_JUMP_STACK_SIZE`).
 const JUMPS: usize = 16;
 
-/// The lines of rules that jump deeper than nft can.
-pub(super) fn too_deep(table: &Table) -> Vec<usize> {
+/// The lines of rules that jump deeper than nft can. All that is deeper is as deep as another: a chain is looked at
+/// once for each depth up to there, however many chains lead into one another.
+pub(super) fn too_deep(table: &Table) -> BTreeSet<usize> {
+    let chains = table.by_name();
     let bases = table.chains.iter().filter(|chain| chain.hook.is_some());
-    let mut depths: BTreeMap<&str, usize> = bases.map(|chain| (chain.name.as_str(), 0)).collect();
-    let mut deep = Vec::new();
-    for _ in 0..=JUMPS {
-        for chain in &table.chains {
-            let Some(depth) = depths.get(chain.name.as_str()).copied() else {
-                continue;
-            };
-            for rule in &chain.rules {
-                if let Target::Jump(next) | Target::Goto(next) = &rule.target {
-                    let known = depths.entry(next).or_default();
-                    *known = (*known).max(depth + 1);
-                    if depth + 1 >= JUMPS && !deep.contains(&rule.line) {
-                        deep.push(rule.line);
-                    }
+    let mut open: Vec<(&str, usize)> = bases.map(|chain| (chain.name.as_str(), 0)).collect();
+    let mut depths: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut deep = BTreeSet::new();
+    while let Some((name, depth)) = open.pop() {
+        if depths.get(name).is_some_and(|known| *known >= depth) {
+            continue;
+        }
+        depths.insert(name, depth);
+        let below = JUMPS.min(depth + 1);
+        let rules = chains.get(name).into_iter().flat_map(|chain| &chain.rules);
+        for rule in rules {
+            if let Target::Jump(next) | Target::Goto(next) = &rule.target {
+                open.push((next, below));
+                if below == JUMPS {
+                    deep.insert(rule.line);
                 }
             }
         }

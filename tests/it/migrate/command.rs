@@ -228,3 +228,61 @@ fn the_running_host_is_asked() {
         assert!(printed.contains("ip saddr 10.0.0.2"), "{printed}");
     });
 }
+
+#[test]
+fn chains_may_lead_into_one_another_as_deep_as_they_like() {
+    const CHAINS: usize = 20_000;
+    let (mut heads, mut rules, mut nft) = (String::new(), String::new(), String::new());
+    for at in 0..CHAINS {
+        let [next, to] = match at + 1 {
+            CHAINS => ["DROP".to_owned(), "drop".to_owned()],
+            next => [format!("c{next}"), format!("jump c{next}")],
+        };
+        heads += &format!(":c{at} - [0:0]\n");
+        rules += &format!("-A c{at} -s 10.0.0.1/32 -j {next}\n");
+        nft += &format!("chain c{at} {{\nip saddr 10.0.0.1 {to}\n}}\n");
+    }
+    let base =
+        "chain INPUT {\ntype filter hook input priority filter; policy accept;\njump c0\n}\n";
+    let files = folder(&[
+        (
+            "v4",
+            &format!("*filter\n:INPUT ACCEPT [0:0]\n{heads}-A INPUT -j c0\n{rules}COMMIT\n"),
+        ),
+        ("nft", &format!("table ip filter {{\n{base}{nft}}}\n")),
+    ]);
+    let (printed, said) = exits(margay(&files, "migrate translate --iptables-save v4"), 4);
+    assert_eq!(printed, "");
+    assert!(
+        said.contains("nft follows 15 jumps from a hook, and this is one more"),
+        "{said}"
+    );
+    let verify = "migrate verify --iptables-save v4 --nft nft";
+    let (told, _) = exits(margay(&files, verify), 1);
+    assert!(
+        told.starts_with(
+            "undecided  IPv4 filter input: a chain leads to itself, or more than 64 lead into one another\n"
+        ),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_list_of_sets_in_itself_holds_nothing() {
+    let files = folder(&[
+        (
+            "v4",
+            "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m set --match-set a src -j DROP\nCOMMIT\n",
+        ),
+        ("sets", "create a list:set size 8\nadd a a\n"),
+        (
+            "nft",
+            "table ip filter {\nchain INPUT {\ntype filter hook input priority filter; policy accept;\n}\n}\n",
+        ),
+    ]);
+    let verify = "migrate verify --iptables-save v4 --ipset-save sets --nft nft";
+    let (told, _) = exits(margay(&files, verify), 0);
+    assert_eq!(told, "equal      IPv4 filter input\n");
+    let translate = "migrate translate --iptables-save v4 --ipset-save sets";
+    exits(margay(&files, translate), 4);
+}

@@ -38,7 +38,11 @@ struct Token<'a> {
 pub(super) struct Cursor<'a> {
     tokens: Vec<Token<'a>>,
     at: usize,
+    depth: usize,
 }
+
+/// What is read stands so deep inside of one another at the most, which is deeper than anybody writes.
+const DEPTH_MAX: usize = 32;
 
 /// Longer marks stand before their beginnings. `@`, `:` and `.` are words of their own where blanks are around them.
 const MARKS: [&str; 20] = [
@@ -74,7 +78,26 @@ impl<'a> Cursor<'a> {
             text: "the end of the text",
             line: count,
         });
-        Ok(Self { tokens, at: 0 })
+        Ok(Self {
+            tokens,
+            at: 0,
+            depth: 0,
+        })
+    }
+
+    /// Reads what may have its like inside.
+    pub(super) fn nested<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, NftError>,
+    ) -> Result<T, NftError> {
+        if self.depth == DEPTH_MAX {
+            let expected = format!("no more than {DEPTH_MAX} such inside of one another");
+            return Err(self.unexpected(&expected));
+        }
+        self.depth += 1;
+        let read = read(self);
+        self.depth -= 1;
+        read
     }
 
     fn token(&self, distance: usize) -> Token<'a> {

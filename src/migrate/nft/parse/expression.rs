@@ -5,6 +5,9 @@ use super::cursor::{Cursor, NftError};
 use super::lookup::map_source;
 use super::value::value;
 
+/// So much is done to one expression at the most, which is more than anybody writes.
+const OPERATIONS_MAX: usize = 32;
+
 /// A concatenation of expressions.
 pub(super) fn concatenation(cursor: &mut Cursor<'_>) -> Result<Vec<Expression>, NftError> {
     let mut parts = vec![expression(cursor)?];
@@ -31,18 +34,25 @@ pub(super) fn source(cursor: &mut Cursor<'_>) -> Result<Expression, NftError> {
 
 /// An expression with what is done to it.
 pub(super) fn expression(cursor: &mut Cursor<'_>) -> Result<Expression, NftError> {
-    let mut left = if cursor.eat("(") {
-        let inner = expression(cursor)?;
-        cursor.expect(")")?;
-        inner
-    } else {
-        primary(cursor)?
-    };
+    cursor.nested(|cursor| {
+        let first = if cursor.eat("(") {
+            let inner = expression(cursor)?;
+            cursor.expect(")")?;
+            inner
+        } else {
+            primary(cursor)?
+        };
+        operations(cursor, first)
+    })
+}
+
+/// What is done to an expression.
+fn operations(cursor: &mut Cursor<'_>, first: Expression) -> Result<Expression, NftError> {
     // nft binds `<<` and `>>` closest, then `&`, `^` and `|`. What binds closer than what stands before it would be part
     // of a constant.
     const LOOSER: [(&str, u8); 5] = [("<<", 0), (">>", 0), ("&", 1), ("^", 2), ("|", 3)];
-    let mut loosest = 0;
-    loop {
+    let (mut left, mut loosest) = (first, 0);
+    for _ in 0..=OPERATIONS_MAX {
         let here = cursor.ahead(0);
         if let Some((_, level)) = LOOSER.iter().find(|(word, _)| *word == here) {
             if *level < loosest {
@@ -65,6 +75,7 @@ pub(super) fn expression(cursor: &mut Cursor<'_>) -> Result<Expression, NftError
             return Ok(*inner);
         };
     }
+    Err(cursor.unexpected(&format!("no more than {OPERATIONS_MAX} operations")))
 }
 
 /// Whether an expression that is no constant begins here.

@@ -221,7 +221,7 @@ fn dynamic(cursor: &mut Cursor<'_>) -> Result<Statement, NftError> {
                 data,
             });
         }
-        statements.push(statement(cursor)?);
+        statements.push(cursor.nested(statement)?);
     }
     Ok(Statement::Dynamic {
         operation,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bdd::{Bdd, Node};
 use super::fields::Width;
-use super::machine::{Behaviour, Machine};
+use super::machine::{Behaviour, DEPTH_MAX, Machine};
 use super::program::{ACCEPT, BaseChain, Entry, Place};
 use super::report::{Difference, Outcome, Part, Sighting};
 use super::space::Space;
@@ -99,7 +99,9 @@ impl Sides<'_> {
         let packets = Machine::new(self.bdd, self.space, &program, false).condition(possible);
         let [iptables, nft] = self.run(packets, false);
         if iptables.endless || nft.endless {
-            return Outcome::Undecided("a chain leads to itself".to_owned());
+            return Outcome::Undecided(format!(
+                "a chain leads to itself, or more than {DEPTH_MAX} lead into one another"
+            ));
         }
         let found = self.difference(&iptables, &nft);
         if self.bdd.is_exhausted() {

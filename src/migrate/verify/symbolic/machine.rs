@@ -12,7 +12,7 @@ use super::space::Space;
 use super::{Condition, Program, Variable};
 
 /// Deeper jumps than these no kernel follows.
-const DEPTH_MAX: usize = 64;
+pub(super) const DEPTH_MAX: usize = 64;
 
 /// What a program does with packets at one hook: for each thing, the packets to which it happens.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(super) struct Behaviour {
     pub(super) written: BTreeMap<Variable, Vec<Node>>,
     /// Which rule did what, where the packets are one.
     pub(super) trail: Vec<(String, Place)>,
-    /// A chain that leads to itself was met.
+    /// A chain that leads to itself was met, or one that is too deep.
     pub(super) endless: bool,
 }
 

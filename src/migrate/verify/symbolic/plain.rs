@@ -7,47 +7,71 @@ use super::{Condition, Program, Step, Variable};
 /// What a chain reads of packets, with all that it leads to; nothing for a chain that writes, or asks what remembers.
 pub(super) type Reads<'a> = Option<BTreeSet<&'a Variable>>;
 
-/// Every chain that packets can come to from these steps, judged.
+/// Every chain that packets can come to from these steps, judged. Chains lead into one another as deep as whoever wrote
+/// them likes, so where this is on its way is kept in a list.
 pub(super) fn plain(program: &Program) -> BTreeMap<&str, Reads<'_>> {
     let mut judged = BTreeMap::new();
     for name in program.chains.keys() {
-        judge(program, name, &mut judged);
+        let mut way = vec![At::Before(name.as_str())];
+        while let Some(at) = way.pop() {
+            match at {
+                At::Before(name) if judged.contains_key(name) => {}
+                At::Before(name) => {
+                    // A chain that leads to itself finds this, and is not plain.
+                    judged.insert(name, None);
+                    way.push(At::Behind(name));
+                    way.extend(leads(program, name).into_iter().map(At::Before));
+                }
+                At::Behind(name) => {
+                    let reads = reads(program, name, &judged);
+                    judged.insert(name, reads);
+                }
+            }
+        }
     }
     judged
 }
 
-fn judge<'a>(program: &'a Program, name: &'a str, judged: &mut BTreeMap<&'a str, Reads<'a>>) {
-    if judged.contains_key(name) {
-        return;
-    }
-    // A chain that leads to itself finds this, and is not plain.
-    judged.insert(name, None);
-    let rules = program.chains.get(name).map_or(&[][..], Vec::as_slice);
-    let mut reads = Some(BTreeSet::new());
-    for step in rules.iter().flat_map(|rule| &rule.steps) {
-        step_reads(program, step, judged, &mut reads);
-    }
-    judged.insert(name, reads);
+/// Where the way through the chains is: before those that a chain leads to, or behind them.
+enum At<'a> {
+    Before(&'a str),
+    Behind(&'a str),
 }
 
-fn step_reads<'a>(
-    program: &'a Program,
-    step: &'a Step,
-    judged: &mut BTreeMap<&'a str, Reads<'a>>,
-    reads: &mut Reads<'a>,
-) {
+fn steps<'a>(program: &'a Program, name: &str) -> impl Iterator<Item = &'a Step> {
+    let rules = program.chains.get(name).into_iter().flatten();
+    rules.flat_map(|rule| &rule.steps)
+}
+
+fn leads<'a>(program: &'a Program, name: &str) -> Vec<&'a str> {
+    let mut leads = Vec::new();
+    for step in steps(program, name) {
+        step.each_chain(&mut |chain| leads.push(chain));
+    }
+    leads
+}
+
+/// What a chain reads, where all that it leads to is judged.
+fn reads<'a>(program: &'a Program, name: &str, judged: &BTreeMap<&str, Reads<'a>>) -> Reads<'a> {
+    let mut reads = Some(BTreeSet::new());
+    for step in steps(program, name) {
+        step_reads(step, judged, &mut reads);
+    }
+    reads
+}
+
+fn step_reads<'a>(step: &'a Step, judged: &BTreeMap<&str, Reads<'a>>, reads: &mut Reads<'a>) {
     match step {
         Step::Test(condition) => condition_reads(condition, reads),
         Step::Branch(branches) => {
             for (condition, steps) in branches {
                 condition_reads(condition, reads);
                 for step in steps {
-                    step_reads(program, step, judged, reads);
+                    step_reads(step, judged, reads);
                 }
             }
         }
         Step::Jump(chain) | Step::Goto(chain) => {
-            judge(program, chain, judged);
             let inner = judged.get(chain.as_str()).cloned().flatten();
             *reads = reads.take().zip(inner).map(|(mut own, inner)| {
                 own.extend(inner);

@@ -133,6 +133,24 @@ impl Step {
             | Self::Goto(_) => {}
         }
     }
+
+    /// Calls for every chain that it leads to.
+    pub(super) fn each_chain<'a>(&'a self, call: &mut dyn FnMut(&'a str)) {
+        match self {
+            Self::Jump(chain) | Self::Goto(chain) => call(chain),
+            Self::Branch(branches) => {
+                let steps = branches.iter().flat_map(|(_, steps)| steps);
+                steps.for_each(|step| step.each_chain(call));
+            }
+            Self::Test(_)
+            | Self::Ask { .. }
+            | Self::Note(_)
+            | Self::Write { .. }
+            | Self::Add { .. }
+            | Self::End(_)
+            | Self::Return => {}
+        }
+    }
 }
 
 impl Program {

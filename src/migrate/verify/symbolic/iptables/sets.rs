@@ -28,6 +28,8 @@ impl Ground<'_> {
         if set.kind == Type::ListSet {
             let inner = set.elements.iter().flat_map(|element| &element.fields);
             let inner = inner.filter_map(|field| match field {
+                // The kernel takes no list into a list.
+                Field::Set(inner) if self.is_list(inner) => Some(Condition::Never),
                 Field::Set(inner) => Some(self.members(inner, sides, return_nomatch)),
                 _ => None,
             });
@@ -48,6 +50,11 @@ impl Ground<'_> {
             )));
         }
         Condition::Any(parts)
+    }
+
+    fn is_list(&self, name: &str) -> bool {
+        let mut named = self.sets.iter().filter(|set| set.name == name);
+        named.any(|set| set.kind == Type::ListSet)
     }
 
     /// One condition for each element, without what a longer prefix says otherwise.
