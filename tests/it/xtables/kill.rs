@@ -106,7 +106,10 @@ fn killed_between(tasks: [Task; 2], ways: &[fn(usize) -> Step]) {
         clock.epoch.fetch_add(1, Ordering::SeqCst);
         for (from, to) in [(&tasks[0], &tasks[1]), (&tasks[1], &tasks[0])] {
             for way in ways {
-                kills += killed_on_the_way(&assassin, from, to, *way);
+                let here = killed_on_the_way(&assassin, from, to, *way);
+                let (from, to) = (from.text(), to.text());
+                assert!(here > 0, "{:?} killed nobody from {from} to {to}", way(1));
+                kills += here;
             }
             to.run();
         }
