@@ -7,10 +7,11 @@ use super::conjunction::{Conjunction, product};
 use super::prefixes::{halved, members, prefix_text, prefixes};
 use super::refusal::Refused;
 use super::service::{self, RULES_MAX};
+use super::spread::spread;
 use crate::backend::xtables::{
     AddressSide, InterfacePattern, Ipset, IpsetName, IpsetType, Match, Member,
 };
-use crate::net::{Family, Protocol};
+use crate::net::{Family, InterfaceName, Protocol};
 use crate::ruleset::{Name, Operator};
 
 /// Ranges of at most so many ports are members of an ipset one by one.
@@ -191,8 +192,7 @@ impl Lookup<'_> {
 
     /// Prefixes at interfaces: as many ipsets as the commonest prefix needs.
     fn interfaces(&mut self, cells: &[Cell]) -> Result<Vec<Conjunction>, Refused> {
-        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        let mut chunks: Vec<BTreeSet<Member>> = vec![BTreeSet::new()];
+        let mut at: BTreeMap<String, BTreeSet<&InterfaceName>> = BTreeMap::new();
         let mut sides = [AddressSide::Source; 2];
         for cell in cells {
             let Some((direction, pattern)) = &cell.interface else {
@@ -211,15 +211,17 @@ impl Lookup<'_> {
             }
             sides = [*side, direction.side()];
             for cidr in prefixes(first, last).into_iter().flat_map(halved) {
-                let text = prefix_text(&cidr);
-                let count = counts.entry(text.clone()).or_default();
-                let chunk = *count / INTERFACES_MAX;
-                *count += 1;
-                chunks.resize(chunks.len().max(chunk + 1), BTreeSet::new());
-                chunks[chunk].insert(Member::new(&format!("{text},{interface}")));
+                at.entry(prefix_text(&cidr)).or_default().insert(interface);
             }
         }
-        let each = chunks.into_iter().enumerate().map(|(at, members)| {
+        let mut chunks: BTreeMap<usize, BTreeSet<Member>> = BTreeMap::new();
+        for (prefix, interfaces) in at {
+            for (interface, chunk) in spread(&interfaces, INTERFACES_MAX) {
+                let member = Member::new(&format!("{prefix},{interface}"));
+                chunks.entry(chunk).or_default().insert(member);
+            }
+        }
+        let each = chunks.into_iter().map(|(at, members)| {
             let label = if at == 0 {
                 String::new()
             } else {

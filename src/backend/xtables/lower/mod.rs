@@ -22,6 +22,7 @@ mod prefixes;
 mod protocol;
 mod refusal;
 mod service;
+mod spread;
 mod test;
 #[cfg(test)]
 mod tests;
