@@ -72,9 +72,12 @@ impl<'o> Layout<'o> {
             count: None,
         };
         layout.prefixes(&run.prefixes(lane));
+        let selected = layout.rules.len();
         for (selection, services) in run.selected(lane) {
             layout.selection(selection, services.as_ref());
         }
+        // A comparison that fails costs less than a lookup that does, so those come first.
+        layout.rules[selected..].sort_by_key(rules::begins_with_lookup);
         for plain in run.plain(lane) {
             layout.push(plain.tests.clone());
         }
@@ -294,4 +297,47 @@ pub(super) fn service_keys(shape: Shape, first: u32, last: u32) -> Vec<Key> {
 /// Whether the range covers every address.
 fn is_everything(key: &Key) -> bool {
     key.start.iter().all(|&byte| byte == 0) && key.last().iter().all(|&byte| byte == 0xff)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compile::decider::Decider;
+    use crate::compile::policy;
+    use crate::model::{
+        Direction, Event, GroupRule, Origin, Peer, SecurityGroup, Service, Settings, State,
+    };
+    use crate::net::{PortRange, Protocol};
+
+    #[test]
+    fn what_compares_comes_before_what_looks_up() {
+        let tcp = Service::Ports(Protocol::TCP, PortRange::new(80, 80).unwrap());
+        let rule = |(peer, service): (&str, Service)| GroupRule {
+            family: Family::V4,
+            service,
+            peer: Peer::Group(peer.parse().unwrap()),
+            origin: Origin::default(),
+        };
+        let ingress = [("a", Service::Any), ("b", tcp), ("c", Service::Any)].map(rule);
+        let group = SecurityGroup {
+            name: "web".parse().unwrap(),
+            ingress: ingress.into(),
+            egress: Vec::new(),
+        };
+        let decider = Decider::Group(group.name.clone());
+        let mut state = State::default();
+        state.apply(Event::Group(group));
+        let (settings, none) = (Settings::default(), BTreeSet::new());
+        let objects = policy::objects(&decider, Direction::Ingress, &state, &settings, &none);
+        let chain = &objects.chains[&names::decider(&decider, Direction::Ingress)];
+        let lookups = chain
+            .rules
+            .iter()
+            .filter_map(|rule| match rule.statements.first() {
+                Some(Statement::Match(_)) => Some(rules::begins_with_lookup(rule)),
+                Some(_) | None => None,
+            });
+        let lookups: Vec<bool> = lookups.collect();
+        assert_eq!(lookups, [false, true, true]);
+    }
 }

@@ -71,6 +71,12 @@ pub(super) fn lookup(left: Vec<Expression>, set: Name) -> Statement {
     matching(left, Operator::Eq, Operand::Set(set))
 }
 
+/// Whether a set is looked up before anything is compared.
+pub(super) fn begins_with_lookup(rule: &Rule) -> bool {
+    let first = rule.statements.first();
+    matches!(first, Some(Statement::Match(first)) if matches!(first.right, Operand::Set(_)))
+}
+
 /// `ip saddr 10.0.0.0/8`.
 pub(super) fn equal(left: Expression, key: Key) -> Statement {
     matching(vec![left], Operator::Eq, Operand::Key(key))
