@@ -176,13 +176,16 @@ fn document(found: &[&Found], fate: Fate) -> String {
     let (rules, table): (Vec<_>, Vec<_>) =
         tables.partition(|found| matches!(found, Found::Rules(..)));
     let table = table.first().copied();
-    let rules = rules.first().copied();
+    let rules = rules.into_iter();
+    let rules: Vec<_> = rules
+        .map(|rules| format!("{}: {}", rules.name(), rules.content()))
+        .collect();
     let document = json!({
         "schema": "margay.cleanup/1",
         "table": table.map(|_| skeleton::table_key().to_string()),
         "content": table.map(Found::content),
         "base_chains": table.map(Found::base_chains),
-        "xtables": rules.map(|rules| format!("{}: {}", rules.name(), rules.content())),
+        "xtables": rules,
         "removed": fate == Fate::Removed,
     });
     format!("{document:#}\n")
