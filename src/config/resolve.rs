@@ -127,9 +127,13 @@ impl Taking {
             return Ok(());
         }
         if !reaches(setting) {
-            self.warnings.push(format!(
-                "{name} in {origin} is ignored: it is taken from the environment and the file alone"
-            ));
+            let ours = (setting.text)(&self.config);
+            if !text.eq_ignore_ascii_case(&ours) {
+                self.warnings.push(format!(
+                    "{name} in {origin} is ignored: it is taken from the environment and the file alone, \
+                     by which it is {ours}"
+                ));
+            }
             return Ok(());
         }
         self.value(setting, text, origin)

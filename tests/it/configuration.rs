@@ -223,17 +223,48 @@ fn what_is_local_is_refused_from_the_datastore() {
         .config
         .with_datastore(&state, "node-a")
         .unwrap();
-    let refused = |name: &str| {
+    let refused = |name: &str, ours: &str| {
         format!(
-            "{name} in FelixConfiguration default is ignored: it is taken from the environment and the file alone"
+            "{name} in FelixConfiguration default is ignored: it is taken from the environment and the file \
+             alone, by which it is {ours}"
         )
     };
-    assert_eq!(whole.warnings, [refused("EtcdAddr"), refused("StateDir")]);
+    assert_eq!(
+        whole.warnings,
+        [
+            refused("EtcdAddr", "127.0.0.1:2379"),
+            refused("StateDir", "/var/lib/margay")
+        ]
+    );
     assert_eq!(shown(&whole.config, "EtcdAddr"), "127.0.0.1:2379 (default)");
     assert_eq!(
         shown(&whole.config, "ReportingTTLSecs"),
         "100s (FelixConfiguration default)"
     );
+}
+
+#[test]
+fn what_the_datastore_says_of_the_backend_is_told_where_the_host_says_something_else() {
+    let state = state(&felix(
+        "default",
+        "nftablesMode: Disabled, iptablesBackend: legacy, chainInsertMode: Append",
+    ));
+    let config = resolved(&[], "IptablesBackend=Legacy\n").config;
+    let whole = config.with_datastore(&state, "node-a").unwrap();
+    let refused = |name: &str, ours: &str| {
+        format!(
+            "{name} in FelixConfiguration default is ignored: it is taken from the environment and the file \
+             alone, by which it is {ours}"
+        )
+    };
+    assert_eq!(
+        whole.warnings,
+        [
+            refused("chainInsertMode", "insert"),
+            refused("nftablesMode", "Auto")
+        ]
+    );
+    assert_eq!(shown(&whole.config, "NFTablesMode"), "Auto (default)");
 }
 
 #[test]

@@ -32,6 +32,9 @@ const PROCESS: &[&str] = &[
     "logSeveritySys",
 ];
 
+/// What each host says by itself; where this says something else, the agent tells.
+const OF_THE_HOST: &[&str] = &["nftablesMode", "iptablesBackend", "chainInsertMode"];
+
 pub(super) const FIELDS: &[Group] = &[
     enforced(&[
         "nodeSelector",
@@ -58,8 +61,9 @@ pub(super) const FIELDS: &[Group] = &[
         ],
     ),
     ignored(
-        "each host says by itself what programs its kernel: NFTablesMode, IptablesBackend, ChainInsertMode",
-        &["nftablesMode", "iptablesBackend", "chainInsertMode"],
+        "each host says by itself what programs its kernel: NFTablesMode, IptablesBackend, ChainInsertMode; \
+         the agent warns where that is something else",
+        OF_THE_HOST,
     ),
     ignored(
         "the table has its own marks, names and way to be kept",
@@ -293,7 +297,8 @@ pub(super) fn read(reader: &mut Reader<'_>, document: &Document<'_, '_>) -> Opti
 fn process(reader: &mut Reader<'_>, document: &Document<'_, '_>) -> BTreeMap<Box<str>, Box<str>> {
     let Document { spec, path, .. } = document;
     let findings = &mut *reader.findings;
-    let written = PROCESS.iter().filter_map(|&name| {
+    let names = PROCESS.iter().chain(OF_THE_HOST);
+    let written = names.filter_map(|&name| {
         let Text(text) = findings.some_value(spec, path, name)?;
         Some((name.into(), text))
     });
