@@ -30,6 +30,9 @@ pub(crate) struct Tally {
     packets: usize,
     accepted: usize,
     decisive: BTreeMap<Field, usize>,
+    /// Worlds that were put in force, where they are, and those that cannot be.
+    enforced: usize,
+    refused: usize,
 }
 
 impl Tally {
@@ -46,6 +49,8 @@ impl Tally {
     fn plus(mut self, other: Self) -> Self {
         self.packets += other.packets;
         self.accepted += other.accepted;
+        self.enforced += other.enforced;
+        self.refused += other.refused;
         for (field, times) in other.decisive {
             *self.decisive.entry(field).or_default() += times;
         }
@@ -56,8 +61,8 @@ impl Tally {
     /// matters to one packet in so many.
     fn check(&self, packets: usize, fields: &[Field], one_in: usize) {
         report(&format!(
-            "{} packets, {} accepted, decisive: {:?}",
-            self.packets, self.accepted, self.decisive
+            "{} packets, {} accepted, decisive: {:?}; {} worlds in force, {} refused",
+            self.packets, self.accepted, self.decisive, self.enforced, self.refused
         ));
         assert!(self.packets >= packets);
         assert!((25..=75).contains(&(self.accepted * 100 / self.packets)));
@@ -241,8 +246,12 @@ fn obeyed_in_namespace<E: Enforce>(
     for seed in seeds {
         let world = make(seed);
         let ruleset = compile(&world.state, world.host, &skeleton);
-        if enforcer.enforce(&ruleset) == Enforced::Refused {
-            continue;
+        match enforcer.enforce(&ruleset) {
+            Enforced::Yes => tally.enforced += 1,
+            Enforced::Refused => {
+                tally.refused += 1;
+                continue;
+            }
         }
         let see = |probe: &Probe, part, facts: &Facts<'_>, verdict| {
             let traced = passes(&ruleset, &traced(probe, facts.connection));
