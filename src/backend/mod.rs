@@ -101,6 +101,12 @@ pub enum CommitError {
     /// Somebody else changed the ruleset at the same time; nothing is in force, look again and retry.
     #[error("the ruleset was changed by somebody else at the same time")]
     Contended,
+    /// Somebody else held the lock that writing takes, longer than we wait.
+    #[error(
+        "others hold the lock of xtables and did not let go of it in time, so what was in force stays as far as it \
+         was not changed yet: {0}"
+    )]
+    Locked(String),
     /// The batch is larger than the socket's buffer may become.
     #[error(
         "a transaction of {bytes} bytes is above the {allowed} that this process may send at once: it needs CAP_NET_ADMIN in the initial user namespace"
@@ -153,6 +159,7 @@ impl CommitError {
             Self::Refused { culprit, .. } => Some(culprit),
             Self::Declined { culprit, .. } => culprit.as_deref(),
             Self::Contended
+            | Self::Locked(_)
             | Self::TooLarge { .. }
             | Self::Unsafe { .. }
             | Self::Unencodable { .. }

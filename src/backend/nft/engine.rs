@@ -302,6 +302,7 @@ fn is_about_table_flags(error: &CommitError) -> bool {
                 && [libc::EOPNOTSUPP, libc::EINVAL].contains(errno)
         }
         CommitError::Contended
+        | CommitError::Locked(_)
         | CommitError::TooLarge { .. }
         | CommitError::Unsafe { .. }
         | CommitError::Unencodable { .. }

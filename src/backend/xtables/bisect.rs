@@ -23,7 +23,7 @@ pub(super) fn culprit(
             Ok(()) => true,
             Err(RunError::Complaint(_)) => false,
             // Nobody is to blame for what was not tried.
-            Err(RunError::Contended(_)) => return Err(Refused::Contended),
+            Err(RunError::Locked(complaint)) => return Err(Refused::Locked(complaint)),
             Err(RunError::Io(error)) => return Err(Refused::Io(error)),
         };
         if taken {

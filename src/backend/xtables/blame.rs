@@ -22,6 +22,8 @@ pub(super) enum Refused {
     },
     /// Somebody else wrote at the same time.
     Contended,
+    /// Somebody else held the lock, longer than the program waits; what that says.
+    Locked(String),
     /// A program did not run.
     Io(io::Error),
 }
@@ -63,6 +65,7 @@ impl Blame<'_> {
     pub(super) fn of(self, refused: Refused) -> CommitError {
         let (program, origin, complaint) = match refused {
             Refused::Contended => return CommitError::Contended,
+            Refused::Locked(complaint) => return CommitError::Locked(reason(&complaint)),
             Refused::Io(error) => return CommitError::Unreachable(error),
             Refused::Complaint {
                 program,

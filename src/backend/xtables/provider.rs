@@ -61,7 +61,7 @@ impl Variant {
 
     /// Whether a program says that somebody else has the lock. With `iptables-nft`, which has none, the
     /// status says nothing: it is that of any line that the kernel refuses.
-    fn is_contended(self, said: &Said) -> bool {
+    fn is_locked(self, said: &Said) -> bool {
         let complaint = said.complaint.as_deref();
         let is_lock = complaint.is_some_and(|complaint| complaint.contains("xtables lock"));
         is_lock || (self == Self::Legacy && said.status == Some(RESOURCE_PROBLEM))
@@ -107,7 +107,7 @@ pub(crate) enum RunError {
     Complaint(String),
     /// Somebody else writes, and did not let go of the lock.
     #[error("{0}")]
-    Contended(String),
+    Locked(String),
     /// It did not run.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -116,7 +116,7 @@ pub(crate) enum RunError {
 impl From<RunError> for io::Error {
     fn from(error: RunError) -> Self {
         match error {
-            RunError::Complaint(complaint) | RunError::Contended(complaint) => {
+            RunError::Complaint(complaint) | RunError::Locked(complaint) => {
                 Self::other(complaint)
             }
             RunError::Io(error) => error,
@@ -198,8 +198,8 @@ impl Provider {
             Family::V6 => v6,
         };
         let said = program.run(&["--noflush", LOCK], text)?;
-        match self.variant.is_contended(&said) {
-            true => Err(RunError::Contended(said.complaint.unwrap_or_default())),
+        match self.variant.is_locked(&said) {
+            true => Err(RunError::Locked(said.complaint.unwrap_or_default())),
             false => results(said).map(drop),
         }
     }

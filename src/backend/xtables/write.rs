@@ -48,7 +48,7 @@ fn sets(provider: &Provider, script: &Script) -> Result<(), Refused> {
                 origin: script.blamed(&complaint).cloned(),
                 complaint,
             },
-            RunError::Contended(_) => Refused::Contended,
+            RunError::Locked(complaint) => Refused::Locked(complaint),
             RunError::Io(error) => Refused::Io(error),
         })
 }
@@ -61,7 +61,7 @@ fn table(
     let complaint = match provider.restore(family, script.text()) {
         Ok(()) => return Ok(()),
         Err(RunError::Complaint(complaint)) => complaint,
-        Err(RunError::Contended(_)) => return Err(Refused::Contended),
+        Err(RunError::Locked(complaint)) => return Err(Refused::Locked(complaint)),
         Err(RunError::Io(error)) => return Err(Refused::Io(error)),
     };
     // A chain that a rule of somebody else leads to cannot go. It stays, without rules.

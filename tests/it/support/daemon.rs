@@ -18,6 +18,8 @@ use super::netns::ip_json;
 pub(crate) struct Process {
     home: TempDir,
     settings: Vec<(String, String)>,
+    /// Where programs are looked for, if not where ours are.
+    path: Option<String>,
     child: Option<Child>,
 }
 
@@ -46,6 +48,7 @@ impl Process {
         Self {
             home,
             settings: all,
+            path: None,
             child: None,
         }
     }
@@ -87,6 +90,9 @@ impl Process {
         for (name, value) in &self.settings {
             command.env(format!("FELIX_{name}"), value);
         }
+        if let Some(path) = &self.path {
+            command.env("PATH", path);
+        }
         self.child = Some(command.spawn().unwrap());
     }
 
@@ -94,6 +100,11 @@ impl Process {
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.settings.retain(|(known, _)| known != name);
         self.settings.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Has programs be looked for elsewhere from the next start on.
+    pub(crate) fn find_programs(&mut self, path: Option<String>) {
+        self.path = path;
     }
 
     /// Where its control socket is.

@@ -9,6 +9,7 @@ pub(crate) mod daemon;
 pub(crate) mod engine;
 #[cfg(feature = "etcd")]
 pub(crate) mod etcd;
+pub(crate) mod fakes;
 pub(crate) mod netns;
 pub(crate) mod packet;
 pub(crate) mod pod;

@@ -18,10 +18,10 @@ use crate::support::netns::{in_netns, ip, nft};
 use crate::support::pod::Pod;
 
 /// How long a change may take on a machine that does much else.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A client behind `tap0` may reach a server behind `tap1`.
-fn script() -> Script {
+pub(super) fn script() -> Script {
     Script::default()
         .group("client", &[], &["to all"])
         .group("server", &["tcp 100 from group client"], &["to all"])
@@ -30,7 +30,7 @@ fn script() -> Script {
 }
 
 /// Two workloads with their ends of an interface each.
-fn pods() -> [Pod; 2] {
+pub(super) fn pods() -> [Pod; 2] {
     std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
     // Routers of workloads are answered for where there is a way to them.
     ip(
@@ -114,7 +114,7 @@ fn refused(process: &Process, path: &str) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-fn status(process: &Process) -> Value {
+pub(super) fn status(process: &Process) -> Value {
     let output = Command::new(env!("CARGO_BIN_EXE_margay"))
         .args(["status", "-o", "json", "--run-dir"])
         .arg(process.run_dir())

@@ -1,8 +1,10 @@
 //! Iptables and ipset: written, read back, changed under load, and changed for nf_tables and back.
 
 mod agent;
+mod aside;
 mod drift;
 mod kill;
 mod load;
 mod refusals;
 mod switch;
+mod trouble;
