@@ -99,6 +99,35 @@ fn every_peer_enforces_the_policy_and_follows_every_change() {
     });
 }
 
+#[test]
+fn margay_by_iptables_says_what_its_programs_were_given() {
+    in_netns(
+        "margay_by_iptables_says_what_its_programs_were_given",
+        || {
+            let world = world(Family::V4);
+            let mut peers = peer::all().into_iter();
+            let peer = peers.find(|peer| peer.name() == "margay-xtables").unwrap();
+            let mut prepared = peer.prepare(&world).unwrap();
+            prepared.ready(&peer::Task::Load).unwrap();
+            prepared.load().unwrap();
+            prepared.settle().unwrap();
+            let load = prepared.traffic();
+            // Sets, and two tables of each family.
+            assert!(load.transactions >= 5 && load.bytes > 10_000, "{load:?}");
+            let change = Change {
+                what: Altered::Member,
+                way: Way::There,
+            };
+            prepared.ready(&peer::Task::Change(change)).unwrap();
+            prepared.change(&change).unwrap();
+            prepared.settle().unwrap();
+            let member = prepared.traffic();
+            assert_eq!(member.transactions, 1, "{member:?}");
+            assert!((1..200).contains(&member.bytes), "{member:?}");
+        },
+    );
+}
+
 /// Those that let a known connection pass before they ask by which interface, also one that outlived its
 /// endpoint.
 const KNOWN_PASS: [&str; 4] = [

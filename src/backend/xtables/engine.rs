@@ -10,7 +10,7 @@ use super::depth::too_deep;
 use super::held::{Counts, Held, HeldTable, Placement};
 use super::kept::Kept;
 use super::lower::{Dispatch, Lowering, Touched};
-use super::provider::{Provider, Variant};
+use super::provider::{Provider, Spent, Variant};
 use super::saved::{self, SavedTable};
 use super::writes::Writes;
 use super::{Document, write};
@@ -102,6 +102,11 @@ impl XtablesBackend {
     /// Whose programs write.
     pub fn variant(&self) -> Variant {
         self.provider.variant()
+    }
+
+    /// What was given to programs to write, since the beginning.
+    pub fn spent(&self) -> Spent {
+        self.provider.spent()
     }
 
     /// Whether there is anything of ours.

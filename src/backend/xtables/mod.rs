@@ -29,7 +29,7 @@ pub use held::{Counts, Placement};
 pub use ipset::{Ipset, IpsetType, Member};
 pub use matching::{AddressSide, InterfacePattern, Match};
 pub use name::{ChainName, IpsetName};
-pub use provider::{Provider, ProviderError, Variant};
+pub use provider::{Provider, ProviderError, Spent, Variant};
 pub use rule::Rule;
 pub use target::Target;
 pub use traces::traces;

@@ -1,5 +1,6 @@
 //! Which programs write xtables on this host.
 
+use std::cell::Cell;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -81,6 +82,16 @@ pub struct Provider {
     restore: [Program; 2],
     save: [Program; 2],
     ipset: Program,
+    spent: Cell<Spent>,
+}
+
+/// What programs were given to write, since the beginning.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// How many bytes they read.
+    pub bytes: u64,
+    /// How many of them ran.
+    pub programs: u64,
 }
 
 /// Why xtables cannot be written.
@@ -116,9 +127,7 @@ pub(crate) enum RunError {
 impl From<RunError> for io::Error {
     fn from(error: RunError) -> Self {
         match error {
-            RunError::Complaint(complaint) | RunError::Locked(complaint) => {
-                Self::other(complaint)
-            }
+            RunError::Complaint(complaint) | RunError::Locked(complaint) => Self::other(complaint),
             RunError::Io(error) => error,
         }
     }
@@ -172,12 +181,26 @@ impl Provider {
             restore: pair("restore")?,
             save: pair("save")?,
             ipset: of("ipset".to_owned())?,
+            spent: Cell::default(),
         })
     }
 
     /// Which variant it is.
     pub fn variant(&self) -> Variant {
         self.variant
+    }
+
+    /// What its programs were given to write.
+    pub(crate) fn spent(&self) -> Spent {
+        self.spent.get()
+    }
+
+    fn spend(&self, text: &str) {
+        let Spent { bytes, programs } = self.spent.get();
+        self.spent.set(Spent {
+            bytes: bytes.saturating_add(u64::try_from(text.len()).unwrap_or(u64::MAX)),
+            programs: programs.saturating_add(1),
+        });
     }
 
     /// The tables that there are. To read another one would make it, with its hooks.
@@ -197,6 +220,7 @@ impl Provider {
             Family::V4 => v4,
             Family::V6 => v6,
         };
+        self.spend(text);
         let said = program.run(&["--noflush", LOCK], text)?;
         match self.variant.is_locked(&said) {
             true => Err(RunError::Locked(said.complaint.unwrap_or_default())),
@@ -211,6 +235,7 @@ impl Provider {
 
     /// Changes sets, line by line: what stands before a line that is refused is in force.
     pub(crate) fn restore_sets(&self, text: &str) -> Result<(), RunError> {
+        self.spend(text);
         results(self.ipset.run(&["restore", "-exist"], text)?).map(drop)
     }
 

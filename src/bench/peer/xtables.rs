@@ -3,10 +3,10 @@
 use tempfile::TempDir;
 
 use super::events::{self, Told, told};
-use super::{Peer, PeerError, Prepared, Task};
+use super::{Peer, PeerError, Prepared, Task, Traffic};
 use crate::backend::reconcile::removal;
 use crate::backend::xtables::lower::lower;
-use crate::backend::xtables::{Placement, Provider, Variant, XtablesBackend};
+use crate::backend::xtables::{Placement, Provider, Spent, Variant, XtablesBackend};
 use crate::backend::{Backend, ObserveError};
 use crate::bench::world::{Change, World};
 use crate::compile::Compiler;
@@ -50,6 +50,7 @@ impl Peer for MargayXtables {
             backend: None,
             run_dir,
             collect: None,
+            before: Spent::default(),
         }))
     }
 }
@@ -72,6 +73,8 @@ struct Ready {
     run_dir: TempDir,
     /// What only clears away.
     collect: Option<Commit>,
+    /// What was spent before the last load or change.
+    before: Spent,
 }
 
 impl Ready {
@@ -84,6 +87,11 @@ impl Ready {
                 Ok(none.insert(backend.map_err(|error| refused(&error))?))
             }
         }
+    }
+
+    fn spent(&self) -> Spent {
+        let backend = self.backend.as_ref();
+        backend.map(XtablesBackend::spent).unwrap_or_default()
     }
 
     fn compiler(&mut self) -> Result<&mut Compiler, PeerError> {
@@ -119,6 +127,7 @@ impl Ready {
 
 impl Prepared for Ready {
     fn ready(&mut self, task: &Task) -> Result<(), PeerError> {
+        self.before = self.spent();
         match task {
             Task::Load => self.given = Some(self.state.clone()),
             Task::Change(change) => {
@@ -168,12 +177,22 @@ impl Prepared for Ready {
     }
 
     fn take_over(&mut self) -> Result<(), PeerError> {
-        self.backend = None;
+        (self.backend, self.before) = (None, Spent::default());
         let observed = self.backend()?.observe(&table_key());
         let observed = observed.map_err(|error| refused(&error))?;
         self.compiler = Some(Compiler::of(self.state.clone(), HOST, &self.skeleton));
         self.held = observed.map(Tracked::from).unwrap_or_default();
         self.commit()
+    }
+
+    fn traffic(&mut self) -> Traffic {
+        let (spent, before) = (self.spent(), self.before);
+        Traffic {
+            bytes: spent.bytes.saturating_sub(before.bytes),
+            // Each program is one; a table of each is changed in one piece.
+            transactions: spent.programs.saturating_sub(before.programs),
+            messages: 0,
+        }
     }
 }
 

@@ -13,6 +13,7 @@ pub fn builtin() -> Vec<Scenario> {
         bundles(),
         rules(),
         linear(),
+        xtables(),
         members(),
         resync(),
         churn(),
@@ -131,6 +132,14 @@ fn linear() -> Scenario {
     let axes: &[(Axis, &[u64])] = &[(Axis::Rules, &[100_000])];
     let phases = &[Phase::ColdLoad, Phase::Teardown];
     scenario("linear", about, axes, phases)
+}
+
+fn xtables() -> Scenario {
+    let about = "Margay by iptables and ipsets, beside one rule of iptables for each of a policy";
+    let axes: &[(Axis, &[u64])] = &[(Axis::Rules, &[10_000]), (Axis::Endpoints, &[1_000])];
+    let phases = [&PACKETS[..], &DELTAS, &[Phase::ColdLoad, Phase::Teardown]].concat();
+    let peers = ["margay", "margay-xtables", "linear-iptables-legacy"];
+    among(&peers, scenario("xtables", about, axes, &phases))
 }
 
 fn members() -> Scenario {
