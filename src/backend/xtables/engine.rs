@@ -11,11 +11,13 @@ use super::held::{Counts, Held, HeldTable, Placement};
 use super::kept::Kept;
 use super::lower::{Dispatch, Lowering, Touched};
 use super::provider::{Provider, Spent, Variant};
+use super::said::Said;
 use super::saved::{self, SavedTable};
 use super::writes::Writes;
-use super::{Document, write};
+use super::{Document, TableName, write};
 use crate::backend::grace::wait_for_grace;
 use crate::backend::{Backend, CommitError, ObserveError};
+use crate::net::Family;
 use crate::ruleset::transaction::{Commit, Operation, Phase, Step, Wait};
 use crate::ruleset::{Table, TableKey, Tracked};
 
@@ -42,6 +44,10 @@ pub struct XtablesBackend {
     way: Way,
     /// Sets that stay though no rule of ours names them.
     stuck: BTreeSet<String>,
+    /// How the kernel says our rules, where they are as we wrote them.
+    said: Said,
+    /// The tables that were written since that was read back.
+    written: BTreeSet<(Family, TableName)>,
     looked: Option<Instant>,
     commits: u32,
 }
@@ -77,10 +83,13 @@ impl XtablesBackend {
     /// # Errors
     /// The network namespace is not known.
     pub fn new(provider: Provider, placement: Placement, run_dir: &Path) -> io::Result<Self> {
+        let kept = Kept::of(run_dir)?;
         Ok(Self {
             placement,
             sets: Sets::Ours,
-            kept: Kept::of(run_dir)?,
+            said: kept.said(),
+            written: BTreeSet::new(),
+            kept,
             table: None,
             document: None,
             lowering: nothing_lowered(provider.variant()),
@@ -96,6 +105,7 @@ impl XtablesBackend {
     /// The same without the sets, which belong to somebody else who uses them too.
     pub fn without_sets(mut self) -> Self {
         self.sets = Sets::Others;
+        self.said = Said::default();
         self
     }
 
@@ -134,12 +144,36 @@ impl XtablesBackend {
         if self.sets == Sets::Ours {
             held.take_sets(saved::sets(&self.provider.sets()?));
         }
-        for (family, name) in self.provider.tables()? {
-            let saved = self.provider.save(family, name)?;
-            let table = HeldTable::read(SavedTable::read(&saved));
-            held.tables.insert((family, name), table);
+        for key in self.provider.tables()? {
+            let (mut table, now) = self.read_table(key)?;
+            for chain in self.said.contradicted(&now) {
+                table.distrust(chain);
+            }
+            // Who wrote it may have been killed before they read it back.
+            self.said.believe(now);
+            held.tables.insert(key, table);
         }
         Ok(held)
+    }
+
+    /// Reads a table, and how the kernel says it.
+    fn read_table(&self, key: (Family, TableName)) -> io::Result<(HeldTable, Said)> {
+        let saved = SavedTable::read(&self.provider.save(key.0, key.1)?);
+        let said = Said::of(key, &saved);
+        Ok((HeldTable::read(saved), said))
+    }
+
+    /// Reads back how the kernel says what was written. Where that is not what it holds any more, the next look
+    /// finds it.
+    fn listen(&mut self) -> io::Result<()> {
+        for key in std::mem::take(&mut self.written) {
+            let (table, now) = self.read_table(key)?;
+            let held = self.held.as_ref().and_then(|held| held.tables.get(&key));
+            if held.is_some_and(|held| held.chains == table.chains) {
+                self.said.learn(key, now);
+            }
+        }
+        self.kept.say(&self.said)
     }
 
     /// What every step of a commit makes of the table. What xtables cannot say is found before
@@ -221,6 +255,11 @@ impl XtablesBackend {
             let mut left = left
                 .map(|(name, set)| (name.clone(), set.clone()))
                 .collect();
+            let tables = writes
+                .tables
+                .iter()
+                .map(|(family, name, _)| (*family, *name));
+            self.written.extend(tables);
             write::all(&self.provider, &writes, &mut left, &self.stuck)?;
             held.settle(document, self.placement);
             self.stuck = left.keys().cloned().collect();
@@ -351,7 +390,12 @@ impl Backend for XtablesBackend {
         let stages = self.stages(commit)?;
         self.commits = self.commits.wrapping_add(1);
         self.go_back()?;
-        self.follow(&commit.table, stages)
+        self.follow(&commit.table, stages)?;
+        if self.sets == Sets::Ours && !self.written.is_empty() {
+            // What is not read back now is believed by its comments.
+            let _listened = self.listen();
+        }
+        Ok(())
     }
 
     fn adopt(&mut self, _: &TableKey) -> Result<(), CommitError> {

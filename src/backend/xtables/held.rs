@@ -264,6 +264,18 @@ impl HeldTable {
         table
     }
 
+    /// Believes no comment of ours in a chain whose rules say something else than they did under these.
+    pub(super) fn distrust(&mut self, chain: &str) {
+        if let Some(comments) = self.chains.get_mut(chain) {
+            comments.fill(None);
+        }
+        let rules = self.others.get_mut(chain).into_iter().flatten();
+        for rule in rules.filter(|rule| is_ours(rule)) {
+            // Ours it stays, so that it is taken out.
+            rule.comment = Some(COMMENT_PREFIX.to_owned());
+        }
+    }
+
     fn is_empty(&self) -> bool {
         let mut others = self.others.values().flatten();
         self.chains.keys().all(|chain| self.is_kept(chain)) && !others.any(is_ours)

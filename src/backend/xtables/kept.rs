@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::{FdFlags, fcntl_setfd};
 
+use super::said::Said;
 use crate::backend::nft::namespace;
 use crate::ruleset::{Ruleset, Table, TableKey, parse};
 
@@ -74,6 +75,24 @@ impl Kept {
         fs::rename(self.next(), &self.0)
     }
 
+    /// How the kernel said our rules when they were written.
+    pub(super) fn said(&self) -> Said {
+        let text = fs::read_to_string(self.words()).unwrap_or_default();
+        Said::read(&text)
+    }
+
+    /// Writes that down.
+    pub(super) fn say(&self, said: &Said) -> io::Result<()> {
+        match *said == Said::default() {
+            true => gone(&self.words()),
+            false => self.put(&self.words(), &said.text()),
+        }
+    }
+
+    fn words(&self) -> PathBuf {
+        self.0.with_extension("said")
+    }
+
     fn next(&self) -> PathBuf {
         self.0.with_extension("next.nft")
     }
@@ -98,13 +117,17 @@ impl Kept {
 
     /// Forgets it.
     pub(super) fn forget(&self) -> io::Result<()> {
-        for file in [&self.next(), &self.0] {
-            match fs::remove_file(file) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                Ok(()) | Err(_) => {}
-            }
+        for file in [&self.words(), &self.next(), &self.0] {
+            gone(file)?;
         }
         Ok(())
+    }
+}
+
+fn gone(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

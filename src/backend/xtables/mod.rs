@@ -15,6 +15,7 @@ pub mod name;
 mod program;
 mod provider;
 pub mod rule;
+mod said;
 mod saved;
 mod script;
 pub mod target;

@@ -109,6 +109,47 @@ fn what_others_change_is_put_back_and_theirs_stays() {
     });
 }
 
+/// Replaces the last rule of a chain that ends with some words by one that ends with others: in its place,
+/// and with its comment.
+fn replaced(program: &str, chain: &str, [from, to]: [&str; 2]) {
+    let listed = said(program, &["-S", chain]);
+    let rules = listed.lines().filter(|line| line.starts_with("-A"));
+    let mut rules: Vec<_> = rules.enumerate().collect();
+    rules.retain(|(_, rule)| rule.ends_with(from) && rule.contains("mgy:"));
+    let (at, rule) = rules.pop().unwrap_or_else(|| panic!("{from}: {listed}"));
+    let rule = rule.replace('"', "").replace(from, to);
+    let at = (at + 1).to_string();
+    let words: Vec<&str> = rule.split(' ').skip(2).collect();
+    said(program, &[&["-R", chain, &at], &words[..]].concat());
+}
+
+#[test]
+fn a_rule_that_is_changed_and_keeps_its_comment_is_put_back() {
+    for (variant, program) in [(LEGACY, "iptables-legacy"), (NFT, "iptables-nft")] {
+        in_netns(
+            "a_rule_that_is_changed_and_keeps_its_comment_is_put_back",
+            || {
+                let world = World::new(WORLD);
+                by(&world, "apply", &variant, 0);
+                let rules = || said(program, &["-S"]);
+                let whole = rules();
+                for (chain, words) in [
+                    ("mgy-refused", ["-j DROP", "-j ACCEPT"]),
+                    ("FORWARD", ["-j mgy-forward", "-j ACCEPT"]),
+                ] {
+                    replaced(program, chain, words);
+                    assert_ne!(rules(), whole);
+                    by(&world, "plan", &variant, 2);
+                    let (_, warning) = by(&world, "apply", &variant, 0);
+                    assert!(warning.contains(chain), "{warning}");
+                    assert_eq!(rules(), whole);
+                    by(&world, "plan", &variant, 0);
+                }
+            },
+        );
+    }
+}
+
 #[test]
 fn what_others_refer_to_stays_and_is_no_drift() {
     in_netns("what_others_refer_to_stays_and_is_no_drift", || {
@@ -137,7 +178,7 @@ fn what_others_refer_to_stays_and_is_no_drift() {
 }
 
 /// All rules and sets, also those of others. What an ipset is hashed by differs from set to set.
-fn state() -> Vec<String> {
+pub(super) fn state() -> Vec<String> {
     let texts = [
         said("iptables-legacy-save", &[]),
         said("ip6tables-legacy-save", &[]),
