@@ -65,6 +65,7 @@ impl Tally {
             self.packets, self.accepted, self.decisive, self.enforced, self.refused
         ));
         assert!(self.packets >= packets);
+        assert!(self.refused * 4 <= self.enforced, "too many are refused");
         assert!((25..=75).contains(&(self.accepted * 100 / self.packets)));
         let times = |field| self.decisive.get(field).copied().unwrap_or_default();
         let seldom: Vec<_> = fields
