@@ -154,8 +154,7 @@ impl<B: Backend> Dataplane<B> {
                 // What holds until all is known is not ours yet.
                 Held::Table(None) if dataplane.backend.is_covered() => Ok(()),
                 Held::Table(None) => dataplane.found(),
-                Held::Table(Some(_)) => dataplane.backend.adopt(&table_key()),
-                Held::Foreign => match dataplane.is_judged()? {
+                Held::Table(Some(_)) | Held::Foreign => match dataplane.is_judged()? {
                     true => dataplane.backend.adopt(&table_key()),
                     false => dataplane.found(),
                 },
@@ -372,20 +371,21 @@ impl<B: Backend> Dataplane<B> {
             ..State::default()
         };
         let mut compiler = Compiler::of(nothing, &self.host, &self.skeleton);
-        let commit = match self.held {
-            Held::Foreign => rebuilt(compiler.table(), &table_key()),
-            Held::Table(_) => diff(None, compiler.table(), &table_key()),
+        let (desired, key) = (compiler.table(), table_key());
+        let (commit, mut held) = match std::mem::replace(&mut self.held, Held::Foreign) {
+            Held::Foreign => (rebuilt(desired, &key), None),
+            Held::Table(held) => (diff(held.as_deref(), desired, &key), held),
         };
         self.backend.commit(&commit)?;
-        let mut held = Tracked::default();
-        held.apply(&commit);
-        self.held = Held::Table(Some(Box::new(held)));
+        held.get_or_insert_default().apply(&commit);
+        self.held = Held::Table(held);
         Ok(())
     }
 
-    /// Whether something of ours judges packets, though it is not understood.
+    /// Whether something of ours judges packets, understood or not: who was killed on the way may not have got there.
     fn is_judged(&mut self) -> Result<bool, Failure> {
-        Ok(self.backend.is_covered() || self.backend.stands()?)
+        let is_reached = self.held().is_none_or(Table::is_reached);
+        Ok(self.backend.is_covered() || (is_reached && self.backend.stands()?))
     }
 
     /// After a failure, looks at the table, and takes away what it left that no packet can reach.

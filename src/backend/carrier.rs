@@ -70,10 +70,7 @@ impl Carrier {
     fn stands(&mut self, table: &TableKey) -> Result<bool, ObserveError> {
         match self {
             Self::Nft(backend) => match backend.observe(table) {
-                Ok(table) => Ok(table.is_some_and(|table| {
-                    let mut chains = table.chains.values();
-                    chains.any(|chain| chain.hook.is_some())
-                })),
+                Ok(table) => Ok(table.is_some_and(|table| table.is_reached())),
                 // A table of nf_tables comes in one piece.
                 Err(ObserveError::Foreign { .. }) => Ok(true),
                 Err(error @ ObserveError::Unreachable(_)) => Err(error),

@@ -123,3 +123,10 @@ pub struct Table {
     /// Base and regular chains.
     pub chains: BTreeMap<Name, Chain>,
 }
+
+impl Table {
+    /// Whether packets come to it: whether a chain of it is at a hook.
+    pub fn is_reached(&self) -> bool {
+        self.chains.values().any(|chain| chain.hook.is_some())
+    }
+}

@@ -74,7 +74,14 @@ fn a_first_load_that_ended_half_way_is_no_table_in_force() {
             process.set("DATASTOREFOLDER", &folder.path().display().to_string());
             process.run();
             wait_for(&process, "healthy", |status| status["health"] == "healthy");
-            assert!(said("iptables-legacy", &["-S"]).contains("mgy-policy/server/in"));
+            let rules = || said("iptables-legacy", &["-S"]);
+            assert!(rules().contains("mgy-policy/server/in"));
+            process.stop();
+            // What is whole stays, also where nobody says what it should be.
+            process.set("DATASTORETYPE", "etcdv3");
+            process.run();
+            wait_for(&process, "up", Value::is_object);
+            assert!(rules().contains("mgy-policy/server/in"));
             process.stop();
         },
     );
