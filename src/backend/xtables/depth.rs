@@ -70,7 +70,8 @@ impl<'t> Ways<'t> {
 
 /// The chains that the rules of a chain lead to.
 fn leads<'t>(table: &'t Table, chain: &ChainName) -> impl Iterator<Item = &'t ChainName> {
-    let rules = table.chains.get(chain).into_iter().flatten();
+    let rules = table.chains.get(chain).into_iter();
+    let rules = rules.flat_map(|rules| rules.iter());
     rules.filter_map(|rule| rule.target.chain())
 }
 

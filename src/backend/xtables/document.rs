@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
+use std::sync::Arc;
 
 use super::{Builtin, Chain, ChainName, Ipset, IpsetName, Rule, TableName};
 use crate::net::Family;
@@ -10,7 +11,7 @@ use crate::net::Family;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Document {
     /// The ipsets.
-    pub ipsets: BTreeMap<IpsetName, Ipset>,
+    pub ipsets: BTreeMap<IpsetName, Arc<Ipset>>,
     /// The tables in which there is something of ours.
     pub tables: BTreeMap<(Family, TableName), Table>,
 }
@@ -19,7 +20,7 @@ pub struct Document {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Table {
     /// Our chains.
-    pub chains: BTreeMap<ChainName, Chain>,
+    pub chains: BTreeMap<ChainName, Arc<Chain>>,
     /// The rules that belong at the head of a built-in chain, in order.
     pub heads: BTreeMap<Builtin, Vec<Rule>>,
 }

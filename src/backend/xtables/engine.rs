@@ -169,7 +169,7 @@ impl XtablesBackend {
         for key in std::mem::take(&mut self.written) {
             let (table, now) = self.read_table(key)?;
             let held = self.held.as_ref().and_then(|held| held.tables.get(&key));
-            if held.is_some_and(|held| held.chains == table.chains) {
+            if held.is_some_and(|held| held.is_like(&table)) {
                 self.said.learn(key, now);
             }
         }
@@ -184,7 +184,8 @@ impl XtablesBackend {
         let nothing = nothing_lowered(self.variant());
         let mut lowering = std::mem::replace(&mut self.lowering, nothing);
         let variant = self.variant();
-        let stages = commit.steps.iter().map(|step| {
+        let last = commit.steps.len().saturating_sub(1);
+        let stages = commit.steps.iter().enumerate().map(|(at, step)| {
             let alone = Commit {
                 table: commit.table.clone(),
                 steps: vec![step.clone()],
@@ -198,9 +199,9 @@ impl XtablesBackend {
             }
             Ok(Stage {
                 step,
-                table: table.clone(),
+                table: handed(&mut table, at == last),
                 document,
-                lowering: lowering.clone(),
+                lowering: handed(&mut lowering, at == last),
             })
         });
         stages.collect()
@@ -295,9 +296,12 @@ impl XtablesBackend {
     /// Runs the steps, and writes down for whoever comes after us what each begins with and is to make of
     /// it. Where that fails they have to do without.
     fn follow(&mut self, key: &TableKey, stages: Vec<Stage<'_>>) -> Result<(), CommitError> {
-        for stage in stages {
-            // Where the sets are others', so is the record.
-            let ours = self.sets == Sets::Ours;
+        let last = stages.len().saturating_sub(1);
+        for (at, stage) in stages.into_iter().enumerate() {
+            // A step that changes nothing here, like one that makes what no rule leads to yet, leaves nothing to
+            // go back from. Where the sets are others', so is the record.
+            let is_idle = self.document.as_ref() == Some(&stage.document);
+            let ours = self.sets == Sets::Ours && (at == last || !is_idle);
             if ours {
                 let _kept = self.kept.intend(key, stage.table.table());
             }
@@ -344,6 +348,14 @@ impl XtablesBackend {
         }
         self.way = Way::Behind;
         Ok(())
+    }
+}
+
+/// What the last one who asks takes, and others copy.
+fn handed<T: Clone + Default>(value: &mut T, is_last: bool) -> T {
+    match is_last {
+        true => std::mem::take(value),
+        false => value.clone(),
     }
 }
 

@@ -1,13 +1,14 @@
 //! What of ours is in force, in a form that can be told from what should be.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::document::lines;
 use super::ipset::{Ipset, Member};
 use super::name::{CHAIN_PREFIX, IPSET_PREFIX};
 use super::rule::COMMENT_PREFIX;
 use super::saved::{SavedRule, SavedSet, SavedTable};
-use super::{Builtin, Document, IpsetName, Table, TableName};
+use super::{Builtin, Chain, ChainName, Document, IpsetName, Table, TableName};
 use crate::net::Family;
 
 /// Everything of ours that the kernel holds, and what others have in the same built-in chains.
@@ -25,13 +26,24 @@ pub(super) struct HeldSet {
     /// How many members it takes.
     pub(super) room: usize,
     pub(super) members: BTreeSet<String>,
+    /// What it was made of, where we made it.
+    pub(super) of: Option<Arc<Ipset>>,
+}
+
+/// One of our chains.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct HeldChain {
+    /// The comments of its rules: each holds a hash of the rules up to it.
+    pub(super) comments: Vec<Option<String>>,
+    /// What it was made of, where we made it.
+    of: Option<Arc<Chain>>,
 }
 
 /// A table that has something of ours, or may.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct HeldTable {
-    /// Our chains, with the comments of their rules: each holds a hash of the rules up to it.
-    pub(super) chains: BTreeMap<String, Vec<Option<String>>>,
+    /// Our chains.
+    pub(super) chains: BTreeMap<String, HeldChain>,
     /// The chains of others, with all rules.
     pub(super) others: BTreeMap<String, Vec<SavedRule>>,
 }
@@ -67,7 +79,8 @@ impl Held {
         let others = tables().flat_map(|table| table.others.values().flatten());
         Counts {
             chains: tables().map(|table| table.chains.len()).sum(),
-            rules: rules.map(Vec::len).sum::<usize>() + others.filter(|rule| is_ours(rule)).count(),
+            rules: rules.map(|chain| chain.comments.len()).sum::<usize>()
+                + others.filter(|rule| is_ours(rule)).count(),
             sets: self.sets.len(),
             members: self.sets.values().map(|set| set.members.len()).sum(),
         }
@@ -132,7 +145,7 @@ impl Held {
         keys.all(is_of_either)
             && names.into_iter().all(|name| {
                 let held = self.sets.get(name.as_str());
-                HeldSet::is_between(held, ends.map(|end| end.ipsets.get(name)))
+                HeldSet::is_between(held, ends.map(|end| end.ipsets.get(name).map(Arc::as_ref)))
             })
     }
 
@@ -143,7 +156,7 @@ impl Held {
         };
         let by_name: BTreeMap<&str, &Ipset> = {
             let sets = wanted.ipsets.iter();
-            sets.map(|(name, set)| (name.as_str(), set)).collect()
+            sets.map(|(name, set)| (name.as_str(), &**set)).collect()
         };
         names.into_iter().find_map(|name| {
             let what = match (self.sets.get(name), by_name.get(name)) {
@@ -165,6 +178,7 @@ impl HeldSet {
             kind: kind(set),
             room: set.members_max(),
             members: members.collect(),
+            of: None,
         }
     }
 
@@ -182,6 +196,7 @@ impl HeldSet {
                 .and_then(|room| room.parse().ok())
                 .unwrap_or(usize::MAX),
             members: saved.members,
+            of: None,
         }
     }
 
@@ -250,13 +265,34 @@ fn kind(set: &Ipset) -> String {
     }
 }
 
+impl HeldChain {
+    /// A chain that was written.
+    pub(super) fn of(name: &ChainName, rules: &Arc<Chain>, family: Family) -> Self {
+        Self {
+            comments: comments(&lines(name.as_str(), rules, family)),
+            of: Some(Arc::clone(rules)),
+        }
+    }
+
+    /// Whether we made it of the very same.
+    pub(super) fn is_of(&self, rules: &Arc<Chain>) -> bool {
+        self.of.as_ref() == Some(rules)
+    }
+
+    /// Whether it is what it should be. What we made it of need not be said again to tell.
+    pub(super) fn is(&self, name: &ChainName, rules: &Arc<Chain>, family: Family) -> bool {
+        self.is_of(rules) || self.comments == comments(&lines(name.as_str(), rules, family))
+    }
+}
+
 impl HeldTable {
     pub(super) fn read(saved: SavedTable) -> Self {
         let mut table = Self::default();
         for (name, rules) in saved.chains {
             if name.starts_with(CHAIN_PREFIX) {
                 let comments = rules.into_iter().map(|rule| rule.comment);
-                table.chains.insert(name, comments.collect());
+                let comments = comments.collect();
+                table.chains.insert(name, HeldChain { comments, of: None });
             } else {
                 table.others.insert(name, rules);
             }
@@ -264,10 +300,20 @@ impl HeldTable {
         table
     }
 
+    /// Whether our chains have the same comments.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.comments().eq(other.comments())
+    }
+
+    fn comments(&self) -> impl Iterator<Item = (&String, &Vec<Option<String>>)> {
+        let chains = self.chains.iter();
+        chains.map(|(name, chain)| (name, &chain.comments))
+    }
+
     /// Believes no comment of ours in a chain whose rules say something else than they did under these.
     pub(super) fn distrust(&mut self, chain: &str) {
-        if let Some(comments) = self.chains.get_mut(chain) {
-            comments.fill(None);
+        if let Some(chain) = self.chains.get_mut(chain) {
+            chain.comments.fill(None);
         }
         let rules = self.others.get_mut(chain).into_iter().flatten();
         for rule in rules.filter(|rule| is_ours(rule)) {
@@ -296,7 +342,8 @@ impl HeldTable {
 
     /// Whether a chain is there for somebody else alone, with no rule.
     fn is_kept(&self, chain: &str) -> bool {
-        self.chains.get(chain).is_some_and(Vec::is_empty) && self.led_to().contains(chain)
+        let chain_is_empty = |chain: &HeldChain| chain.comments.is_empty();
+        self.chains.get(chain).is_some_and(chain_is_empty) && self.led_to().contains(chain)
     }
 
     /// Our rules in a chain that is everybody's.
@@ -333,7 +380,7 @@ impl HeldTable {
             let Some(held) = self.chains.get(name.as_str()) else {
                 return Some(format!("chain {name} is gone"));
             };
-            if *held != comments(&lines(name.as_str(), rules)) {
+            if !held.is(name, rules, family) {
                 return Some(format!("chain {name} has other rules"));
             }
         }

@@ -10,9 +10,10 @@
 //! taken out; a set that is too small for what it should hold is swapped with one that is not.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::document::lines;
-use super::held::{Held, HeldSet, HeldTable, Placement, comments};
+use super::held::{Held, HeldChain, HeldSet, HeldTable, Placement};
 use super::saved::{SavedRule, comment};
 use super::script::{Origin, Script};
 use super::{ChainName, Document, Ipset, IpsetName, Member, Table, TableName};
@@ -42,6 +43,8 @@ impl Writes {
                     writes.fill.push(&format!("destroy {name}"), origin);
                     writes.fill.append(created(name, name, set));
                 }
+                // As we made it, of the very same.
+                Some(held) if held.of.as_ref() == Some(set) => {}
                 Some(held) => {
                     if held.takes(set) {
                         writes.come(name, held, set);
@@ -159,11 +162,11 @@ fn table(
 ) -> Script {
     let (mut declared, mut rules) = (Script::default(), Script::default());
     for (chain, wanted) in &wanted.chains {
-        let lines = lines(chain.as_str(), wanted, family);
         let held = held.chains.get(chain.as_str());
-        if held.is_some_and(|held| *held == comments(&lines)) {
+        if held.is_some_and(|held| held.is(chain, wanted, family)) {
             continue;
         }
+        let lines = lines(chain.as_str(), wanted, family);
         // Declaring a chain that is there takes its rules out.
         declared.push(&format!(":{chain} - [0:0]"), Origin::Chain(chain.clone()));
         for (at, line) in lines.iter().enumerate() {
@@ -177,9 +180,9 @@ fn table(
         true => BTreeSet::new(),
         false => held.led_to(),
     };
-    for (chain, comments) in gone {
+    for (chain, held) in gone {
         let stays = led_to.contains(chain.as_str());
-        if !stays || !comments.is_empty() {
+        if !stays || !held.comments.is_empty() {
             declared.push(&format!(":{chain} - [0:0]"), Origin::Whole);
         }
         if !stays {
@@ -197,14 +200,14 @@ fn table(
     script
 }
 
-/// The chains that no rule of ours leads to any more, with their comments.
+/// The chains that no rule of ours leads to any more.
 fn gone<'h>(
     held: &'h HeldTable,
     wanted: &Table,
-) -> impl Iterator<Item = (&'h String, &'h Vec<Option<String>>)> {
-    let wanted: BTreeSet<String> = wanted.chains.keys().map(ChainName::to_string).collect();
+) -> impl Iterator<Item = (&'h String, &'h HeldChain)> {
+    let wanted: BTreeSet<&str> = wanted.chains.keys().map(ChainName::as_str).collect();
     let chains = held.chains.iter();
-    chains.filter(move |(name, _)| !wanted.contains(*name))
+    chains.filter(move |(name, _)| !wanted.contains(name.as_str()))
 }
 
 /// Our rules in chains that are everybody's: taken out by what they say, since others may have moved
@@ -246,22 +249,14 @@ fn heads(held: &HeldTable, wanted: &Table, family: Family, placement: Placement)
 impl Held {
     /// Notes that what differed was written.
     pub(super) fn settle(&mut self, wanted: &Document, placement: Placement) {
-        let mut sets = BTreeMap::new();
+        let mut before = std::mem::take(&mut self.sets);
         for (name, set) in &wanted.ipsets {
-            let mut new = HeldSet::of(set);
-            if let Some(held) = self
-                .sets
-                .get(name.as_str())
-                .filter(|held| held.is_of_type(set))
-            {
-                new.room = match held.takes(set) {
-                    true => held.room,
-                    false => HeldSet::of(&held.united(set)).room,
-                };
-            }
-            sets.insert(name.to_string(), new);
+            let new = match before.remove(name.as_str()) {
+                Some(held) if held.of.as_ref() == Some(set) => held,
+                held => settled(held.as_ref(), set),
+            };
+            self.sets.insert(name.to_string(), new);
         }
-        self.sets = sets;
         let keys: BTreeSet<_> = self
             .tables
             .keys()
@@ -279,15 +274,29 @@ impl Held {
     }
 }
 
+/// A set that was made what it should be.
+fn settled(held: Option<&HeldSet>, set: &Arc<Ipset>) -> HeldSet {
+    let mut new = HeldSet::of(set);
+    if let Some(held) = held.filter(|held| held.is_of_type(set)) {
+        new.room = match held.takes(set) {
+            true => held.room,
+            false => HeldSet::of(&held.united(set)).room,
+        };
+    }
+    new.of = Some(Arc::clone(set));
+    new
+}
+
 impl HeldTable {
     fn settle(&mut self, wanted: &Table, family: Family, placement: Placement) {
-        let chains = wanted.chains.iter();
-        self.chains = chains
-            .map(|(name, rules)| {
-                let lines = lines(name.as_str(), rules, family);
-                (name.to_string(), comments(&lines))
-            })
-            .collect();
+        let mut before = std::mem::take(&mut self.chains);
+        for (name, rules) in &wanted.chains {
+            let held = match before.remove(name.as_str()) {
+                Some(held) if held.is_of(rules) => held,
+                Some(_) | None => HeldChain::of(name, rules, family),
+            };
+            self.chains.insert(name.to_string(), held);
+        }
         for rules in self.others.values_mut() {
             rules.retain(|rule| !super::held::is_ours(rule));
         }
@@ -327,7 +336,7 @@ mod tests {
             ..Held::default()
         };
         let wanted = Document {
-            ipsets: [(name, wanted.clone())].into(),
+            ipsets: [(name, Arc::new(wanted.clone()))].into(),
             ..Document::default()
         };
         let writes = Writes::between(&held, &wanted, Placement::Insert);

@@ -1,6 +1,7 @@
 //! One lookup of a set of several fields as ipsets, and the tests that ask them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::cell::{Cell, Service, merged, with_ports};
 use super::conjunction::{Conjunction, product};
@@ -47,7 +48,7 @@ pub(super) type Ipsets = BTreeMap<IpsetName, Made>;
 /// An ipset, and the set of the table that it holds or holds a part of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Made {
-    pub(super) ipset: Ipset,
+    pub(super) ipset: Arc<Ipset>,
     pub(super) set: Option<Name>,
 }
 
@@ -241,11 +242,11 @@ impl Lookup<'_> {
     ) -> Result<Conjunction, Refused> {
         let name = IpsetName::of(self.family, &format!("{}{label}", self.name));
         let family = self.family;
-        let ipset = Ipset {
+        let ipset = Arc::new(Ipset {
             kind,
             family,
             members,
-        };
+        });
         let set = self.set.clone();
         let made = Made { ipset, set };
         match self.ipsets.get(&name) {

@@ -210,7 +210,7 @@ impl Walk<'_> {
     fn take(&mut self, piece: &Piece, key: (Family, TableName)) -> Result<(), Refused> {
         let held = self.document.tables.entry(key).or_default();
         for (name, chain) in &piece.chains {
-            put(&mut held.chains, name.clone(), chain.clone())?;
+            put(&mut held.chains, name.clone(), Arc::clone(chain))?;
         }
         for (name, made) in &piece.ipsets {
             match self.document.ipsets.get(name) {
@@ -219,7 +219,7 @@ impl Walk<'_> {
                 }
                 Some(_) => {}
                 None => {
-                    let ipset = made.ipset.clone();
+                    let ipset = Arc::clone(&made.ipset);
                     self.document.ipsets.insert(name.clone(), ipset);
                 }
             }

@@ -2,6 +2,7 @@
 //! the way to one of many is short.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::cell::Cell;
 use super::conjunction::{Conjunction, Joined};
@@ -103,7 +104,7 @@ fn beside(cell: &Cell) -> Result<Vec<Conjunction>, Refused> {
 }
 
 /// Chains by their names, as they are written.
-pub(super) type Chains = BTreeMap<ChainName, Chain>;
+pub(super) type Chains = BTreeMap<ChainName, Arc<Chain>>;
 
 /// Writes the tree; what no branch is about meets `miss` at its end, if there is one.
 pub(super) fn write(
@@ -117,7 +118,12 @@ pub(super) fn write(
 }
 
 /// Adds a chain. One of the same name says the same, or one of them cannot be.
-pub(super) fn put(chains: &mut Chains, name: ChainName, rules: Chain) -> Result<(), Refused> {
+pub(super) fn put(
+    chains: &mut Chains,
+    name: ChainName,
+    rules: impl Into<Arc<Chain>>,
+) -> Result<(), Refused> {
+    let rules = rules.into();
     match chains.get(&name) {
         Some(other) if *other != rules => Err(Refused::namesakes("chains", name.as_str())),
         Some(_) => Ok(()),
@@ -258,7 +264,7 @@ mod tests {
         let branches = names.iter().flat_map(|name| [branch(name), branch(name)]);
         let mut chains = Chains::new();
         write(&mut chains, "tree", branches.collect(), Some(&Target::Drop)).unwrap();
-        let rules = chains.values().flatten();
+        let rules = chains.values().flat_map(|rules| rules.iter());
         for test in rules.flat_map(|rule| &rule.matches) {
             if let Match::In(_, InterfacePattern::Prefix(prefix)) = test {
                 assert!(prefix.as_str().len() < NAME_BYTES_MAX, "{prefix}");

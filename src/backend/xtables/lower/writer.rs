@@ -419,7 +419,7 @@ impl Writer<'_> {
             }
             several => {
                 let name = format!("{}.{at}!", (self.called)(self.chain));
-                let chain = several.iter().cloned().map(Rule::always).collect();
+                let chain: Chain = several.iter().cloned().map(Rule::always).collect();
                 put(&mut self.piece.chains, ChainName::of(&name), chain)?;
                 let actions = ChainName::of(&name);
                 if ends {
