@@ -66,7 +66,7 @@ fn a_first_load_that_ended_half_way_is_no_table_in_force() {
                 assert!(begun.elapsed() < PATIENCE, "{}", process.log());
                 std::thread::sleep(std::time::Duration::from_millis(20));
             }
-            process.stop();
+            process.kill();
             // And all of it, when policy is known.
             let folder = tempfile::tempdir().unwrap();
             std::fs::write(folder.path().join("policy.yaml"), script().text()).unwrap();
