@@ -4,6 +4,8 @@ mod command;
 mod dumps;
 mod forms;
 mod mutant;
+mod mutation;
+mod packets;
 mod replay;
 mod verify;
 mod walker;

@@ -7,15 +7,23 @@
 
 use std::net::IpAddr;
 
-use margay::migrate::iptables::{self, Dump, Sense, Target, Test};
+use margay::migrate::iptables::{self, Address, Dump, Sense, Target, Test};
 use margay::migrate::nft::{
     Element, Expression, Item, MapSource, Operand, Operator, Rule, Ruleset, Statement, Value,
     Verdict,
 };
+use margay::net::{Cidr, PortRange};
+
+use super::packets::leads_to;
 
 /// A change and what it was.
 #[derive(Debug, Clone)]
 pub(super) struct Mutant<T> {
+    /// `prefix`, `order`.
+    pub(super) kind: &'static str,
+    /// The lines of the dump whose rules were changed.
+    pub(super) lines: Vec<usize>,
+    /// The rule before and after.
     pub(super) what: String,
     pub(super) changed: T,
 }
@@ -40,17 +48,47 @@ pub(super) fn of_ruleset(ruleset: &Ruleset, random: &mut fastrand::Rng) -> Optio
             return None;
         }
         chain.rules.swap(at, at + 1);
-        let what = format!("order in {name}: {before}");
-        return (chain.rules[at] != chain.rules[at + 1]).then_some(Mutant { what, changed });
+        let pair = [&chain.rules[at], &chain.rules[at + 1]];
+        let mutant = Mutant {
+            kind: "order",
+            lines: pair.iter().filter_map(|rule| line(rule)).collect(),
+            what: format!("order in {name}: {before}"),
+            changed: Ruleset::default(),
+        };
+        let differ = pair[0].statements != pair[1].statements;
+        return differ.then_some(Mutant { changed, ..mutant });
     }
     let rule = &mut chain.rules[at];
-    change(rule, random)?;
+    let kind = change(rule, random)?;
     let what = format!("{name}: {before} -> {rule}");
-    (rule.to_string() != before).then_some(Mutant { what, changed })
+    let differs = rule.to_string() != before;
+    let lines = match line(rule) {
+        Some(line) => vec![line],
+        None => leading_to(ruleset, name.as_str()),
+    };
+    differs.then_some(Mutant {
+        kind,
+        lines,
+        what,
+        changed,
+    })
+}
+
+/// The lines of the rules that lead to a chain which is in no dump.
+fn leading_to(ruleset: &Ruleset, chain: &str) -> Vec<usize> {
+    let chains = ruleset.tables.iter().flat_map(|table| &table.chains);
+    let mut rules = chains.flat_map(|chain| &chain.rules);
+    let first = rules.find(|rule| leads_to(rule, chain));
+    first.and_then(line).into_iter().collect()
+}
+
+/// The line of the dump that a rule is for.
+pub(super) fn line(rule: &Rule) -> Option<usize> {
+    rule.comment.as_ref()?.split_once(':')?.0.parse().ok()
 }
 
 /// Changes one statement.
-fn change(rule: &mut Rule, random: &mut fastrand::Rng) -> Option<()> {
+fn change(rule: &mut Rule, random: &mut fastrand::Rng) -> Option<&'static str> {
     let at = random.usize(..rule.statements.len().max(1));
     match rule.statements.get_mut(at)? {
         Statement::Match(test) => match (random.u8(..3), &mut test.right) {
@@ -68,12 +106,12 @@ fn change(rule: &mut Rule, random: &mut fastrand::Rng) -> Option<()> {
                 if matches!(test.right, Operand::AnyOf(_)) && test.operator == Operator::NotEqual {
                     test.operator = Operator::None;
                 }
-                Some(())
+                Some("negation")
             }
             (_, Operand::Items(items)) => item(items.first_mut()?, random),
             (_, Operand::AnyOf(bits)) => (bits.len() > 1)
                 .then(|| bits.remove(random.usize(..bits.len())))
-                .map(|_| ()),
+                .map(|_| "member of a list"),
             (_, Operand::Anonymous(elements)) => member(elements, random),
             (_, Operand::Set(_)) => None,
         },
@@ -82,43 +120,44 @@ fn change(rule: &mut Rule, random: &mut fastrand::Rng) -> Option<()> {
                 Verdict::Accept | Verdict::Jump(_) | Verdict::Goto(_) => Verdict::Drop,
                 Verdict::Drop | Verdict::Continue | Verdict::Return => Verdict::Accept,
             };
-            Some(())
+            Some("verdict")
         }
         Statement::Set {
             value: Expression::Value(value),
             ..
-        } => number(value, random),
+        } => number(value, random).map(|_| "what is written"),
         Statement::VerdictMap {
             map: MapSource::Anonymous(pairs),
             ..
         } => {
             pairs.pop();
-            (!pairs.is_empty()).then_some(())
+            (!pairs.is_empty()).then_some("member of a set")
         }
         Statement::Limit(limit) => {
             limit.rate += 1;
-            Some(())
+            Some("rate")
         }
         _ => None,
     }
 }
 
-fn member(elements: &mut Vec<Element>, random: &mut fastrand::Rng) -> Option<()> {
+fn member(elements: &mut Vec<Element>, random: &mut fastrand::Rng) -> Option<&'static str> {
     let at = random.usize(..elements.len());
     if random.bool() && elements.len() > 1 {
         elements.remove(at);
-        return Some(());
+    } else {
+        item(elements[at].key.first_mut()?, random)?;
     }
-    item(elements[at].key.first_mut()?, random)
+    Some("member of a set")
 }
 
-fn item(item: &mut Item, random: &mut fastrand::Rng) -> Option<()> {
+fn item(item: &mut Item, random: &mut fastrand::Rng) -> Option<&'static str> {
     match item {
         Item::One(value) => number(value, random),
         Item::Prefix(address, length) => {
             *length = length.checked_sub(1)?;
             *address = network(*address, *length);
-            Some(())
+            Some("prefix")
         }
         Item::Range(first, _) => number(first, random),
     }
@@ -140,41 +179,51 @@ fn network(address: IpAddr, length: u8) -> IpAddr {
     }
 }
 
-fn number(value: &mut Value, random: &mut fastrand::Rng) -> Option<()> {
+fn number(value: &mut Value, random: &mut fastrand::Rng) -> Option<&'static str> {
     match value {
-        Value::Number(number) => *number = number.checked_add(1 + random.u64(..3))?,
-        Value::Hex(number) => *number ^= 1 << random.u8(..8),
+        Value::Number(number) => {
+            *number = number.checked_add(1 + random.u64(..3))?;
+            return Some("port or number");
+        }
+        Value::Hex(number) => {
+            *number ^= 1 << random.u8(..8);
+            return Some("port or number");
+        }
         Value::Address(IpAddr::V4(address)) => {
             *address = (u32::from(*address) ^ 1 << random.u8(..32)).into();
+            return Some("address");
         }
         Value::Address(IpAddr::V6(address)) => {
             *address = (u128::from(*address) ^ 1 << random.u8(..128)).into();
+            return Some("address");
         }
         Value::Mac(mac) => mac[random.usize(..6)] ^= 1,
-        Value::Text(text) => text.insert(0, 'x'),
-        Value::Word(word) => {
-            let other = match word.as_str() {
-                "tcp" => "udp",
-                "udp" => "tcp",
-                "icmp" => "tcp",
-                "local" => "broadcast",
-                "broadcast" => "local",
-                "established" => "new",
-                "new" => "established",
-                "invalid" => "new",
-                "related" => "new",
-                "echo-request" => "echo-reply",
-                "exists" => "missing",
-                "missing" => "exists",
-                _ => return None,
-            };
-            *value = Value::word(other);
+        Value::Text(text) => {
+            text.insert(0, 'x');
+            return Some("interface or text");
         }
+        Value::Word(word) => *value = Value::word(other_word(word)?),
         Value::Bits(bits) => {
             (bits.len() > 1).then(|| bits.pop())?;
         }
     }
-    Some(())
+    Some("word")
+}
+
+/// Another word that can stand in the same place.
+fn other_word(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "tcp" => "udp",
+        "udp" | "icmp" => "tcp",
+        "local" => "broadcast",
+        "broadcast" => "local",
+        "established" | "invalid" | "related" => "new",
+        "new" => "established",
+        "echo-request" => "echo-reply",
+        "exists" => "missing",
+        "missing" => "exists",
+        _ => return None,
+    })
 }
 
 /// Changes one rule of a dump, as a parser would that reads it wrongly.
@@ -191,18 +240,20 @@ pub(super) fn of_dump(dump: &Dump, random: &mut fastrand::Rng) -> Option<Mutant<
     let rule = rules.swap_remove(random.usize(..rules.len()));
     let before = rule.clone();
     let at = random.usize(..=rule.matches.len());
-    match rule.matches.get_mut(at) {
+    let kind = match rule.matches.get_mut(at) {
         Some(found) => match random.u8(..3) {
             0 => {
                 rule.matches.remove(at);
+                "match left out"
             }
             1 => {
                 found.sense = match found.sense {
                     Sense::Is => Sense::IsNot,
                     Sense::IsNot => Sense::Is,
                 };
+                "negation"
             }
-            _ => fault(&mut found.test),
+            _ => fault(&mut found.test, random)?,
         },
         None => {
             rule.target = match &rule.target {
@@ -210,37 +261,67 @@ pub(super) fn of_dump(dump: &Dump, random: &mut fastrand::Rng) -> Option<Mutant<
                 Target::Return => Target::Continue,
                 _ => Target::Accept,
             };
+            "verdict"
         }
-    }
+    };
+    let lines = vec![rule.line];
     let what = format!(
         "{} read as {:?} {:?}",
         before.text, rule.matches, rule.target
     );
-    (rule.matches != before.matches || rule.target != before.target)
-        .then_some(Mutant { what, changed })
+    (rule.matches != before.matches || rule.target != before.target).then_some(Mutant {
+        kind,
+        lines,
+        what,
+        changed,
+    })
 }
 
-/// A value that was read wrongly.
-fn fault(test: &mut Test) {
+/// A value that was read wrongly, and which.
+fn fault(test: &mut Test, random: &mut fastrand::Rng) -> Option<&'static str> {
     match test {
+        Test::Port(_, ports) if random.bool() => {
+            let last = ports.last().checked_add(1)?;
+            let first = if ports.first() == ports.last() {
+                last
+            } else {
+                ports.first()
+            };
+            *ports = PortRange::new(first, last)?;
+            Some("port or number")
+        }
+        Test::Address(_, Address::Prefix(prefix)) if random.bool() => {
+            let length = prefix.prefix_len().checked_sub(1)?;
+            *prefix = Cidr::of(network(prefix.network(), length), length);
+            Some("prefix")
+        }
         Test::Port(side, _) | Test::Address(side, _) => {
             *side = match side {
                 iptables::Side::Source => iptables::Side::Destination,
                 iptables::Side::Destination => iptables::Side::Source,
             };
+            Some("source and destination")
         }
         Test::Interface(direction, _) => {
             *direction = match direction {
                 iptables::Direction::In => iptables::Direction::Out,
                 iptables::Direction::Out => iptables::Direction::In,
             };
+            Some("in and out")
         }
-        Test::Protocol(protocol) => protocol.0 ^= 1,
-        Test::State(states) => states.toggle(iptables::ConnectionStates::RELATED),
-        Test::Mark(masked) => masked.value ^= 1,
-        Test::Multiport(_, ranges) => {
-            ranges.pop();
+        Test::Protocol(protocol) => {
+            protocol.0 ^= 1;
+            Some("protocol")
         }
-        _ => {}
+        Test::State(states) => {
+            states.toggle(iptables::ConnectionStates::RELATED);
+            Some("member of a list")
+        }
+        Test::Mark(masked) => {
+            masked.value ^= 1;
+            Some("port or number")
+        }
+        Test::Multiport(_, ranges) => ranges.pop().map(|_| "member of a list"),
+        _ => None,
     }
 }

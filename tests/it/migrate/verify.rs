@@ -6,20 +6,15 @@ use margay::migrate::translate::{Class, translate};
 use margay::migrate::verify::symbolic::{Report, verify};
 use margay::scenario::saved;
 
-use super::mutant::{self, Mutant};
-use super::walker::{Vocabulary, walk};
 use super::{collected, host, text};
-use crate::support::netns::{in_netns, nft_result, report};
+use crate::support::netns::{in_netns, nft_result};
 
 const FORMS: [(&str, Option<&str>); 2] = [
     (include_str!("forms.rules"), None),
     (include_str!("sets.rules"), Some(include_str!("sets.ipset"))),
 ];
 
-/// Packets that a mutant which `verify` does not find must treat as the original does.
-const PACKETS: usize = 200;
-
-fn proven(host: &Host, ruleset: &Ruleset) -> Result<Report, String> {
+pub(super) fn proven(host: &Host, ruleset: &Ruleset) -> Result<Report, String> {
     let printed = print::print(ruleset);
     let parsed = parse(&printed).map_err(|error| error.to_string())?;
     assert_eq!(print::print(&parsed.ruleset), printed);
@@ -71,7 +66,7 @@ fn every_form_that_is_translated_is_proven() {
 }
 
 /// Dumps that are translated whole.
-fn whole() -> Vec<(String, Host, Ruleset)> {
+pub(super) fn whole() -> Vec<(String, Host, Ruleset)> {
     let dumps = collected("iptables-dumps").unwrap_or_default();
     let read = dumps.into_iter().filter_map(|(path, family)| {
         let host = host(&text(&path), family).ok()?;
@@ -122,69 +117,4 @@ fn a_busy_host_is_translated_whole_and_proven() {
             nft_result(&["-c", "-f", "-"], &print::print(ruleset)).unwrap();
         }
     });
-}
-
-#[test]
-fn a_translation_that_was_changed_is_found() {
-    mutants("translations", 7, |_, ruleset, random| {
-        mutant::of_ruleset(ruleset, random)
-    });
-}
-
-#[test]
-fn a_dump_that_was_read_wrongly_is_found() {
-    mutants("dumps", 8, |host, _, random| {
-        let Mutant { what, changed } = mutant::of_dump(&host.dumps[0], random)?;
-        let host = Host {
-            dumps: vec![changed],
-            sets: Vec::new(),
-        };
-        let changed = translate(&host).ruleset;
-        Some(Mutant { what, changed })
-    });
-}
-
-/// 500 mutants. One that is not found must do the same with every packet that is drawn for it.
-fn mutants(
-    what: &str,
-    seed: u64,
-    make: impl Fn(&Host, &Ruleset, &mut fastrand::Rng) -> Option<Mutant<Ruleset>>,
-) {
-    let mut whole = whole();
-    // The largest take most of the time and say no more than the others.
-    whole.retain(|(_, host, _)| host.dumps[0].rules().count() < 150);
-    // Without dumps nothing is found: `cases` says so, or fails where they are required.
-    assert!(
-        !whole.is_empty() || collected("iptables-dumps").is_none(),
-        "no dump is whole"
-    );
-    let mut random = fastrand::Rng::with_seed(seed);
-    let (mut found, mut same, mut missed) = (0, 0, Vec::new());
-    while !whole.is_empty() && found + same + missed.len() < 500 {
-        let (name, host, ruleset) = &whole[random.usize(..whole.len())];
-        let Some(mutant) = make(host, ruleset, &mut random) else {
-            continue;
-        };
-        // A text that verify refuses is no difference that it found.
-        if proven(host, &mutant.changed).is_ok_and(|report| !report.is_equal()) {
-            found += 1;
-        } else if differs(ruleset, &mutant.changed, &mut random) {
-            missed.push(format!("{name}: {}", mutant.what));
-        } else {
-            same += 1;
-        }
-    }
-    report(&format!(
-        "{what}: {found} of 500 mutants found, {same} mean the same, missed: {missed:#?}"
-    ));
-    assert!(missed.len() * 100 <= found, "{missed:#?}");
-}
-
-/// Whether a packet tells two rulesets apart.
-fn differs(one: &Ruleset, other: &Ruleset, random: &mut fastrand::Rng) -> bool {
-    let vocabulary = Vocabulary::of([one, other]);
-    (0..PACKETS).any(|_| {
-        let packet = vocabulary.packet(random);
-        walk(one, &packet) != walk(other, &packet)
-    })
 }

@@ -1,154 +1,110 @@
 //! A second opinion: rules as texts and packets as drawn values, without any of what `verify` is made of.
 //!
-//! A packet has a value for everything that a rule compares, drawn from what rules compare it with. Two rulesets that
-//! mean the same do the same with every such packet.
+//! A packet has a value for everything that a rule compares, drawn from what rules compare it with ([`super::packets`]).
+//! Two rulesets that mean the same do the same with every such packet.
 
 #![allow(
     clippy::wildcard_enum_match_arm,
     reason = "only some of what nft and iptables have is changed or drawn"
 )]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use margay::migrate::nft::{
-    Data, Expression, Item, MapSource, Match, Operand, Operator, RejectWith, Rule, Ruleset,
+    Chain, Data, Expression, Item, MapSource, Match, Operand, Operator, RejectWith, Rule, Ruleset,
     Statement, Table, Value, Verdict,
 };
 
-/// Everything that rules compare something with.
-#[derive(Debug, Default)]
-pub(super) struct Vocabulary(BTreeMap<String, BTreeSet<Value>>);
+use super::packets::{Packet, key, leads_to, tests};
 
-/// What a packet is, by what is compared.
-pub(super) type Packet = BTreeMap<String, Value>;
+/// How near packets come to the rules of some lines of the dump.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Watch {
+    lines: Vec<String>,
+    /// A packet came to one.
+    pub(super) asked: bool,
+    /// A packet was what one asks for.
+    pub(super) matched: bool,
+    /// A packet was what several of them ask for.
+    pub(super) several: bool,
+}
 
-impl Vocabulary {
-    pub(super) fn of(rulesets: [&Ruleset; 2]) -> Self {
-        let mut vocabulary = Self::default();
-        for table in rulesets.iter().flat_map(|ruleset| &ruleset.tables) {
-            let rules = table.chains.iter().flat_map(|chain| &chain.rules);
-            for statement in rules.flat_map(|rule| &rule.statements) {
-                vocabulary.learn(statement);
-            }
-        }
-        vocabulary
-    }
-
-    fn learn(&mut self, statement: &Statement) {
-        match statement {
-            Statement::Match(test) => {
-                let keys: Vec<_> = test.left.iter().map(key).collect();
-                match &test.right {
-                    Operand::Items(items) => self.items(&keys, items),
-                    Operand::AnyOf(bits) => {
-                        let words = self.0.entry(keys[0].clone()).or_default();
-                        words.extend(bits.iter().map(|bit| Value::word(bit)));
-                    }
-                    Operand::Anonymous(elements) => {
-                        elements
-                            .iter()
-                            .for_each(|element| self.items(&keys, &element.key));
-                    }
-                    Operand::Set(_) => {}
-                }
-            }
-            Statement::VerdictMap {
-                key: left,
-                map: MapSource::Anonymous(pairs),
-            } => {
-                let keys: Vec<_> = left.iter().map(key).collect();
-                pairs.iter().for_each(|(items, _)| self.items(&keys, items));
-            }
-            _ => {}
+impl Watch {
+    /// Watches the rules of these lines.
+    pub(super) fn of(lines: &[usize]) -> Self {
+        Self {
+            lines: lines.iter().map(|line| format!("{line}: ")).collect(),
+            ..Self::default()
         }
     }
 
-    fn items(&mut self, keys: &[String], items: &[Item]) {
-        for (key, item) in keys.iter().zip(items) {
-            let values = self.0.entry(key.clone()).or_default();
-            match item {
-                Item::One(value) => values.extend([value.clone()].into_iter().chain(beside(value))),
-                Item::Prefix(address, length) => {
-                    let first = Value::Address(*address);
-                    values.insert(flipped(&first, u32::from(*length)));
-                    values.insert(flipped(&first, u32::from(length.saturating_sub(1))));
-                    values.insert(first);
-                }
-                Item::Range(first, last) => {
-                    values.extend([first, last].into_iter().flat_map(beside));
-                    values.extend([first.clone(), last.clone()]);
-                }
-            }
-        }
-    }
-
-    /// A packet that a rule may be about.
-    pub(super) fn packet(&self, random: &mut fastrand::Rng) -> Packet {
-        let draw = |values: &BTreeSet<Value>, random: &mut fastrand::Rng| {
-            let at = random.usize(..=values.len());
-            values
-                .iter()
-                .nth(at)
-                .cloned()
-                .unwrap_or(Value::word("another"))
-        };
-        self.0
-            .iter()
-            .map(|(key, values)| (key.clone(), draw(values, random)))
-            .collect()
+    fn is_for(&self, rule: &Rule) -> bool {
+        let comment = rule.comment.as_ref();
+        comment.is_some_and(|text| self.lines.iter().any(|line| text.starts_with(line)))
     }
 }
 
-/// What is compared: ports of all protocols are one.
-fn key(expression: &Expression) -> String {
-    match expression {
-        Expression::And(inner, _) => key(inner),
-        other => match other.to_string().as_str() {
-            "tcp dport" | "udp dport" | "th dport" | "sctp dport" => "dport".to_owned(),
-            "tcp sport" | "udp sport" | "th sport" | "sctp sport" => "sport".to_owned(),
-            "ip protocol" => "meta l4proto".to_owned(),
-            text => text.to_owned(),
-        },
-    }
-}
+/// A chain that packets come in by, and its table's place.
+pub(super) type Entry = (usize, String);
 
-fn beside(value: &Value) -> Vec<Value> {
-    match value {
-        Value::Number(number) => vec![
-            Value::Number(number + 1),
-            Value::Number(number.saturating_sub(1)),
-        ],
-        Value::Hex(number) => vec![Value::Hex(number ^ 1)],
-        Value::Address(_) => vec![flipped(value, 31), flipped(value, 127)],
-        Value::Text(text) => vec![Value::text(&text.replace('*', "0"))],
-        Value::Mac(_) | Value::Word(_) | Value::Bits(_) => Vec::new(),
+/// Where packets come in that may meet a difference between two rulesets of the same tables.
+pub(super) fn affected(one: &Ruleset, other: &Ruleset) -> Option<BTreeSet<Entry>> {
+    if one.tables.len() != other.tables.len() {
+        return None;
     }
-}
-
-/// The address with one bit changed, counted from the highest.
-fn flipped(value: &Value, bit: u32) -> Value {
-    match value {
-        Value::Address(IpAddr::V4(address)) if bit < 32 => {
-            Value::Address(IpAddr::V4((u32::from(*address) ^ 1 << (31 - bit)).into()))
+    let mut entries = BTreeSet::new();
+    for (at, (one, other)) in one.tables.iter().zip(&other.tables).enumerate() {
+        let same = |name: &str| one.chain(name) == other.chain(name);
+        let all = || one.chains.iter().chain(&other.chains);
+        let whole = one.sets != other.sets || one.objects != other.objects;
+        let mut reached: BTreeSet<&str> = all()
+            .map(|chain| chain.name.as_str())
+            .filter(|name| whole || !same(name))
+            .collect();
+        loop {
+            let leads = |chain: &Chain| {
+                let mut rules = chain.rules.iter();
+                rules.any(|rule| reached.iter().any(|name| leads_to(rule, name)))
+            };
+            let more: Vec<_> = all()
+                .filter(|chain| !reached.contains(chain.name.as_str()) && leads(chain))
+                .map(|chain| chain.name.as_str())
+                .collect();
+            if more.is_empty() {
+                break;
+            }
+            reached.extend(more);
         }
-        Value::Address(IpAddr::V6(address)) if bit < 128 => {
-            Value::Address(IpAddr::V6((u128::from(*address) ^ 1 << (127 - bit)).into()))
-        }
-        other => other.clone(),
+        entries.extend(
+            all()
+                .filter(|chain| chain.base.is_some() && reached.contains(chain.name.as_str()))
+                .map(|chain| (at, chain.name.to_string())),
+        );
     }
+    Some(entries)
 }
 
 /// What becomes of a packet in every chain that packets come in by, and what happens on the way.
-pub(super) fn walk(ruleset: &Ruleset, packet: &Packet) -> Vec<String> {
+pub(super) fn walk(
+    ruleset: &Ruleset,
+    entries: Option<&BTreeSet<Entry>>,
+    packet: &Packet,
+    watch: &mut Watch,
+) -> Vec<String> {
     let mut seen = Vec::new();
-    for table in &ruleset.tables {
+    for (at, table) in ruleset.tables.iter().enumerate() {
         for chain in &table.chains {
             let Some(base) = &chain.base else { continue };
+            if entries.is_some_and(|all| !all.contains(&(at, chain.name.to_string()))) {
+                continue;
+            }
             let mut walk = Walk {
                 table,
                 packet: packet.clone(),
                 happened: Vec::new(),
+                met: 0,
+                watch: &mut *watch,
             };
             let end = walk.chain(&chain.rules, 0);
             let end = end.unwrap_or_else(|| base.policy.text().to_owned());
@@ -156,6 +112,9 @@ pub(super) fn walk(ruleset: &Ruleset, packet: &Packet) -> Vec<String> {
                 let mark = walk.packet.get("meta mark");
                 walk.happened.push(format!("mark {mark:?}"));
             }
+            // A connection may outlive the packet.
+            let mark = walk.packet.get("ct mark");
+            walk.happened.push(format!("connection's mark {mark:?}"));
             walk.happened.sort();
             seen.push(format!(
                 "{} {}: {end} {:?}",
@@ -171,6 +130,9 @@ struct Walk<'a> {
     table: &'a Table,
     packet: Packet,
     happened: Vec<String>,
+    /// Rules that are watched and that the packet was for.
+    met: usize,
+    watch: &'a mut Watch,
 }
 
 /// Where a rule sends a packet.
@@ -193,6 +155,15 @@ impl Walk<'_> {
     }
 
     fn rule(&mut self, rule: &Rule, depth: usize) -> Next {
+        if self.watch.is_for(rule) {
+            self.watch.asked = true;
+            let mut tests = tests(rule);
+            if tests.all(|test| self.holds(test)) {
+                self.watch.matched = true;
+                self.met += 1;
+                self.watch.several |= self.met > 1;
+            }
+        }
         for statement in &rule.statements {
             match statement {
                 Statement::Match(test) => {
@@ -214,7 +185,7 @@ impl Walk<'_> {
                 Statement::Counter(_) => {}
                 Statement::Set { field, value } => match self.written(value) {
                     Some(value) => {
-                        self.packet.insert(key(field), value);
+                        self.packet.insert(key(field).name, value);
                     }
                     None => self.happened.push(statement.to_string()),
                 },
@@ -236,7 +207,7 @@ impl Walk<'_> {
             Expression::And(inner, mask) => self.combined(inner, mask, |a, b| a & b)?,
             Expression::Or(inner, bits) => self.combined(inner, bits, |a, b| a | b)?,
             Expression::Xor(inner, bits) => self.combined(inner, bits, |a, b| a ^ b)?,
-            other => self.packet.get(&key(other))?.clone(),
+            other => self.packet.get(key(other).name)?.clone(),
         })
     }
 
@@ -299,13 +270,7 @@ impl Walk<'_> {
 
     /// Whether the packet has the header.
     fn has(&self, left: &Expression) -> bool {
-        let text = left.to_string();
-        let mut protocols = ["tcp", "udp", "icmp", "icmpv6", "sctp"].into_iter();
-        let needed = protocols.find(|name| {
-            text.strip_prefix(name)
-                .is_some_and(|rest| rest.starts_with(' '))
-        });
-        needed.is_none_or(|name| self.is_of(name))
+        key(left).protocol.is_none_or(|name| self.is_of(name))
     }
 
     fn is_of(&self, protocol: &str) -> bool {
@@ -314,7 +279,7 @@ impl Walk<'_> {
     }
 
     fn value(&self, left: &Expression) -> &Value {
-        &self.packet[&key(left)]
+        &self.packet[key(left).name]
     }
 
     fn are(&self, left: &[Expression], items: &[Item]) -> bool {
