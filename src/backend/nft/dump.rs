@@ -77,6 +77,20 @@ impl NftBackend {
         Ok(ours.and_then(|ours| ours.number(NFTA_TABLE_OWNER)))
     }
 
+    /// The names of all tables of a family, whoever made them.
+    ///
+    /// # Errors
+    /// The kernel cannot be asked.
+    pub fn tables(&mut self, family: u8) -> io::Result<Vec<String>> {
+        let Dump::Whole(tables) = self.dump(MessageType::GetTable, family, |_| {})? else {
+            return Err(io::ErrorKind::ResourceBusy.into());
+        };
+        let names = tables
+            .iter()
+            .map(|held| Reader(held).text(NFTA_TABLE).map(str::to_owned));
+        Ok(names.flatten().collect())
+    }
+
     /// The shapes of the sets of a table; none where there is no table.
     pub(super) fn shapes(&mut self, table: &TableKey) -> io::Result<Vec<(Name, Shape)>> {
         let answers = self.dump(MessageType::GetSet, table.family.number(), |w| {

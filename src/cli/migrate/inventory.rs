@@ -55,6 +55,7 @@ impl Inventory {
             .collect();
         let mut counted = inventory::inventory(&borrowed, &sets);
         counted.boot = boot_units(Path::new("/"));
+        counted.beside = found.beside;
         counted.notes = found.notes;
         Ok(counted)
     }

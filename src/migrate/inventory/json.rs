@@ -24,6 +24,10 @@ pub(super) fn render(inventory: &Inventory) -> String {
             "owner": set.owner.map(|owner| owner.as_str()),
         })
     });
+    let beside = inventory
+        .beside
+        .iter()
+        .map(|table| json!({ "program": table.program, "table": table.table }));
     let boot = inventory.boot.iter().map(|unit| match unit {
         BootUnit::Service(name) => json!({ "service": name }),
         BootUnit::File(name) => json!({ "file": name }),
@@ -32,6 +36,8 @@ pub(super) fn render(inventory: &Inventory) -> String {
         "schema": "margay.migrate.inventory/1",
         "tables": tables.collect::<Vec<_>>(),
         "sets": sets.collect::<Vec<_>>(),
+        "modules": inventory.modules,
+        "beside": beside.collect::<Vec<_>>(),
         "boot": boot.collect::<Vec<_>>(),
         "notes": inventory.notes,
     });

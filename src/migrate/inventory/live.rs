@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Command;
 
+use super::beside::{self, Beside};
 use crate::net::Family;
 
 /// The two programs of one name.
@@ -34,17 +35,31 @@ pub struct Found {
     pub dumps: Vec<(Backend, Family, String)>,
     /// Sets.
     pub sets: Option<String>,
+    /// What filters packets beside these.
+    pub beside: Vec<Beside>,
     /// What was not asked, and what gave no answer.
     pub notes: Vec<String>,
 }
 
 /// Asks the running host, in the network namespace of this process.
 pub fn look() -> Found {
-    let mut found = Found::default();
+    let mut found = Found {
+        beside: beside::xtables(),
+        ..Found::default()
+    };
+    let nf_tables = is_there("nf_tables", "nft_do_chain");
     for family in Family::ALL {
         legacy(&mut found, family);
-        if is_there("nf_tables", "nft_do_chain") {
+        if nf_tables {
             nft(&mut found, family);
+        }
+    }
+    if nf_tables {
+        match beside::nft() {
+            Ok(tables) => found.beside.extend(tables),
+            Err(error) => found
+                .notes
+                .push(format!("tables of nft cannot be listed: {error}")),
         }
     }
     if is_there("ip_set", "ip_set_test") {

@@ -1,5 +1,6 @@
 //! What there is on a host: tables, chains and who they belong to, sets, translations, counters, what loads it all.
 
+mod beside;
 mod boot;
 mod json;
 pub mod live;
@@ -8,12 +9,13 @@ mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use beside::Beside;
 pub use boot::{BootUnit, boot_units};
 pub use live::{Backend, Found};
 pub use owner::Owner;
 
 use super::ipset::Set;
-use super::iptables::{Chain, Dump, Policy, Table, TableName, Target, Test};
+use super::iptables::{Chain, Dump, Policy, Rule, Table, TableName, Target};
 use crate::net::Family;
 
 /// What there is on a host.
@@ -23,6 +25,10 @@ pub struct Inventory {
     pub tables: Vec<TableEntry>,
     /// The sets.
     pub sets: Vec<SetEntry>,
+    /// Modules and targets that rules name, with how many rules do.
+    pub modules: BTreeMap<String, usize>,
+    /// What filters packets on the running host beside iptables.
+    pub beside: Vec<Beside>,
     /// What loads rules when the host starts; nothing where files were read.
     pub boot: Vec<BootUnit>,
     /// What a reader should know beside that.
@@ -82,7 +88,16 @@ pub fn inventory(dumps: &[(Option<Backend>, &Dump)], sets: &[Set]) -> Inventory 
     let mut used = BTreeSet::new();
     for (backend, dump) in dumps {
         for table in &dump.tables {
-            used.extend(looked_up(table));
+            used.extend(table.sets());
+            for name in table
+                .chains
+                .iter()
+                .flat_map(|chain| &chain.rules)
+                .flat_map(named)
+            {
+                *found.modules.entry(name.to_owned()).or_default() +=
+                    usize::from(table.chain(name).is_none());
+            }
             found.tables.push(TableEntry {
                 backend: *backend,
                 family: dump.family,
@@ -95,13 +110,14 @@ pub fn inventory(dumps: &[(Option<Backend>, &Dump)], sets: &[Set]) -> Inventory 
             });
         }
     }
+    found.modules.retain(|_, rules| *rules > 0);
     found.sets = sets
         .iter()
         .map(|set| SetEntry {
             name: set.name.clone(),
             kind: set.kind.to_string(),
             elements: set.elements.len(),
-            used: used.contains(&set.name),
+            used: used.contains(set.name.as_str()),
             owner: Owner::of_set(&set.name),
         })
         .collect();
@@ -120,19 +136,18 @@ impl Inventory {
     }
 }
 
-fn looked_up(table: &Table) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    for rule in table.chains.iter().flat_map(|chain| &chain.rules) {
-        for one in &rule.matches {
-            if let Test::Set(set) = &one.test {
-                names.insert(set.name.clone());
-            }
-        }
-        if let Target::Set(target) = &rule.target {
-            names.extend(target.actions.iter().map(|(_, name, _)| name.clone()));
-        }
-    }
-    names
+/// What stands behind `-m`, `-j` and `-g` of a rule.
+fn named(rule: &Rule) -> impl Iterator<Item = &str> {
+    let words = rule
+        .text
+        .split('"')
+        .step_by(2)
+        .flat_map(str::split_whitespace);
+    let next = words.clone().skip(1);
+    let pairs = words.zip(next);
+    pairs
+        .filter(|(option, _)| ["-m", "-j", "-g"].contains(option))
+        .map(|(_, name)| name)
 }
 
 fn entry(table: &Table, chain: &Chain) -> ChainEntry {

@@ -1,6 +1,6 @@
 //! An inventory for people.
 
-use super::{BootUnit, ChainEntry, Inventory, TableEntry};
+use super::{Beside, BootUnit, ChainEntry, Inventory, TableEntry};
 
 /// The inventory as text.
 pub(super) fn render(inventory: &Inventory) -> String {
@@ -19,6 +19,16 @@ pub(super) fn render(inventory: &Inventory) -> String {
             ));
         }
         text.push('\n');
+    }
+    if !inventory.modules.is_empty() {
+        let modules = inventory.modules.iter();
+        let modules: Vec<_> = modules
+            .map(|(name, rules)| format!("{name} {rules}"))
+            .collect();
+        text.push_str(&format!("modules and targets: {}\n", modules.join(", ")));
+    }
+    for Beside { program, table } in &inventory.beside {
+        text.push_str(&format!("not translated: {program} {table}\n"));
     }
     for unit in &inventory.boot {
         text.push_str(&match unit {

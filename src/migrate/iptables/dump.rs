@@ -1,9 +1,9 @@
 //! A dump, its tables and chains.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::Rule;
+use super::{Rule, Target, Test};
 use crate::net::Family;
 
 /// Everything that one `iptables-save` or `ip6tables-save` printed.
@@ -40,6 +40,22 @@ impl Table {
     /// The chain of a name.
     pub fn chain(&self, name: &str) -> Option<&Chain> {
         self.chains.iter().find(|chain| chain.name == name)
+    }
+
+    /// The sets that rules look up or change.
+    pub fn sets(&self) -> BTreeSet<&str> {
+        let mut names = BTreeSet::new();
+        for rule in self.chains.iter().flat_map(|chain| &chain.rules) {
+            for one in &rule.matches {
+                if let Test::Set(set) = &one.test {
+                    names.insert(set.name.as_str());
+                }
+            }
+            if let Target::Set(target) = &rule.target {
+                names.extend(target.actions.iter().map(|(_, name, _)| name.as_str()));
+            }
+        }
+        names
     }
 
     /// The chains by name.
