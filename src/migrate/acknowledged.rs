@@ -31,6 +31,15 @@ impl Acknowledged {
     }
 }
 
+/// So many rules, with the verb that goes with them: `1 rule stands`, `2 rules stand`.
+pub fn counted(rules: usize, verbs: [&str; 2]) -> String {
+    let [one, several] = verbs;
+    match rules {
+        1 => format!("1 rule {one}"),
+        rules => format!("{rules} rules {several}"),
+    }
+}
+
 /// The line that acknowledges a rule.
 pub fn line(judgement: &Judgement) -> String {
     let family = match judgement.family {

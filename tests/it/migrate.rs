@@ -1,6 +1,7 @@
 //! An iptables host in nft: read, judged, translated, loaded.
 
 mod command;
+mod corners;
 mod dumps;
 mod forms;
 mod mutant;

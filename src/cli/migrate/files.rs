@@ -11,6 +11,7 @@ use crate::cli::screen::Screen;
 use crate::migrate::acknowledged::Acknowledged;
 use crate::migrate::host::{Host, Texts};
 use crate::migrate::inventory::live::{self, Backend, Found};
+use crate::migrate::translate::Known;
 use crate::net::Family;
 
 /// Where rules are read from.
@@ -114,9 +115,30 @@ pub(super) struct Ack {
     /// A file with rules that may be approximate, or left out, a line each as plan prints them
     #[arg(long, value_name = "FILE")]
     ack: Option<PathBuf>,
+    /// Bits of the mark that nothing on the host uses, such as 0xff000000, to tell ports of bridges (physdev) by
+    #[arg(long, value_name = "BITS", value_parser = bits)]
+    free_mark: Option<u32>,
+}
+
+/// Bits as a number, in hexadecimal where it begins with 0x.
+fn bits(text: &str) -> Result<u32, String> {
+    let hex = text.strip_prefix("0x");
+    let read = hex.map_or_else(
+        || text.parse().ok(),
+        |hex| u32::from_str_radix(hex, 16).ok(),
+    );
+    let read = read.filter(|bits| *bits != 0);
+    read.ok_or_else(|| "bits of a mark are a number above 0 such as 0xff000000".to_owned())
 }
 
 impl Ack {
+    /// What is known of the host beside its rules.
+    pub(super) fn known(&self) -> Known {
+        Known {
+            free_mark: self.free_mark,
+        }
+    }
+
     /// What the file says.
     pub(super) fn read(&self) -> Result<Acknowledged, Failure> {
         let text = self.ack.as_deref().map(read).transpose()?;

@@ -10,7 +10,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::{Form, Output};
 use crate::cli::screen::Screen;
 use crate::migrate::plan;
-use crate::migrate::translate::translate;
+use crate::migrate::translate::translate_known;
 
 /// Say how well each rule can be translated, and why; exit 4 while one stands in the way
 #[derive(Debug, Args)]
@@ -29,7 +29,7 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn run(&self, screen: &Screen) -> Result<Exit, Failure> {
         let acknowledged = self.ack.read()?;
-        let translation = translate(&self.files.host(screen)?);
+        let translation = translate_known(&self.files.host(screen)?, self.ack.known());
         let plan = plan::Plan::new(&translation, &acknowledged);
         if let Some(path) = &self.html {
             fs::write(path, plan.html())?;

@@ -5,6 +5,7 @@ use clap::Args;
 use super::files::{Ack, Files};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::screen::Screen;
+use crate::migrate::acknowledged::counted;
 use crate::migrate::nft::print;
 use crate::migrate::translate::{self, Judgement};
 
@@ -26,9 +27,12 @@ pub(super) struct Translate {
 impl Translate {
     pub(super) fn run(&self, screen: &Screen) -> Result<Exit, Failure> {
         let acknowledged = self.ack.read()?;
-        let translation = translate::translate(&self.files.host(screen)?);
+        let translation = translate::translate_known(&self.files.host(screen)?, self.ack.known());
         let open = acknowledged.open(&translation.judgements);
         if open.is_empty() {
+            for note in &translation.notes {
+                screen.diagnostic(&format!("note: {note}\n"));
+            }
             let translation = match self.idiomatic {
                 true => translation.idiomatic(),
                 false => translation,
@@ -40,8 +44,8 @@ impl Translate {
             screen.diagnostic(&complaint(judgement));
         }
         Err(Failure::Unsafe(format!(
-            "{} rules stand in the way, so nothing is printed; see `margay migrate plan`",
-            open.len()
+            "{} in the way, so nothing is printed; see `margay migrate plan`",
+            counted(open.len(), ["stands", "stand"])
         )))
     }
 }

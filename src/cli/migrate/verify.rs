@@ -9,6 +9,7 @@ use super::files::{Ack, Files};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::{Form, Output};
 use crate::cli::screen::Screen;
+use crate::migrate::acknowledged::counted;
 use crate::migrate::host::Host;
 use crate::migrate::nft::{self, Parsed, print};
 use crate::migrate::translate;
@@ -92,11 +93,12 @@ impl Verify {
                 source,
             });
         }
-        let translation = translate::translate(host);
+        let translation = translate::translate_known(host, self.ack.known());
         let open = self.ack.read()?.open(&translation.judgements).len();
         if open > 0 {
             return Err(Failure::Unsafe(format!(
-                "{open} rules stand in the way of a translation; see `margay migrate plan`"
+                "{} in the way of a translation; see `margay migrate plan`",
+                counted(open, ["stands", "stand"])
             )));
         }
         Ok(print::print(&translation.ruleset))

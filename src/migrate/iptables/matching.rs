@@ -216,6 +216,8 @@ pub enum Test {
     },
     /// `--tcp-option`.
     TcpOption(u8),
+    /// `-m tcpmss`: the largest segment that a SYN promises.
+    TcpMss(Span<u16>),
     /// `-m multiport`: one of these ports; `None` is either port.
     Multiport(Option<Side>, Vec<PortRange>),
     /// `--icmp-type`.

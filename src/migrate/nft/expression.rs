@@ -49,6 +49,8 @@ pub enum Expression {
         /// `size`, `kind`, `length`, ...
         field: Option<String>,
     },
+    /// `sctp chunk data`: whether such a chunk is there.
+    SctpChunk(String),
     /// `exthdr hbh`: whether the header is there.
     Exthdr(String),
     /// `ipsec in spnum 0 reqid`.

@@ -60,6 +60,8 @@ fields! {
     CtDirection "ct direction",
     CtMark "ct mark",
     CtZone "ct zone",
+    CtOriginalZone "ct original zone",
+    CtReplyZone "ct reply zone",
     CtHelper "ct helper",
     CtTimeout "ct timeout",
     CtExpiration "ct expiration",

@@ -61,6 +61,8 @@ pub enum Statement {
         /// What is written.
         value: Expression,
     },
+    /// `reset tcp option 8`: nothing is in the place of the option.
+    ResetOption(String),
     /// `update @s { ip saddr timeout 60s limit rate over 10/minute }`.
     Dynamic {
         /// `add`, `update` or `delete`.

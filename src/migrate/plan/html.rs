@@ -4,6 +4,7 @@ use super::Plan;
 use super::coverage::percent;
 use crate::bench::html::escape::escape;
 use crate::bench::html::page::{Entry, Page};
+use crate::migrate::acknowledged::counted;
 use crate::migrate::translate::{Class, Judgement};
 
 /// What this page has beside the frame.
@@ -26,6 +27,7 @@ pub(super) fn render(plan: &Plan<'_>) -> String {
             body.push_str(&section(plan, class, &rules));
         }
     }
+    body.push_str(&notes(plan));
     let exact = coverage.exact();
     let lead = format!(
         "{} of {} rules can be said in nft without a difference, {} of {} packets that they counted",
@@ -57,8 +59,10 @@ fn tiles(plan: &Plan<'_>) -> String {
     };
     let exact = coverage.exact();
     let state = if open == 0 { "holds" } else { "fails" };
+    let counted = counted(open, ["stands in the way", "stand in the way"]);
+    let (number, stand) = counted.split_once(' ').unwrap_or((&counted, ""));
     let tiles = [
-        tile(state, &open.to_string(), "rules stand in the way"),
+        tile(state, number, stand),
         tile(
             "plain",
             &percent(exact.rules, coverage.all.rules),
@@ -93,6 +97,12 @@ fn sums(plan: &Plan<'_>) -> String {
          <th class=\"n\" scope=\"col\">Packets</th><th class=\"n\" scope=\"col\">Share</th></tr></thead>\n<tbody>\n\
          {rows}</tbody>\n</table>\n</div>\n</section>\n"
     )
+}
+
+fn notes(plan: &Plan<'_>) -> String {
+    let notes = plan.notes.iter();
+    let notes = notes.map(|note| format!("<p>{}</p>\n", escape(note)));
+    notes.collect()
 }
 
 fn section(plan: &Plan<'_>, class: Class, rules: &[&Judgement]) -> String {

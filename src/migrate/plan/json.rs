@@ -20,6 +20,7 @@ pub(super) fn render(plan: &Plan<'_>) -> String {
         "open": plan.open().len(),
         "coverage": coverage,
         "rules": rules,
+        "notes": plan.notes,
     });
     format!("{value:#}\n")
 }

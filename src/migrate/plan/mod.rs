@@ -15,6 +15,8 @@ use super::translate::{Judgement, Translation};
 pub struct Plan<'t> {
     /// What became of each rule.
     pub judgements: &'t [Judgement],
+    /// What else a reader should know.
+    pub notes: &'t [String],
     /// What somebody said about some of them.
     pub acknowledged: &'t Acknowledged,
     /// How much can be said how well.
@@ -26,6 +28,7 @@ impl<'t> Plan<'t> {
     pub fn new(translation: &'t Translation, acknowledged: &'t Acknowledged) -> Self {
         Self {
             judgements: &translation.judgements,
+            notes: &translation.notes,
             acknowledged,
             coverage: Coverage::of(&translation.judgements),
         }

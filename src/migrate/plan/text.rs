@@ -2,7 +2,7 @@
 
 use super::Plan;
 use super::coverage::percent;
-use crate::migrate::acknowledged::line;
+use crate::migrate::acknowledged::{counted, line};
 use crate::migrate::translate::{Class, Judgement};
 
 /// The plan as text: what is not native, rule by rule, and the sums.
@@ -12,6 +12,9 @@ pub(super) fn render(plan: &Plan<'_>) -> String {
     for judgement in noted.filter(|one| one.class != Class::Native) {
         text.push_str(&rule(plan, judgement));
     }
+    for note in plan.notes {
+        text.push_str(&format!("note: {note}\n"));
+    }
     if !text.is_empty() {
         text.push('\n');
     }
@@ -19,9 +22,9 @@ pub(super) fn render(plan: &Plan<'_>) -> String {
     let open = plan.open();
     if !open.is_empty() {
         text.push_str(&format!(
-            "\n{} rules are approximate or unsupported and not acknowledged. To let them be, put these lines into a \
-             file and name it by --ack:\n\n",
-            open.len()
+            "\n{} approximate or unsupported and not acknowledged. To let that be, put what follows into a file and \
+             name it by --ack:\n\n",
+            counted(open.len(), ["is", "are"])
         ));
         for judgement in open {
             text.push_str(&format!("{}\n", line(judgement)));

@@ -30,6 +30,8 @@ pub(super) struct Draft<'h> {
     pub(super) objects: BTreeMap<Name, Object>,
     pub(super) sets: BTreeMap<Name, nft::Set>,
     pub(super) chains: BTreeMap<Name, nft::Chain>,
+    /// Sets of which elements overlapped.
+    pub(super) cut: BTreeSet<Name>,
     /// The times that rules ask of each list of `recent`.
     pub(super) windows: BTreeMap<String, BTreeSet<Option<u32>>>,
     /// The rate that each name of `hashlimit` has.

@@ -7,7 +7,7 @@ use super::case::Outcome;
 use super::class::Obstacle;
 use super::condition::{address_type, port_item, prefix_item, protocol_value, range_item};
 use super::draft::Draft;
-use super::nesting;
+use super::{boxes, nesting};
 use crate::migrate::ipset::{Element, Field, Kind, Set, Type};
 use crate::migrate::nft::{Element as Key, Item, Set as Declared, Statement, Value};
 use crate::net::Protocol;
@@ -26,12 +26,19 @@ pub(super) fn declare(draft: &mut Draft<'_>, set: &Set) -> Outcome<(Name, Option
     let but = draft.set_names.of(&format!("{} but", set.name));
     if !draft.sets.contains_key(&name) {
         check(set)?;
-        let (kept, excepted) = elements(set)?;
+        let Elements {
+            kept,
+            excepted,
+            cut,
+        } = elements(set)?;
         let mut declared = header(draft, name.clone(), set)?;
         declared.interval = is_interval(set, &kept);
         let mut exceptions = declared.clone();
         declared.elements = kept;
         draft.sets.insert(name.clone(), declared);
+        if cut {
+            draft.cut.insert(name.clone());
+        }
         if !excepted.is_empty() {
             exceptions.name = but.clone();
             exceptions.comment = Some(super::table::comment(&format!(
@@ -43,6 +50,14 @@ pub(super) fn declare(draft: &mut Draft<'_>, set: &Set) -> Outcome<(Name, Option
         }
     }
     remark(draft, set);
+    if draft.cut.contains(&name) {
+        draft.equivalent("elements that overlap are cut into such as are apart");
+        if set.options.timeout.is_some() {
+            draft.approximate(
+                "where an element goes by its time, what another one shared with it goes too",
+            );
+        }
+    }
     let but = draft.sets.contains_key(&but).then_some(but);
     Ok((name, but))
 }
@@ -172,14 +187,28 @@ fn lasts_for_ever(set: &Set, element: &Element) -> bool {
     element.timeout == Some(0) && set.options.timeout.is_some_and(|seconds| seconds > 0)
 }
 
-/// The elements, and the exceptions from them.
-fn elements(set: &Set) -> Outcome<(Vec<Key>, Vec<Key>)> {
+/// What a set holds.
+#[derive(Debug)]
+struct Elements {
+    kept: Vec<Key>,
+    /// The exceptions from them.
+    excepted: Vec<Key>,
+    /// Some overlapped.
+    cut: bool,
+}
+
+fn elements(set: &Set) -> Outcome<Elements> {
     if let Some(cut) = nesting::flat(set) {
         let each = cut.pieces.into_iter().map(|(range, owner)| {
             let element = &set.elements[owner];
             attributes(set, element, vec![range])
         });
-        return Ok((each.collect(), Vec::new()));
+        return Ok(Elements {
+            kept: each.collect(),
+            excepted: Vec::new(),
+            // That is said of each rule which looks the set up.
+            cut: false,
+        });
     }
     let mut kept = BTreeMap::new();
     let mut excepted = BTreeMap::new();
@@ -197,10 +226,20 @@ fn elements(set: &Set) -> Outcome<(Vec<Key>, Vec<Key>)> {
             "split the set",
         ));
     }
-    Ok((
-        nesting::outermost(kept.into_values().collect()),
-        nesting::outermost(excepted.into_values().collect()),
-    ))
+    let apart = |elements: BTreeMap<Vec<Item>, Key>| {
+        boxes::apart(elements.into_values().collect()).ok_or_else(|| {
+            Obstacle::new(
+                format!("set {} has too many elements that overlap", set.name),
+                "split the set, or take out what another element holds",
+            )
+        })
+    };
+    let (kept, excepted) = (apart(kept)?, apart(excepted)?);
+    Ok(Elements {
+        cut: kept.cut || excepted.cut,
+        kept: kept.elements,
+        excepted: excepted.elements,
+    })
 }
 
 fn key_items(set: &Set, element: &Element) -> Outcome<Vec<Item>> {

@@ -3,6 +3,7 @@
 //! Nothing here asks a kernel or another program: the text of a dump is all there is.
 
 mod action;
+mod boxes;
 mod case;
 mod class;
 mod condition;
@@ -20,12 +21,13 @@ mod scope;
 mod table;
 mod tracked;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use class::Class;
 
 use super::host::Host;
-use super::iptables::{Counters, TableName};
+use super::ipset::{Field, Set};
+use super::iptables::{Counters, Table, TableName};
 use super::nft::Ruleset;
 use crate::net::Family;
 
@@ -36,6 +38,8 @@ pub struct Translation {
     pub ruleset: Ruleset,
     /// What became of each rule, in the order of the dumps.
     pub judgements: Vec<Judgement>,
+    /// What else a reader should know.
+    pub notes: Vec<String>,
 }
 
 /// What became of a rule.
@@ -61,21 +65,34 @@ pub struct Judgement {
     pub suggestion: Option<String>,
 }
 
+/// What is known of a host that stands in no dump.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Bits of the mark that nothing on the host uses: not its other tables, its routes, its queues, nor its programs.
+    pub free_mark: Option<u32>,
+}
+
 /// Says a host in nft, chain for chain: a table for each of its tables, and comments with the lines of its rules.
 pub fn translate(host: &Host) -> Translation {
-    let sets: BTreeMap<&str, &super::ipset::Set> = host
+    translate_known(host, Known::default())
+}
+
+/// The same with what is known of the host.
+pub fn translate_known(host: &Host, known: Known) -> Translation {
+    let sets: BTreeMap<&str, &Set> = host
         .sets
         .iter()
         .map(|set| (set.name.as_str(), set))
         .collect();
     let whole = table::Whole {
         sets,
-        ports: ports::Ports::of(host),
+        ports: ports::Ports::of(host, known.free_mark),
         shared: scope::Shared::of(host),
     };
     let mut translation = Translation {
         ruleset: Ruleset::default(),
         judgements: Vec::new(),
+        notes: unused(host),
     };
     for dump in &host.dumps {
         for table in &dump.tables {
@@ -94,6 +111,34 @@ impl Translation {
         Self {
             ruleset: idiomatic::shortened(self.ruleset),
             judgements: self.judgements,
+            notes: self.notes,
         }
     }
+}
+
+/// The sets that no rule looks up or changes, alone or in a list of sets: nft has no place for them outside of a table.
+fn unused(host: &Host) -> Vec<String> {
+    let tables = host.dumps.iter().flat_map(|dump| &dump.tables);
+    let mut used: BTreeSet<&str> = tables.flat_map(Table::sets).collect();
+    for list in &host.sets {
+        if used.contains(list.name.as_str()) {
+            let fields = list.elements.iter().flat_map(|element| &element.fields);
+            used.extend(fields.filter_map(|field| match field {
+                Field::Set(name) => Some(name.as_str()),
+                Field::Prefix(_)
+                | Field::Range(_)
+                | Field::Port(_)
+                | Field::PlainPort(_)
+                | Field::Mac(_)
+                | Field::Mark(_)
+                | Field::Interface { .. } => None,
+            }));
+        }
+    }
+    let unused = host
+        .sets
+        .iter()
+        .filter(|set| !used.contains(set.name.as_str()));
+    let note = |set: &Set| format!("set {} is left out: no rule looks it up", set.name);
+    unused.map(note).collect()
 }

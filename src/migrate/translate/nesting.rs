@@ -5,11 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::condition::{prefix_item, range_item};
 use crate::migrate::ipset::{Element, Field, Kind, Set, Type};
 use crate::migrate::iptables::Span;
-use crate::migrate::nft::{Element as Key, Item, Value};
+use crate::migrate::nft::Item;
 use crate::net::{Cidr, Family, octets};
-
-/// Pairs of elements are compared up to so many.
-const COMPARED_MAX: usize = 4096;
 
 /// The ranges of a set of one dimension.
 #[derive(Debug)]
@@ -156,7 +153,7 @@ fn emit(set: &Set, cut: &mut Cut, owner: Block, first: u128, last: u128) {
 }
 
 /// The prefix that a range is.
-fn prefix_of(span: &Span<IpAddr>) -> Option<Cidr> {
+pub(super) fn prefix_of(span: &Span<IpAddr>) -> Option<Cidr> {
     let (first, last) = (number(&octets(span.first)), number(&octets(span.last)));
     let bits = match Family::of(span.first) {
         Family::V4 => 32,
@@ -170,13 +167,13 @@ fn prefix_of(span: &Span<IpAddr>) -> Option<Cidr> {
     (number(&from) == first && number(&to) == last).then_some(prefix)
 }
 
-fn number(bytes: &[u8]) -> u128 {
+pub(super) fn number(bytes: &[u8]) -> u128 {
     bytes
         .iter()
         .fold(0, |number, byte| number << 8 | u128::from(*byte))
 }
 
-fn address(family: Family, number: u128) -> IpAddr {
+pub(super) fn address(family: Family, number: u128) -> IpAddr {
     match family {
         Family::V4 => Ipv4Addr::from_bits(u32::try_from(number).unwrap_or(u32::MAX)).into(),
         Family::V6 => Ipv6Addr::from_bits(number).into(),
@@ -210,58 +207,6 @@ fn covers(outer: &[Field], inner: &[Field]) -> bool {
             }
             (outer, inner) => outer == inner,
         })
-}
-
-/// Leaves out elements that lie in another one whole: they would be refused, and say nothing new.
-pub(super) fn outermost(elements: Vec<Key>) -> Vec<Key> {
-    if elements.len() > COMPARED_MAX {
-        return elements;
-    }
-    let is_covered = |at: usize| {
-        elements.iter().enumerate().any(|(other, outer)| {
-            let within = outer
-                .key
-                .iter()
-                .zip(&elements[at].key)
-                .all(|(outer, inner)| contains(outer, inner));
-            other != at && within && (outer.key != elements[at].key || other < at)
-        })
-    };
-    let ranged = elements
-        .iter()
-        .any(|key| key.key.iter().any(|item| !matches!(item, Item::One(_))));
-    let covered: Vec<bool> = (0..elements.len())
-        .map(|at| ranged && is_covered(at))
-        .collect();
-    elements
-        .into_iter()
-        .zip(covered)
-        .filter_map(|(element, covered)| (!covered).then_some(element))
-        .collect()
-}
-
-fn contains(outer: &Item, inner: &Item) -> bool {
-    match (bounds(outer), bounds(inner)) {
-        (Some((first, last)), Some((from, to))) => first <= from && to <= last,
-        _ => outer == inner,
-    }
-}
-
-fn bounds(item: &Item) -> Option<(u128, u128)> {
-    let one = |value: &Value| match value {
-        Value::Address(address) => Some(number(&octets(*address))),
-        Value::Number(number) | Value::Hex(number) => Some(u128::from(*number)),
-        Value::Mac(_) | Value::Text(_) | Value::Word(_) | Value::Bits(_) => None,
-    };
-    match item {
-        Item::One(value) => one(value).map(|value| (value, value)),
-        Item::Range(first, last) => one(first).zip(one(last)),
-        Item::Prefix(address, length) => {
-            let prefix: Cidr = format!("{address}/{length}").parse().ok()?;
-            let (first, last) = prefix.bounds();
-            Some((number(&first), number(&last)))
-        }
-    }
 }
 
 #[cfg(test)]

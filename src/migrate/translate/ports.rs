@@ -29,13 +29,18 @@ pub(super) struct Ports {
     asked: bool,
     /// Bits of the mark that rules read or write.
     used: u32,
+    /// Bits of the mark of which somebody said that nothing uses them.
+    free: Option<u32>,
 }
 
 impl Ports {
     /// The ports that the rules of a host name.
-    pub(super) fn of(host: &Host) -> Self {
+    pub(super) fn of(host: &Host, free: Option<u32>) -> Self {
         let mut names = BTreeSet::new();
-        let mut ports = Self::default();
+        let mut ports = Self {
+            free,
+            ..Self::default()
+        };
         let dumps = host.dumps.iter();
         for rule in dumps.flat_map(|dump| dump.rules().map(|(_, _, rule)| rule)) {
             for test in rule.matches.iter().map(|one| &one.test) {
@@ -109,12 +114,22 @@ impl Ports {
         })
     }
 
+    /// Whether nothing else uses the bits, as far as somebody said.
+    pub(super) fn are_free(&self) -> bool {
+        self.free.is_some()
+    }
+
     /// What a reader should know of all of this.
     pub(super) fn remark(&self) -> String {
         let bits = self.mask(Direction::In) | self.mask(Direction::Out);
+        let free = match self.are_free() {
+            true => "which --free-mark gives for that",
+            false => {
+                "nothing else on the host may use these bits (--free-mark says which are free)"
+            }
+        };
         format!(
-            "ports of a bridge are told by the bits {bits:#x} of the mark, which chains of table bridge write: \
-             nothing else on the host may use these bits"
+            "ports of a bridge are told by the bits {bits:#x} of the mark, which chains of table bridge write: {free}"
         )
     }
 
@@ -134,6 +149,16 @@ impl Ports {
             return Err(Obstacle::new(reason, hint));
         }
         let bits = self.mask(Direction::In) | self.mask(Direction::Out);
+        let one_twice = self.mask(Direction::In) & self.mask(Direction::Out) != 0;
+        if self.free.is_some_and(|free| one_twice || bits & !free != 0) {
+            return Err(Obstacle::new(
+                format!(
+                    "--free-mark gives too few bits side by side to tell the ports of bridges: {} are needed",
+                    2 * self.width
+                ),
+                hint,
+            ));
+        }
         if self.used & bits != 0 {
             return Err(Obstacle::new(
                 "ports of a bridge are seen in family bridge alone, and rules use the bits of the mark that could tell them",
@@ -143,10 +168,13 @@ impl Ports {
         Ok(())
     }
 
+    /// The bits below the highest that is free.
     fn shift(&self, direction: Direction) -> u32 {
+        let width = self.width.clamp(1, WIDTH_MAX);
+        let end = u32::BITS - self.free.unwrap_or(u32::MAX).leading_zeros();
         match direction {
-            Direction::In => u32::BITS - self.width.clamp(1, WIDTH_MAX),
-            Direction::Out => u32::BITS - 2 * self.width.clamp(1, WIDTH_MAX),
+            Direction::In => end.saturating_sub(width),
+            Direction::Out => end.saturating_sub(2 * width),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::action::takes_a_chain;
 use crate::migrate::iptables::{Hook, Table, Target};
 
 /// The hooks from which packets come to each chain.
@@ -45,11 +46,13 @@ pub(super) fn too_deep(table: &Table) -> BTreeSet<usize> {
         let below = JUMPS.min(depth + 1);
         let rules = chains.get(name).into_iter().flat_map(|chain| &chain.rules);
         for rule in rules {
+            let mut jumps = takes_a_chain(&rule.target);
             if let Target::Jump(next) | Target::Goto(next) = &rule.target {
                 open.push((next, below));
-                if below == JUMPS {
-                    deep.insert(rule.line);
-                }
+                jumps = true;
+            }
+            if jumps && below == JUMPS {
+                deep.insert(rule.line);
             }
         }
     }

@@ -45,6 +45,7 @@ pub(super) fn translate(
         objects: BTreeMap::new(),
         sets: BTreeMap::new(),
         chains: BTreeMap::new(),
+        cut: BTreeSet::new(),
         windows: windows(table),
         rates: BTreeMap::new(),
         entangled: iptables::entangled(table),

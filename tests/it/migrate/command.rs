@@ -77,8 +77,67 @@ fn a_translation_is_whole_or_nothing() {
     let (printed, said) = exits(margay(&files, "migrate translate --iptables-save v4"), 4);
     assert_eq!(printed, "");
     assert!(
-        said.contains("line 6") && said.contains("set banned"),
+        said.contains("line 6")
+            && said.contains("set banned")
+            && said.contains("1 rule stands in the way"),
         "{said}"
+    );
+}
+
+#[test]
+fn a_set_that_no_rule_looks_up_is_noted() {
+    let sets = format!(
+        "{SETS}create idle hash:ip\ncreate part hash:ip\ncreate list list:set\nadd list part\n"
+    );
+    let rule = "-A INPUT -m set --match-set list src -j DROP\nCOMMIT";
+    let files = folder(&[("v4", &WHOLE.replace("COMMIT", rule)), ("sets", &sets)]);
+    let arguments = "migrate plan --iptables-save v4 --ipset-save sets";
+    let (plan, _) = exits(margay(&files, arguments), 0);
+    assert!(plan.contains("note: set idle is left out"), "{plan}");
+    assert_eq!(plan.matches("is left out").count(), 1, "{plan}");
+    let (plan, _) = exits(margay(&files, &format!("{arguments} -o json")), 0);
+    let plan: Value = serde_json::from_str(&plan).unwrap();
+    assert_eq!(plan["notes"].as_array().unwrap().len(), 1, "{plan}");
+    let arguments = "migrate translate --iptables-save v4 --ipset-save sets";
+    let (_, said) = exits(margay(&files, arguments), 0);
+    assert!(said.contains("note: set idle is left out"), "{said}");
+}
+
+#[test]
+fn bits_of_the_mark_that_are_free_tell_ports_of_bridges() {
+    let rule = "-A INPUT -m physdev --physdev-in tap1 -m mark --mark 0x1/0x1 -j DROP";
+    let dump = format!("*filter\n:INPUT DROP [0:0]\n{rule}\nCOMMIT\n");
+    let files = folder(&[("v4", &dump)]);
+    let run = |command: &str, bits: &str, code| {
+        let arguments = format!("migrate {command} --iptables-save v4{bits}");
+        exits(margay(&files, &arguments), code)
+    };
+    let (_, said) = run("translate", "", 4);
+    assert!(said.contains("--free-mark"), "{said}");
+    let (printed, _) = run("translate", " --free-mark 0xf00", 0);
+    assert!(printed.contains("meta mark & 0xc00 == 0x400"), "{printed}");
+    let (report, _) = run("verify", " --free-mark 0xf00", 0);
+    assert!(report.contains("0xf00 of the mark"), "{report}");
+    let (_, said) = run("translate", " --free-mark 0x700", 4);
+    assert!(
+        said.contains("too few bits") && said.contains("4 are needed"),
+        "{said}"
+    );
+    let (_, said) = run("translate", " --free-mark 0xf", 4);
+    assert!(said.contains("rules use the bits"), "{said}");
+    run("translate", " --free-mark 0", 64);
+}
+
+#[test]
+fn what_iptables_refuses_is_not_read() {
+    let rule = "-m statistic --mode nth --every 3 -j ACCEPT";
+    let dump = format!("*filter\n:INPUT DROP [0:0]\n-A INPUT {rule}\nCOMMIT\n");
+    let files = folder(&[("v4", &dump)]);
+    let (plan, _) = exits(margay(&files, "migrate plan --iptables-save v4"), 4);
+    assert!(plan.contains("--every also asks for --packet"), "{plan}");
+    assert!(
+        plan.contains("1 rule is approximate or unsupported"),
+        "{plan}"
     );
 }
 
@@ -171,6 +230,10 @@ fn an_inventory_names_owners() {
     assert_eq!(chains[0]["guests"]["fail2ban"], 1);
     assert_eq!(chains[0]["policy"], "DROP");
     assert_eq!(chains[0]["packets"], 97);
+    let modules =
+        serde_json::json!({ "conntrack": 1, "multiport": 1, "set": 1, "DROP": 1, "ACCEPT": 1 });
+    assert_eq!(found["modules"], modules);
+    assert_eq!(found["beside"], serde_json::json!([]));
     assert_eq!(found["sets"][0]["used"], true);
     assert_eq!(found["sets"][0]["elements"], 2);
 }
@@ -222,6 +285,18 @@ fn the_running_host_is_asked() {
         assert!(filled.unwrap().success());
         let (found, _) = exits(margay(&files, "migrate inventory -o json"), 0);
         assert!(found.contains("\"backend\": \"nft\""), "{found}");
+        nft_result(&["-f", "-"], "table inet other { }\ntable arp mine { }\n").unwrap();
+        let (found, _) = exits(margay(&files, "migrate inventory"), 0);
+        let beside = found
+            .lines()
+            .filter(|line| line.starts_with("not translated"));
+        assert_eq!(
+            beside.collect::<Vec<_>>(),
+            [
+                "not translated: nft inet other",
+                "not translated: nft arp mine"
+            ]
+        );
         let (_, said) = exits(margay(&files, "migrate translate"), 4);
         assert!(said.contains("--backend"), "{said}");
         let (printed, _) = exits(margay(&files, "migrate translate --backend nft"), 0);

@@ -7,7 +7,7 @@ use margay::migrate::acknowledged::{Acknowledged, line};
 use margay::migrate::host::HostError;
 use margay::migrate::nft::{parse, print};
 use margay::migrate::plan::Plan;
-use margay::migrate::translate::{Class, Translation, translate};
+use margay::migrate::translate::{Class, Known, Translation, translate, translate_known};
 
 use super::{collected, host, text};
 use crate::support::netns::{in_netns, nft_result, report};
@@ -24,7 +24,7 @@ fn every_rule_of_every_dump_is_judged() {
         "{:<104} {:>6} {:>6} {:>6} {:>6} {:>6}\n",
         "dump", "rules", "nativ", "equiv", "appro", "unsup"
     );
-    let (mut whole, mut acknowledged) = (0, 0);
+    let (mut whole, mut free, mut acknowledged) = (0, 0, 0);
     for (path, family) in &dumps {
         let host = host(&text(path), *family).unwrap();
         let translation = translate(&host);
@@ -41,10 +41,16 @@ fn every_rule_of_every_dump_is_judged() {
             coverage.all.rules
         ));
         whole += usize::from(count(Class::Approximate) + count(Class::Unsupported) == 0);
+        let known = Known {
+            free_mark: Some(0xff00_0000),
+        };
+        let judged = translate_known(&host, known).judgements;
+        free += usize::from(judged.iter().all(|one| one.class <= Class::Equivalent));
         acknowledged += usize::from(count(Class::Unsupported) == 0);
     }
     table.push_str(&format!(
-        "\n{} dumps: {whole} whole, {acknowledged} whole where what is approximate is acknowledged\n\n",
+        "\n{} dumps: {whole} whole, {free} whole where bits of the mark are free, {acknowledged} whole where what is \
+         approximate is acknowledged\n\n",
         dumps.len()
     ));
     for (path, family) in collected(BROKEN).unwrap() {

@@ -143,6 +143,7 @@ const MATCHES: &[(&[&str], Options)] = &[
     ),
     (&["pkttype"], &[(&["--pkt-type"], 1)]),
     (&["length"], &[(&["--length"], 1)]),
+    (&["tcpmss"], &[(&["--mss"], 1)]),
     (
         &["ttl"],
         &[

@@ -81,7 +81,7 @@ fn operations(cursor: &mut Cursor<'_>, first: Expression) -> Result<Expression, 
 /// Whether an expression that is no constant begins here.
 fn starts(cursor: &Cursor<'_>) -> bool {
     let words = [
-        "fib", "numgen", "jhash", "@", "socket", "exthdr", "ipsec", "tcp",
+        "fib", "numgen", "jhash", "@", "socket", "exthdr", "ipsec", "tcp", "sctp",
     ];
     let here = cursor.ahead(0);
     field_at(cursor, 0).is_some() || (words.contains(&here) && !cursor.ahead(1).is_empty())
@@ -110,6 +110,10 @@ fn primary(cursor: &mut Cursor<'_>) -> Result<Expression, NftError> {
     }
     if cursor.eat_words("tcp option") {
         return tcp_option(cursor);
+    }
+    if cursor.eat_words("sctp chunk") {
+        let kind = cursor.word("the name of a chunk")?;
+        return Ok(Expression::SctpChunk(kind.to_owned()));
     }
     if cursor.eat("exthdr") {
         let header = cursor.word("the name of a header")?;

@@ -29,6 +29,10 @@ pub(super) fn statement(cursor: &mut Cursor<'_>) -> Result<Statement, NftError> 
             Ok(Statement::Notrack)
         }
         "add" | "update" | "delete" => dynamic(cursor),
+        "reset" if cursor.eat_words("reset tcp option") => {
+            let kind = cursor.word("the name of an option")?.to_owned();
+            Ok(Statement::ResetOption(kind))
+        }
         "dup" => dup(cursor),
         "tproxy" => tproxy(cursor),
         "queue" => queue(cursor),

@@ -88,6 +88,7 @@ impl fmt::Display for Expression {
                     None => Ok(()),
                 }
             }
+            Self::SctpChunk(kind) => write!(f, "sctp chunk {kind}"),
             Self::Exthdr(header) => write!(f, "exthdr {header}"),
             Self::Ipsec { input, number, key } => {
                 let direction = if *input { "in" } else { "out" };

@@ -30,6 +30,7 @@ impl fmt::Display for Statement {
             Self::Nat(nat) => nat.fmt(f),
             Self::Notrack => f.write_str("notrack"),
             Self::Set { field, value } => write!(f, "{field} set {value}"),
+            Self::ResetOption(kind) => write!(f, "reset tcp option {kind}"),
             Self::Dynamic { .. } => dynamic(f, self),
             Self::Dup { to, device } => {
                 write!(f, "dup to {to}")?;

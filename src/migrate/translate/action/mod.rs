@@ -14,6 +14,8 @@ use crate::migrate::iptables::{Reject, Target};
 use crate::migrate::nft::{Field, RejectWith, Statement, Value, Verdict};
 use crate::net::Family;
 
+pub(super) use packet::takes_a_chain;
+
 /// Ends of rules, each for the same packets: the first that has a verdict is the last that a packet meets.
 pub(super) type Ends = Vec<Vec<Statement>>;
 

@@ -1,12 +1,14 @@
 //! Targets that change a packet.
 
-use super::super::case::Outcome;
+use super::super::case::{Outcome, compared};
 use super::super::class::Obstacle;
 use super::super::condition::{dscp_field, ecn_field};
 use super::super::draft::Draft;
 use super::{Ends, single};
-use crate::migrate::iptables::{Bits, HopLimit, SegmentSize, Target};
-use crate::migrate::nft::{Expression, Field, Statement, Value};
+use crate::migrate::iptables::{Bits, Connmark, HopLimit, SegmentSize, Sense, Target};
+use crate::migrate::nft::{Expression, Field, Statement, Value, Verdict};
+use crate::net::Family;
+use crate::ruleset::Name;
 
 /// Says a change of the packet.
 #[expect(
@@ -16,21 +18,23 @@ use crate::migrate::nft::{Expression, Field, Statement, Value};
 pub(super) fn ends(draft: &mut Draft<'_>, target: &Target) -> Outcome<Ends> {
     match target {
         Target::TcpMss(size) => single(segment(draft, *size)),
-        Target::TcpOptStrip(_) => Err(Obstacle::new(
-            "nft 1.0.6 cannot take options out of a TCP header that it has no name for",
-            "write `reset tcp option` by hand where nft has it",
-        )),
+        Target::TcpOptStrip(options) => {
+            draft.equivalent("of several options of one kind nft takes the first out");
+            let each = options.iter();
+            let each = each.map(|kind| Statement::ResetOption(kind.to_string()));
+            Ok(vec![each.collect()])
+        }
         Target::Dscp(point) => single(Statement::set(
             dscp_field(draft.family),
             Value::Hex((*point).into()),
         )),
-        Target::Tos(bits) => tos(draft, *bits),
+        Target::Tos(bits) => Ok(tos(draft, *bits)),
         Target::EcnRemove => Err(Obstacle::new(
             "nft has no words for ECN --ecn-tcp-remove",
             "set net.ipv4.tcp_ecn on the host that asks for it",
         )),
-        Target::Ttl(change) => hops(Field::IpTtl, *change),
-        Target::Hl(change) => hops(Field::Ip6Hoplimit, *change),
+        Target::Ttl(change) => Ok(hops(draft, Field::IpTtl, *change)),
+        Target::Hl(change) => Ok(hops(draft, Field::Ip6Hoplimit, *change)),
         Target::Classify { major, minor } => single(Statement::set(
             Field::Priority,
             Value::word(&format!("{major:x}:{minor:x}")),
@@ -66,39 +70,110 @@ fn segment(draft: &mut Draft<'_>, size: SegmentSize) -> Statement {
     }
 }
 
-/// The octet of TOS, which nft writes in halves.
-fn tos(draft: &mut Draft<'_>, bits: Bits) -> Outcome<Ends> {
-    const DSCP: u32 = 0xfc;
-    const ECN: u32 = 0x03;
+const DSCP: u32 = 0xfc;
+const ECN: u32 = 0x03;
+
+/// The octet of TOS, which nft writes in halves, and each half whole: what keeps some bits of one is a rule for each
+/// value that the octet may have.
+fn tos(draft: &mut Draft<'_>, bits: Bits) -> Ends {
     let touched = bits.clear | bits.toggle;
-    let whole = |half: u32| bits.clear & half == half;
-    let dscp = touched & DSCP != 0;
-    let ecn = touched & ECN != 0;
-    if (dscp && !whole(DSCP)) || (ecn && !whole(ECN)) {
-        return Err(Obstacle::new(
-            "TOS changes some bits of a field that nft 1.0.6 writes whole",
-            "set the whole octet, or use DSCP",
-        ));
+    if kept(bits).is_none() {
+        draft.equivalent("the octet of TOS is written in its halves, dscp and ecn");
+        return vec![octet(draft.family, touched, bits.toggle, Statement::set)];
     }
-    draft.equivalent("the octet of TOS is written in its halves, dscp and ecn");
-    let mut statements = Vec::new();
-    if dscp {
-        let value = Value::Hex(u64::from(bits.toggle >> 2 & 0x3f));
-        statements.push(Statement::set(dscp_field(draft.family), value));
-    }
-    if ecn {
-        let value = Value::Number(u64::from(bits.toggle & ECN));
-        statements.push(Statement::set(ecn_field(draft.family), value));
-    }
-    Ok(vec![statements])
+    draft.equivalent(
+        "the octet of TOS is written in its halves, for each value in a chain of its own",
+    );
+    let name = Name::from_parts(&format!("tos-{:x}-{:x}", bits.clear, bits.toggle));
+    let family = draft.family;
+    let chain = draft.helper_chain(name, || {
+        let halves = [DSCP, ECN].map(|half| if touched & half == 0 { 0 } else { half });
+        let mask = halves[0] | halves[1];
+        let old = (0..=0xff_u32).filter(|old| old & !mask == 0);
+        let changes = old.map(|old| (old, (old & !bits.clear) ^ bits.toggle));
+        let changes = changes.filter(|(old, new)| old != new);
+        let rule = |(old, new)| {
+            let tests = octet(family, mask, old, |field, value| {
+                compared(Sense::Is, field, value).into()
+            });
+            let writes = octet(family, mask, new, Statement::set);
+            let end = [Statement::Verdict(Verdict::Return)];
+            tests.into_iter().chain(writes).chain(end).collect()
+        };
+        changes.map(rule).collect()
+    });
+    vec![vec![Statement::Verdict(Verdict::Jump(chain))]]
 }
 
-fn hops(field: Field, change: HopLimit) -> Outcome<Ends> {
-    match change {
-        HopLimit::Set(number) => single(Statement::set(field, Value::Number(number.into()))),
-        HopLimit::Increase(_) | HopLimit::Decrease(_) => Err(Obstacle::new(
-            "nft cannot count a hop limit up or down",
-            "set it to a number",
-        )),
+/// The bits of a half that is written and keeps some.
+fn kept(bits: Bits) -> Option<u32> {
+    let touched = bits.clear | bits.toggle;
+    let mut halves = [DSCP, ECN].into_iter();
+    let half = halves.find(|half| touched & half != 0 && bits.clear & half != *half)?;
+    Some(half & !bits.clear)
+}
+
+/// What is said of each half of the octet that a mask touches.
+fn octet(
+    family: Family,
+    mask: u32,
+    value: u32,
+    say: impl Fn(Field, Value) -> Statement,
+) -> Vec<Statement> {
+    let dscp = (mask & DSCP != 0)
+        .then(|| say(dscp_field(family), Value::Hex(u64::from(value >> 2 & 0x3f))));
+    let ecn =
+        (mask & ECN != 0).then(|| say(ecn_field(family), Value::Number(u64::from(value & ECN))));
+    dscp.into_iter().chain(ecn).collect()
+}
+
+/// A hop limit. nft cannot count, so that a change by a number is a rule for each value.
+fn hops(draft: &mut Draft<'_>, field: Field, change: HopLimit) -> Ends {
+    let (word, by, next): (_, _, fn(u8, u8) -> u8) = match change {
+        HopLimit::Set(number) => {
+            let value = Value::Number(number.into());
+            return vec![vec![Statement::set(field, value)]];
+        }
+        HopLimit::Increase(by) => ("inc", by, u8::saturating_add),
+        HopLimit::Decrease(by) => ("dec", by, u8::saturating_sub),
+    };
+    draft.equivalent("a hop limit is counted by a rule for each value, in a chain of its own");
+    let of = match draft.family {
+        Family::V4 => "ttl",
+        Family::V6 => "hl",
+    };
+    let chain = draft.helper_chain(Name::from_parts(&format!("{of}-{word}-{by}")), || {
+        let changes = (0..=u8::MAX).map(|old| (old, next(old, by)));
+        let changes = changes.filter(|(old, new)| old != new);
+        let rule = |(old, new): (u8, u8)| {
+            vec![
+                compared(Sense::Is, field, Value::Number(old.into())).into(),
+                Statement::set(field, Value::Number(new.into())),
+                Statement::Verdict(Verdict::Return),
+            ]
+        };
+        changes.map(rule).collect()
+    });
+    vec![vec![Statement::Verdict(Verdict::Jump(chain))]]
+}
+
+/// Whether a target is a jump to a chain of its own.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "all others are said where they stand"
+)]
+pub(in crate::migrate::translate) fn takes_a_chain(target: &Target) -> bool {
+    match target {
+        Target::Tos(bits) => kept(*bits).is_some(),
+        Target::Ttl(change) | Target::Hl(change) => !matches!(change, HopLimit::Set(_)),
+        Target::Connmark(
+            Connmark::Save {
+                ctmask: cleared, ..
+            }
+            | Connmark::Restore {
+                nfmask: cleared, ..
+            },
+        ) => *cleared != u32::MAX,
+        _ => false,
     }
 }

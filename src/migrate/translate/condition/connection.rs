@@ -7,7 +7,7 @@ use super::super::class::Obstacle;
 use super::super::draft::Draft;
 use super::address::under;
 use super::header::{numbers, port_item, protocol_value};
-use super::unsayable;
+use super::{unnegatable, unsayable};
 use crate::migrate::iptables::{
     ConnectionField, ConnectionStates, ConnectionStatus, Match, Sense, Side, Span, Test,
 };
@@ -62,12 +62,13 @@ pub(super) fn cases(draft: &mut Draft<'_>, asked: &Match) -> Outcome<Cases> {
         } => counted(sense, mode, direction, *range)?,
         Test::ConnLabel { label, set } => {
             if *set {
-                return Err(Obstacle::new(
-                    "labels are set in nft by names of a file of the host",
-                    "write `ct label set NAME` by hand",
-                ));
+                unnegatable("that a label is set", sense)?;
+                return Ok(vec![vec![
+                    any_bit(Sense::IsNot, Field::CtState, words(WITHOUT_CONNECTION)).into(),
+                    Statement::set(Field::CtLabel, Value::Number((*label).into())),
+                ]]);
             }
-            one(labelled(sense, *label))
+            labelled(draft, sense, *label)
         }
         Test::Helper(name) => {
             if sense == Sense::IsNot {
@@ -79,13 +80,22 @@ pub(super) fn cases(draft: &mut Draft<'_>, asked: &Match) -> Outcome<Cases> {
     })
 }
 
-/// A bit of the labels, by its number.
-fn labelled(sense: Sense, label: u16) -> crate::migrate::nft::Match {
-    let operator = match sense {
-        Sense::Is => Operator::Implicit,
-        Sense::IsNot => Operator::None,
+/// A bit of the labels, by its number. A packet without a connection has none, which nft does not compare.
+fn labelled(draft: &mut Draft<'_>, sense: Sense, label: u16) -> Cases {
+    let test = |operator| {
+        let number = Value::Number(label.into());
+        Statement::from(ordered(Field::CtLabel, operator, number))
     };
-    ordered(Field::CtLabel, operator, Value::Number(label.into()))
+    match sense {
+        Sense::Is => vec![vec![test(Operator::Implicit)]],
+        Sense::IsNot => {
+            draft.equivalent(
+                "a packet without a connection, which has no label, has a rule of its own",
+            );
+            let without = any_bit(Sense::Is, Field::CtState, words(WITHOUT_CONNECTION));
+            vec![vec![test(Operator::None)], vec![without.into()]]
+        }
+    }
 }
 
 /// `--ctstate`. A packet has one state; that a connection is translated is a bit beside it.

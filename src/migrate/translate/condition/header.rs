@@ -5,7 +5,7 @@ use super::super::case::{
 };
 use super::super::class::Obstacle;
 use super::super::draft::Draft;
-use super::unsayable;
+use super::{chunks, unsayable};
 use crate::migrate::iptables::{
     Bound, Direction, Icmp, InterfacePattern, Masked, Match as Asked, Sense, Side, Span, TcpFlags,
     Test,
@@ -28,12 +28,10 @@ pub(super) fn cases(draft: &mut Draft<'_>, asked: &Asked) -> Outcome<Cases> {
         Test::Multiport(side, list) => ports(draft, sense, *side, list),
         Test::TcpFlags { mask, set } => Ok(tcp_flags(sense, *mask, *set)),
         Test::TcpOption(kind) => Ok(tcp_option(sense, *kind)),
+        Test::TcpMss(span) => Ok(segment(sense, *span)),
         Test::Icmp(icmp) => Ok(self::icmp(sense, *icmp)),
         Test::Icmpv6(icmp) => Ok(icmpv6(sense, *icmp)),
-        Test::SctpChunks(_, chunks) => Err(Obstacle::new(
-            format!("chunks of SCTP ({chunks}) are compared in nft one by one"),
-            "write `sctp chunk data exists` by hand",
-        )),
+        Test::SctpChunks(mode, list) => chunks::cases(sense, *mode, list),
         Test::DccpTypes(kinds) => Ok(dccp(sense, kinds)),
         Test::Length(span) => Ok(length(sense, *span)),
         Test::Ttl(bound, number) | Test::HopLimit(bound, number) => {
@@ -171,6 +169,20 @@ fn tcp_option(sense: Sense, kind: u8) -> Cases {
         Sense::IsNot => {
             vec![vec![readable().into(), option]]
         }
+    }
+}
+
+/// `-m tcpmss`: a packet that says no size has none between two.
+fn segment(sense: Sense, span: Span<u16>) -> Cases {
+    let option = |field: Option<&str>| Expression::TcpOption {
+        kind: "maxseg".to_owned(),
+        field: field.map(str::to_owned),
+    };
+    let size = compared(sense, option(Some("size")), numbers(span)).into();
+    let missing = compared(Sense::Is, option(None), presence(Sense::IsNot)).into();
+    match sense {
+        Sense::Is => vec![vec![size]],
+        Sense::IsNot => vec![vec![size], vec![readable().into(), missing]],
     }
 }
 

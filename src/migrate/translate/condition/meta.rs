@@ -156,25 +156,43 @@ fn cgroup(draft: &mut Draft<'_>, sense: Sense, path: &str) -> Outcome<Cases> {
 
 fn reverse_path(draft: &mut Draft<'_>, sense: Sense, options: &[LoopbackRoute]) -> Outcome<Cases> {
     let has = |option| options.contains(&option);
-    if has(LoopbackRoute::AcceptLocal) {
+    let local = has(LoopbackRoute::AcceptLocal);
+    if local && has(LoopbackRoute::ValidMark) {
         return Err(Obstacle::new(
-            "a reverse path that accepts local addresses",
+            "rpfilter --accept-local with --validmark: nft does not ask for the type of an address by mark",
             "accept `fib saddr type local` before this rule, and leave --accept-local out",
         ));
     }
     draft.equivalent("rpfilter is fib");
-    let mut flags = vec!["saddr".to_owned()];
-    if has(LoopbackRoute::ValidMark) {
-        flags.push("mark".to_owned());
-    }
-    if !has(LoopbackRoute::Loose) {
-        flags.push("iif".to_owned());
-    }
     let fib = Expression::Fib(Fib {
-        flags,
+        flags: fib_flags(options),
         result: "oif".to_owned(),
     });
-    Ok(one(compared(Sense::Is, fib, presence(sense))))
+    let route = |sense| Statement::from(compared(Sense::Is, fib.clone(), presence(sense)));
+    if !local {
+        return Ok(vec![vec![route(sense)]]);
+    }
+    let kind = Expression::Fib(Fib {
+        flags: fib_flags(options),
+        result: "type".to_owned(),
+    });
+    let is_local = |sense| Statement::from(compared(sense, kind.clone(), Value::word("local")));
+    Ok(match sense {
+        Sense::Is => vec![
+            vec![route(Sense::Is)],
+            vec![route(Sense::IsNot), is_local(Sense::Is)],
+        ],
+        Sense::IsNot => vec![vec![route(Sense::IsNot), is_local(Sense::IsNot)]],
+    })
+}
+
+/// What of a packet the route back is looked up by.
+fn fib_flags(options: &[LoopbackRoute]) -> Vec<String> {
+    let has = |option| options.contains(&option);
+    let marked = has(LoopbackRoute::ValidMark).then_some("mark");
+    let input = (!has(LoopbackRoute::Loose)).then_some("iif");
+    let all = ["saddr"].into_iter().chain(marked).chain(input);
+    all.map(str::to_owned).collect()
 }
 
 fn ipsec(

@@ -1,6 +1,7 @@
 //! Matches of iptables, each as cases of nft.
 
 mod address;
+mod chunks;
 mod connection;
 mod extension;
 mod header;
@@ -21,12 +22,12 @@ use super::draft::Draft;
 use crate::migrate::iptables::{Match, Sense, Test};
 
 /// Says a match in nft.
-pub(super) fn cases(draft: &mut Draft<'_>, one: &Match, implied: bool) -> Outcome<Cases> {
-    match &one.test {
+pub(super) fn cases(draft: &mut Draft<'_>, it: &Match, implied: bool) -> Outcome<Cases> {
+    match &it.test {
         Test::Address(..) | Test::AddressRange(..) | Test::AddressType(..) => {
-            address::cases(draft, one)
+            address::cases(draft, it)
         }
-        Test::Protocol(protocol) => Ok(header::protocol(one.sense, *protocol, implied)),
+        Test::Protocol(protocol) => Ok(header::protocol(it.sense, *protocol, implied)),
         Test::DccpOption(_) => Err(unsayable("options of DCCP")),
         Test::Interface(..)
         | Test::Fragment
@@ -34,6 +35,7 @@ pub(super) fn cases(draft: &mut Draft<'_>, one: &Match, implied: bool) -> Outcom
         | Test::Multiport(..)
         | Test::TcpFlags { .. }
         | Test::TcpOption(_)
+        | Test::TcpMss(_)
         | Test::Icmp(_)
         | Test::Icmpv6(_)
         | Test::SctpChunks(..)
@@ -47,7 +49,7 @@ pub(super) fn cases(draft: &mut Draft<'_>, one: &Match, implied: bool) -> Outcom
         | Test::EcnTcp(_)
         | Test::AhSpi(_)
         | Test::EspSpi(_)
-        | Test::IpCompSpi(_) => header::cases(draft, one),
+        | Test::IpCompSpi(_) => header::cases(draft, it),
         Test::State(_)
         | Test::Status(_)
         | Test::ConnectionProtocol(_)
@@ -58,20 +60,18 @@ pub(super) fn cases(draft: &mut Draft<'_>, one: &Match, implied: bool) -> Outcom
         | Test::ConnectionMark(_)
         | Test::ConnBytes { .. }
         | Test::ConnLabel { .. }
-        | Test::Helper(_) => connection::cases(draft, one),
-        Test::Set(set) => set::cases(draft, one.sense, set),
+        | Test::Helper(_) => connection::cases(draft, it),
+        Test::Set(set) => set::cases(draft, it.sense, set),
         Test::Comment(_) => Ok(always()),
-        Test::Limit { .. } | Test::HashLimit(_) | Test::ConnLimit { .. } => {
-            limit::cases(draft, one)
-        }
-        Test::Recent(recent) => recent::cases(draft, one.sense, recent),
+        Test::Limit { .. } | Test::HashLimit(_) | Test::ConnLimit { .. } => limit::cases(draft, it),
+        Test::Recent(recent) => recent::cases(draft, it.sense, recent),
         Test::Time(calendar) => time::cases(draft, calendar),
         Test::Routing(_)
         | Test::Frag6 { .. }
         | Test::Options6 { .. }
         | Test::Headers { .. }
-        | Test::MobilityType(_) => extension::cases(draft, one),
-        Test::PhysicalInterface(..) | Test::Physical(_) => physical(draft, one),
+        | Test::MobilityType(_) => extension::cases(draft, it),
+        Test::PhysicalInterface(..) | Test::Physical(_) => physical(draft, it),
         Test::Mark(_)
         | Test::Mac(_)
         | Test::User(_)
@@ -87,7 +87,7 @@ pub(super) fn cases(draft: &mut Draft<'_>, one: &Match, implied: bool) -> Outcom
         | Test::Realm(_)
         | Test::DeviceGroup(..)
         | Test::Cpu(_)
-        | Test::Quota(_) => meta::cases(draft, one),
+        | Test::Quota(_) => meta::cases(draft, it),
         Test::Unknown { text, reason } => Err(unknown(text, reason)),
     }
 }
@@ -111,7 +111,10 @@ fn unknown(text: &str, reason: &str) -> Obstacle {
 /// Ports of bridges.
 fn physical(draft: &mut Draft<'_>, asked: &Match) -> Outcome<Cases> {
     let ports = draft.ports;
-    draft.approximate(ports.remark());
+    match ports.are_free() {
+        true => draft.equivalent(ports.remark()),
+        false => draft.approximate(ports.remark()),
+    }
     if let Test::Physical(what) = &asked.test {
         return ports.physical(asked.sense, *what);
     }

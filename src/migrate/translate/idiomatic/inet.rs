@@ -167,7 +167,7 @@ fn is_neutral(statement: &Statement) -> bool {
     match statement {
         Statement::Match(test) => test.left.iter().all(expression_is_neutral),
         Statement::Verdict(_) | Statement::Counter(_) | Statement::Log(_) => true,
-        Statement::Notrack | Statement::Queue { .. } => true,
+        Statement::Notrack | Statement::Queue { .. } | Statement::ResetOption(_) => true,
         Statement::Reject(RejectWith::TcpReset) => true,
         Statement::Nat(nat) => nat.to.is_none(),
         Statement::Set { field, value } => {
@@ -195,7 +195,7 @@ fn expression_is_neutral(expression: &Expression) -> bool {
         | Expression::Xor(inner, _)
         | Expression::ShiftLeft(inner, _)
         | Expression::ShiftRight(inner, _) => expression_is_neutral(inner),
-        Expression::TcpOption { .. } => true,
+        Expression::TcpOption { .. } | Expression::SctpChunk(_) => true,
         Expression::Numgen { .. }
         | Expression::Fib(_)
         | Expression::Jhash { .. }

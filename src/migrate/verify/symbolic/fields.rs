@@ -92,6 +92,11 @@ pub(super) fn fib_type(flags: &[&str]) -> Variable {
     Variable::new(&format!("fib {} type", flags.join(" . ")), 4)
 }
 
+/// The largest segment that a SYN promises.
+pub(super) fn segment_size() -> Variable {
+    Variable::new("segment size", 16)
+}
+
 /// Whether the headers of the transport protocol can be read.
 pub(super) fn not_a_later_fragment() -> Condition {
     fragment().is(0)

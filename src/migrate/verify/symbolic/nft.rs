@@ -15,6 +15,7 @@ mod expression;
 mod lookup;
 mod reading;
 mod statement;
+mod timing;
 mod value;
 
 /// What rules of one table are read against.
@@ -63,7 +64,8 @@ pub(super) fn program(parsed: &Parsed, family: Family) -> Result<Program, Unknow
             let strange = chain.base.as_ref().filter(|base| base.kind != kind(base));
             let strange = strange.filter(|_| table.family != TableFamily::Bridge);
             let noted = strange.map(|base| remark(format!("a chain of type {}", base.kind)));
-            let rules = noted.into_iter().chain(rules?).collect();
+            let untimely = timing::untimely(table, chain).into_iter().map(remark);
+            let rules = noted.into_iter().chain(untimely).chain(rules?).collect();
             program.chains.insert(name.clone(), rules);
             let Some(base) = chain
                 .base
@@ -230,6 +232,7 @@ impl Ground<'_> {
             let found = self.statement(statement);
             steps.extend(found.ok_or_else(|| unknown(line, statement))?);
         }
+        self.mark_shared(rule, &mut steps);
         Ok(Rule {
             place: Place {
                 line,

@@ -267,7 +267,7 @@ fn the_protocol_of_a_helper_is_compared() {
     let dump = "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp -j CT --helper ftp\nCOMMIT\n";
     let nft = |protocol: &str| {
         format!(
-            "table ip raw {{\n\tct helper h {{\n\t\ttype \"ftp\" protocol {protocol}\n\t\tl3proto ip\n\t}}\n\tchain PREROUTING {{\n\t\ttype filter hook prerouting priority raw; policy accept;\n\t\tmeta l4proto tcp ct helper set \"h\"\n\t}}\n}}\n"
+            "table ip raw {{\n\tct helper h {{\n\t\ttype \"ftp\" protocol {protocol}\n\t\tl3proto ip\n\t}}\n\tchain PREROUTING {{\n\t\ttype filter hook prerouting priority -199; policy accept;\n\t\tmeta l4proto tcp ct helper set \"h\"\n\t}}\n}}\n"
         )
     };
     assert_eq!(proven(dump, &nft("tcp")), Some(true));

@@ -52,6 +52,7 @@ pub(super) fn test(module: &str, given: &Given, family: Family) -> Result<Test, 
             set: TcpFlags::SYN,
         },
         "--tcp-option" => Test::TcpOption(required("option of TCP", value)?),
+        "--mss" => Test::TcpMss(span(value, ':', 0, u16::MAX)?),
         "--chunk-types" => {
             let types = given.values.get(1).cloned().unwrap_or_default();
             Test::SctpChunks(chunk_mode(value)?, types)

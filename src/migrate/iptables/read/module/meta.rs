@@ -84,7 +84,8 @@ pub(super) fn statistic(given: &[Given]) -> Result<Vec<Match>, String> {
         Some("nth") => {
             let every = option(given, "--every").ok_or("--every is missing")?;
             let count = number(every.value())?;
-            let packet = read(given, "--packet", number)?.unwrap_or(0);
+            let packet = read(given, "--packet", number)?;
+            let packet = packet.ok_or("--every also asks for --packet")?;
             if count == 0 || packet >= count {
                 return Err("--packet is below --every, which is above 0".to_owned());
             }

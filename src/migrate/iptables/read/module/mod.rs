@@ -23,9 +23,9 @@ pub(super) fn tests(name: &str, given: &[Given], family: Family) -> Result<Vec<M
         return Ok(whole(Sense::Is, readable?));
     }
     match name {
-        "tcp" | "udp" | "udplite" | "sctp" | "dccp" | "multiport" | "icmp" | "icmp6" | "icmpv6"
-        | "ipv6-icmp" | "length" | "ttl" | "hl" | "dscp" | "tos" | "ecn" | "ah" | "esp"
-        | "ipcomp" => each(given, |given| header::test(name, given, family)),
+        "tcp" | "udp" | "udplite" | "sctp" | "dccp" | "tcpmss" | "multiport" | "icmp" | "icmp6"
+        | "icmpv6" | "ipv6-icmp" | "length" | "ttl" | "hl" | "dscp" | "tos" | "ecn" | "ah"
+        | "esp" | "ipcomp" => each(given, |given| header::test(name, given, family)),
         "state" | "conntrack" | "connmark" | "helper" => {
             each(given, |given| connection::test(given, family))
         }

@@ -1,7 +1,10 @@
 //! Routes and IPsec, which nobody can compute here: atoms and variables by nft's names.
 
-use super::super::{Condition, Variable};
+use super::super::{Condition, Variable, fields};
 use crate::migrate::iptables::{Direction, LoopbackRoute, PolicyElement, Sense};
+
+/// `RTN_LOCAL` (linux/rtnetlink.h): an address of this host.
+const LOCAL: u128 = 2;
 
 /// The route back to the sender.
 pub(super) fn reverse_path(options: &[LoopbackRoute]) -> Condition {
@@ -16,7 +19,15 @@ pub(super) fn reverse_path(options: &[LoopbackRoute]) -> Condition {
     } else {
         " . iif"
     };
-    Condition::atom(format!("fib saddr{mark}{input} oif exists"))
+    let route = Condition::atom(format!("fib saddr{mark}{input} oif exists"));
+    if !has(LoopbackRoute::AcceptLocal) {
+        return route;
+    }
+    let flags: &[&str] = match has(LoopbackRoute::Loose) {
+        true => &["saddr"],
+        false => &["saddr", "iif"],
+    };
+    Condition::Any(vec![route, fields::fib_type(flags).is(LOCAL)])
 }
 
 /// Whether a packet was, or will be, encrypted.

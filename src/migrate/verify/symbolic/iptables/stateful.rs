@@ -45,12 +45,13 @@ impl Ground<'_> {
                 },
             ],
             Test::ConnLabel { label, set: true } => {
-                let there = Condition::atom(format!("ct label {label}"));
-                vec![
+                let set = vec![
                     Step::Test(fields::has_connection()),
                     Step::Note(format!("ct label {label} set")),
-                    Step::Test(there.negated_if(negated)),
-                ]
+                ];
+                // Where the label is set it is there, so that nothing is left for `!`.
+                let never = negated.then_some(Step::Test(Condition::Never));
+                set.into_iter().chain(never).collect()
             }
             _ => return None,
         })

@@ -105,7 +105,9 @@ impl Ground<'_> {
                 let each = options
                     .iter()
                     .map(|kind| format!("tcp option {kind} removed"));
-                each.map(Step::Note).collect()
+                // Later fragments go on as they are.
+                let readable = [Step::Test(fields::not_a_later_fragment())];
+                readable.into_iter().chain(each.map(Step::Note)).collect()
             }
             Target::Tee { gateway, interface } => {
                 note(copy(&gateway.to_string(), interface.as_deref()))

@@ -6,9 +6,9 @@ use super::super::fields::{self, Width};
 use super::super::{Condition, Pattern, Step, Variable};
 use super::Ground;
 use crate::migrate::iptables::{
-    Address, AddressKind, AddressTypes, Bound, ConnectionField, Direction, ExtensionHeaders, Icmp,
-    InterfacePattern, Masked, Match, PacketType, Physical, RoutingHeader, Sense, Side,
-    SocketOption, Span, Test,
+    Address, AddressKind, AddressTypes, Bound, ChunkMode, ConnectionField, Direction,
+    ExtensionHeaders, Icmp, InterfacePattern, Masked, Match, PacketType, Physical, RoutingHeader,
+    Sense, Side, SocketOption, Span, Test,
 };
 use crate::net::{Family, PortRange};
 
@@ -111,7 +111,11 @@ impl Ground<'_> {
                 Condition::Any(each.collect())
             }
             Test::DccpOption(kind) => Condition::atom(format!("dccp option {kind}")),
-            Test::SctpChunks(mode, text) => Condition::atom(format!("sctp chunks {mode:?} {text}")),
+            Test::TcpMss(span) => {
+                let size = fields::segment_size().within(span.first.into(), span.last.into());
+                Condition::atom("tcp option 2").and(size)
+            }
+            Test::SctpChunks(mode, text) => chunks(*mode, text),
             Test::AhSpi(span) => return Some(self.spi(51, "ah", fields::ah_spi(), *span)),
             Test::EspSpi(span) => return Some(self.spi(50, "esp", fields::esp_spi(), *span)),
             Test::IpCompSpi(span) => return Some(self.spi(108, "comp", fields::comp_cpi(), *span)),
@@ -177,7 +181,11 @@ impl Ground<'_> {
                 let variable = Variable::new(&format!("ct {direction} {mode}"), 64);
                 span_of(&variable, range.first.into(), range.last.into())
             }
-            Test::ConnLabel { label, .. } => Condition::atom(format!("ct label {label}")),
+            Test::ConnLabel { label, .. } => {
+                // A packet without a connection has no label, which is what `!` asks for.
+                let there = Condition::atom(format!("ct label {label}"));
+                return Some((Condition::Always, fields::has_connection().and(there)));
+            }
             Test::Helper(name) => {
                 let core = Condition::atom(format!("ct helper {name}"));
                 return Some((Condition::Always, core));
@@ -296,6 +304,21 @@ fn ports(side: Side, range: PortRange) -> Condition {
         Side::Destination => fields::dport(),
     };
     variable.within(range.first().into(), range.last().into())
+}
+
+/// Each type of chunk is there or not; what else is said of them is only known to be the same where it is called the same.
+fn chunks(mode: ChunkMode, text: &str) -> Condition {
+    let there = |name: &str| {
+        let name = name.to_ascii_lowercase().replace('_', "-");
+        let name = name.strip_prefix("ecn-").unwrap_or(&name);
+        Condition::atom(format!("sctp chunk {name}"))
+    };
+    match mode {
+        _ if text.contains(':') => Condition::atom(format!("sctp chunks {mode:?} {text}")),
+        ChunkMode::All => Condition::All(text.split(',').map(there).collect()),
+        ChunkMode::Any => Condition::Any(text.split(',').map(there).collect()),
+        ChunkMode::Only => Condition::atom(format!("sctp chunks {mode:?} {text}")),
+    }
 }
 
 fn icmp_type(icmp: Icmp) -> Condition {

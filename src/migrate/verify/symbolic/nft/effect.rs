@@ -133,6 +133,8 @@ impl Ground<'_> {
         }
         let plain = [
             (Field::CtZone, "ct zone"),
+            (Field::CtOriginalZone, "ct original zone"),
+            (Field::CtReplyZone, "ct reply zone"),
             (Field::CtTimeout, "ct timeout"),
             (Field::CtEvent, "ct events"),
         ];

@@ -30,6 +30,17 @@ impl Ground<'_> {
                 let readable = super::super::fields::transport(6);
                 Some(Reading::flag(there.and(readable)))
             }
+            Expression::TcpOption {
+                kind,
+                field: Some(field),
+            } if option_number(kind) == "2" && field == "size" => {
+                let there = super::super::fields::transport(6).and(Condition::atom("tcp option 2"));
+                Some(Reading::number(there, fields::segment_size()))
+            }
+            Expression::SctpChunk(kind) => {
+                let there = Condition::atom(format!("sctp chunk {kind}"));
+                Some(Reading::flag(there.and(fields::transport(132))))
+            }
             Expression::Exthdr(header) => {
                 Some(Reading::flag(Condition::atom(format!("exthdr {header}"))))
             }

@@ -2,7 +2,7 @@
 
 use super::super::{Condition, Step, fields, labels, words};
 use super::Ground;
-use super::expression::named;
+use super::expression::{named, option_number};
 use super::lookup::unmasked;
 use crate::migrate::nft::{Amount, Data, Limit, Log, Object, RejectWith, Statement, Verdict};
 use crate::net::Family;
@@ -38,6 +38,11 @@ impl Ground<'_> {
                 source: super::super::Source::Constant(4),
             }]),
             Statement::Set { field, value } => self.set_field(field, value),
+            Statement::ResetOption(kind) => {
+                let removed = format!("tcp option {} removed", option_number(kind));
+                let readable = Step::Test(fields::transport(6));
+                Some(vec![readable, Step::Note(removed)])
+            }
             Statement::Dynamic { .. } => self.dynamic(statement),
             Statement::Dup { to, device } => note(super::super::iptables::copy(
                 &to.to_string(),

@@ -1,0 +1,203 @@
+//! What a translation must keep though no list of forms shows it: sets of elements that overlap, texts that nft does not
+//! take, what rules must not share, how deep chains go.
+
+use margay::migrate::host::{Host, Texts};
+use margay::migrate::nft::{Item, Value, parse, print};
+use margay::migrate::translate::{Class, Translation, translate};
+use margay::migrate::verify::symbolic::verify;
+use margay::net::Family;
+
+use super::host;
+use super::verify::proven;
+use crate::support::netns::{in_netns, nft_result};
+
+fn looked_up(sets: &str, rule: &str) -> Host {
+    let dump = format!("*filter\n:INPUT ACCEPT [0:0]\n-A INPUT {rule}\nCOMMIT\n");
+    let texts = Texts {
+        v4: Some(dump),
+        v6: None,
+        sets: Some(sets.to_owned()),
+    };
+    Host::read(&texts).unwrap()
+}
+
+/// Both families with the same rules.
+fn both(rules: &str) -> Translation {
+    let dump = format!("*filter\n:INPUT DROP [0:0]\n{rules}COMMIT\n");
+    let texts = Texts {
+        v4: Some(dump.clone()),
+        v6: Some(dump),
+        sets: None,
+    };
+    translate(&Host::read(&texts).unwrap())
+}
+
+#[test]
+fn elements_that_overlap_load_and_mean_the_same() {
+    in_netns("elements_that_overlap_load_and_mean_the_same", || {
+        let mut random = fastrand::Rng::with_seed(5);
+        let mut cut = 0;
+        for _ in 0..12 {
+            let mut sets = "create s hash:net,port,net family inet\n".to_owned();
+            for _ in 0..60 {
+                // Few different bits, so that many elements lie in each other, or cross.
+                let mut net = |first: u8| {
+                    let length = random.u8(12..=24);
+                    let address =
+                        u32::from_be_bytes([first, random.u8(..4), random.u8(..4) << 6, 0]);
+                    let network = address & (u32::MAX << (32 - length));
+                    format!("{}/{length}", std::net::Ipv4Addr::from(network))
+                };
+                let (one, other) = (net(10), net(192));
+                let port = 80 + random.u8(..2);
+                sets.push_str(&format!("add s {one},tcp:{port},{other}\n"));
+            }
+            let host = looked_up(&sets, "-m set --match-set s src,dst,dst -j DROP");
+            let translation = translate(&host);
+            let judgement = &translation.judgements[0];
+            assert_eq!(
+                judgement.class,
+                Class::Equivalent,
+                "{:?}",
+                judgement.reasons
+            );
+            let keys = translation.ruleset.tables[0].sets[0].elements.iter();
+            let ranges = keys.flat_map(|one| &one.key);
+            let ranges = ranges.filter(|item| matches!(item, Item::Range(Value::Address(_), _)));
+            cut += ranges.count();
+            let printed = print::print(&translation.ruleset);
+            nft_result(&["-c", "-f", "-"], &printed)
+                .unwrap_or_else(|error| panic!("{error}\n{printed}"));
+            assert!(
+                proven(&host, &translation.ruleset).unwrap().is_equal(),
+                "{printed}"
+            );
+        }
+        assert!(cut > 0, "some cross and were cut");
+    });
+}
+
+#[test]
+fn comments_of_elements_are_such_as_nft_takes() {
+    let long = "\u{e4}".repeat(150);
+    let sets = format!(
+        "create s hash:ip family inet comment\nadd s 10.0.0.1 comment \"{long}\"\n\
+         add s 10.0.0.2 comment \"a\tb\u{7}c\"\n"
+    );
+    let host = looked_up(&sets, "-m set --match-set s src -j DROP");
+    let ruleset = translate(&host).ruleset;
+    let elements = ruleset.tables[0].sets[0].elements.iter();
+    let comments: Vec<_> = elements.map(|one| one.comment.clone().unwrap()).collect();
+    assert!(comments[0].starts_with("\u{e4}\u{e4}") && comments[0].len() < 128);
+    assert_eq!(comments[1], "abc");
+    in_netns("comments_of_elements_are_such_as_nft_takes", || {
+        nft_result(&["-f", "-"], &print::print(&ruleset)).unwrap();
+    });
+}
+
+#[test]
+fn what_packets_add_stays_as_long_as_the_set_says() {
+    let sets = "create s hash:ip family inet timeout 300\n";
+    let host = looked_up(sets, "-j SET --add-set s src");
+    let ruleset = translate(&host).ruleset;
+    assert!(proven(&host, &ruleset).unwrap().is_equal());
+    let mut other = ruleset.clone();
+    other.tables[0].sets[0].timeout = None;
+    assert!(
+        !proven(&host, &other).unwrap().is_equal(),
+        "{}",
+        print::print(&other)
+    );
+}
+
+#[test]
+fn rules_that_become_one_keep_counts_of_their_own() {
+    for (asks, word) in [
+        ("-m quota --quota 1000", "quota 1000 bytes"),
+        ("-m statistic --mode nth --every 3 --packet 0", "numgen inc"),
+        ("-m limit --limit 1/sec", "limit rate"),
+    ] {
+        let rules = format!("-A INPUT -p 50 {asks} -j ACCEPT\n-A INPUT -p 51 {asks} -j ACCEPT\n");
+        let printed = print::print(&both(&rules).idiomatic().ruleset);
+        assert_eq!(printed.matches(word).count(), 4, "{printed}");
+    }
+}
+
+#[test]
+fn a_limit_of_both_families_is_another_one() {
+    let dump = "*filter\n:INPUT DROP [0:0]\n-A INPUT -m limit --limit 1/sec -j ACCEPT\nCOMMIT\n";
+    let texts = Texts {
+        v4: Some(dump.to_owned()),
+        v6: Some(dump.to_owned()),
+        sets: None,
+    };
+    let host = Host::read(&texts).unwrap();
+    let differs = |rules: &str, objects: &str| {
+        let text = format!(
+            "table inet filter {{\n{objects}\tchain INPUT {{\n\t\ttype filter hook input priority filter; policy drop;\n{rules}\t}}\n}}\n"
+        );
+        let report = verify(&host.dumps, &host.sets, &parse(&text).unwrap()).unwrap();
+        !report.is_equal()
+    };
+    let limit = "limit rate 1/second burst 5 packets accept";
+    let each = |what: &str| format!("\t\tmeta nfproto ipv4 {what}\n\t\tmeta nfproto ipv6 {what}\n");
+    assert!(!differs(&each(limit), ""));
+    assert!(differs(&format!("\t\t{limit}\n"), ""), "one for both");
+    let object = "\tlimit slow {\n\t\trate 1/second burst 5 packets\n\t}\n";
+    let named = "limit name \"slow\" accept";
+    assert!(differs(&each(named), object), "both name one object");
+}
+
+#[test]
+fn what_comes_too_late_for_connection_tracking_is_different() {
+    for (target, statement) in [
+        ("CT --notrack", "notrack"),
+        ("CT --zone 5", "ct zone set 5"),
+    ] {
+        let dump = format!("*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j {target}\nCOMMIT\n");
+        let host = host(&dump, Family::V4).unwrap();
+        let equal = |priority: i32| {
+            let text = format!(
+                "table ip raw {{\n\tchain PREROUTING {{\n\t\ttype filter hook prerouting priority {priority}; policy accept;\n\t\tjump more\n\t}}\n\
+                 \tchain more {{\n\t\t{statement}\n\t}}\n}}\n"
+            );
+            verify(&host.dumps, &host.sets, &parse(&text).unwrap())
+                .unwrap()
+                .is_equal()
+        };
+        assert!(equal(-300) && equal(-250), "{statement}");
+        assert!(!equal(-200) && !equal(-180), "{statement}");
+    }
+}
+
+#[test]
+fn a_target_that_is_a_chain_counts_as_a_jump() {
+    for (target, deepest) in [
+        ("CONNMARK --restore-mark --nfmask 0xf --ctmask 0xf", 14),
+        ("TTL --ttl-dec 1", 14),
+        ("TOS --set-tos 0x10/0x3f", 14),
+        ("MARK --set-xmark 0x1/0xffffffff", 15),
+    ] {
+        let left = |depth: usize| {
+            let chains: String = (1..=depth).map(|at| format!(":c{at} - [0:0]\n")).collect();
+            let jumps: String = (1..depth)
+                .map(|at| format!("-A c{at} -j c{}\n", at + 1))
+                .collect();
+            let dump = format!(
+                "*mangle\n:PREROUTING ACCEPT [0:0]\n{chains}-A PREROUTING -j c1\n{jumps}-A c{depth} -j {target}\nCOMMIT\n"
+            );
+            let translation = translate(&host(&dump, Family::V4).unwrap());
+            let printed = print::print(&translation.ruleset);
+            in_netns("a_target_that_is_a_chain_counts_as_a_jump", || {
+                nft_result(&["-c", "-f", "-"], &printed)
+                    .unwrap_or_else(|error| panic!("{error}\n{printed}"));
+            });
+            let left = translation
+                .judgements
+                .iter()
+                .filter(|one| one.class == Class::Unsupported);
+            left.count()
+        };
+        assert_eq!((left(deepest), left(deepest + 1)), (0, 1), "{target}");
+    }
+}
