@@ -388,6 +388,8 @@ pub enum Test {
     DeviceGroup(Direction, Masked),
     /// `-m cpu`.
     Cpu(u32),
+    /// `-m osf --genre`: the system that opens the connection, by how its packet looks.
+    System(String),
     /// `-m quota`, in bytes.
     Quota(u64),
     /// A module or an option that is not known here.

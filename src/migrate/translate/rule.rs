@@ -79,6 +79,7 @@ fn is_unwritable(rule: &Rule) -> bool {
             InterfacePattern::Name(name) | InterfacePattern::Prefix(name),
         )
         | Test::Helper(name)
+        | Test::System(name)
         | Test::CgroupPath(name) => Some(name),
         _ => None,
     });

@@ -64,6 +64,10 @@ pub(super) fn cases(draft: &mut Draft<'_>, asked: &Match) -> Outcome<Cases> {
             masked(sense, field, group.value, group.mask)
         }
         Test::Cpu(cpu) => one(compared(sense, Field::Cpu, Value::Number((*cpu).into()))),
+        Test::System(name) => {
+            unnegatable("the system of a sender", sense)?;
+            one(compared(sense, Field::OsfName, Value::text(name)))
+        }
         Test::Quota(bytes) => vec![vec![Statement::Quota {
             over: sense == Sense::IsNot,
             bytes: *bytes,

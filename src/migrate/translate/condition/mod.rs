@@ -87,6 +87,7 @@ pub(super) fn cases(draft: &mut Draft<'_>, it: &Match, implied: bool) -> Outcome
         | Test::Realm(_)
         | Test::DeviceGroup(..)
         | Test::Cpu(_)
+        | Test::System(_)
         | Test::Quota(_) => meta::cases(draft, it),
         Test::Unknown { text, reason } => Err(unknown(text, reason)),
     }

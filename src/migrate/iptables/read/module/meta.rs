@@ -70,6 +70,17 @@ pub(super) fn reverse_path(given: &[Given]) -> Result<Vec<Match>, String> {
     Ok(whole(sense, Test::ReversePath(options)))
 }
 
+/// `osf`. Its TTL is compared as it is where nothing else is said.
+pub(super) fn system(given: &[Given]) -> Result<Vec<Match>, String> {
+    plain(given, &["--genre"])?;
+    let genre = option(given, "--genre").ok_or("--genre is missing")?;
+    let ttl = option(given, "--ttl").map(Given::value);
+    if ttl.is_some_and(|ttl| ttl != "0") || has(given, "--log") {
+        return Err("--ttl other than 0, and --log, are not known".to_owned());
+    }
+    Ok(whole(genre.sense, Test::System(genre.value().to_owned())))
+}
+
 /// `statistic`.
 pub(super) fn statistic(given: &[Given]) -> Result<Vec<Match>, String> {
     plain(given, &["--probability", "--every"])?;

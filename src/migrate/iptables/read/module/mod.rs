@@ -45,6 +45,7 @@ pub(super) fn tests(name: &str, given: &[Given], family: Family) -> Result<Vec<M
         "rt" | "mh" => each(given, extension::test),
         "policy" => meta::ipsec(given),
         "statistic" => meta::statistic(given),
+        "osf" => meta::system(given),
         "socket" => meta::socket(given),
         "rpfilter" => meta::reverse_path(given),
         _ => each(given, meta::test),

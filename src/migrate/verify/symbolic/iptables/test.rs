@@ -206,6 +206,10 @@ impl Ground<'_> {
                     .fold(0, |value, byte| value << 8 | u128::from(*byte));
                 (Condition::atom("on Ethernet"), fields::mac().is(value))
             }
+            Test::System(name) => {
+                let core = Condition::atom(format!("osf name {name}"));
+                (fields::transport(6), core)
+            }
             Test::AddressType(side, types, kind) => (always, address_type(*side, *types, *kind)),
             Test::PhysicalInterface(direction, pattern) => {
                 let variable = match direction {

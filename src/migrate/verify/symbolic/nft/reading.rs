@@ -266,6 +266,7 @@ impl Ground<'_> {
             Field::CtMark => of(fields::ct_mark()),
             Field::CtExpiration => of(fields::ct_expiration()),
             Field::CtHelper => Reading::text(Condition::Always, "ct helper"),
+            Field::OsfName => Reading::text(fields::transport(6), "osf name"),
             Field::CtLabel => Reading::text(fields::has_connection(), "ct label"),
             Field::CtBytes => count("ct both bytes"),
             Field::CtPackets => count("ct both packets"),
