@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::depth::DEPTH_MAX;
+use super::depth::{DEPTH_MAX, longest};
 use super::lower::{Lowering, Refusal};
 use super::script::Origin;
 use super::{ChainName, IpsetName, Variant};
@@ -48,16 +48,29 @@ impl Blame<'_> {
         }
     }
 
-    /// The error for a chain that more chains lead to than the kernel follows.
-    pub(super) fn too_deep(self, variant: Variant, chain: &ChainName) -> CommitError {
+    /// The error for a way through more chains than the kernel follows. A chain at a hook is nobody's.
+    pub(super) fn too_deep(self, variant: Variant, way: &[(&ChainName, usize)]) -> CommitError {
+        let is_at_a_hook = |name: &Name| {
+            let chain = self.0.chains.get(name);
+            chain.is_some_and(|chain| chain.hook.is_some())
+        };
+        let owners = way.iter().filter_map(|(chain, users)| {
+            let owner = self.2.chain(chain).filter(|name| !is_at_a_hook(name))?;
+            Some((owner, *users))
+        });
+        let longest = longest(&owners.collect::<Vec<_>>());
+        let what = match longest {
+            Some(name) => format!("chain \"{name}\""),
+            None => "a table".to_owned(),
+        };
         CommitError::Declined {
             program: variant.to_string(),
             phase: self.1,
-            what: format!("chain {chain}"),
+            what,
             reason: format!(
                 "it is on a way through more than {DEPTH_MAX} chains, the most that nf_tables follows"
             ),
-            culprit: self.chain_of(chain),
+            culprit: longest.and_then(|name| self.chain(name)),
         }
     }
 

@@ -1,6 +1,7 @@
 //! How many chains lead into one another: the rules of `iptables-nft` are chains of nf_tables, and the
 //! kernel follows only so many.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::{ChainName, Document, Table, Variant};
@@ -9,13 +10,23 @@ use super::{ChainName, Document, Table, Variant};
 /// A `goto` counts like a `jump` (`nft_chain_validate`, net/netfilter/nf_tables_api.c).
 pub(super) const DEPTH_MAX: usize = 16;
 
-/// A chain on a way that is too long for a variant. Of those on the way it is the one that the fewest rules
-/// lead to: what belongs to one policy, rather than what all have in common.
-pub(super) fn too_deep(variant: Variant, document: &Document) -> Option<&ChainName> {
+/// A way that is too long for a variant: its chains one after the other, without the built-in one, each with how many
+/// rules lead to it.
+pub(super) fn too_deep(variant: Variant, document: &Document) -> Option<Vec<(&ChainName, usize)>> {
     match variant {
         Variant::Legacy => None,
         Variant::Nft => document.tables.values().find_map(Ways::too_long),
     }
+}
+
+/// Who of those whose chains these are is to blame for the length of a way: who has the most of them. Of several it is the
+/// last of those that the fewest rules lead to: what belongs to one policy, rather than what all have in common.
+pub(super) fn longest<O: PartialEq + Copy>(owners: &[(O, usize)]) -> Option<O> {
+    let chains = |owner: O| owners.iter().filter(|(other, _)| *other == owner).count();
+    let cost = owners
+        .iter()
+        .max_by_key(|(owner, users)| (chains(*owner), Reverse(*users)));
+    cost.map(|(owner, _)| *owner)
 }
 
 /// The ways through the chains of a table.
@@ -26,7 +37,7 @@ struct Ways<'t> {
 }
 
 impl<'t> Ways<'t> {
-    fn too_long(table: &'t Table) -> Option<&'t ChainName> {
+    fn too_long(table: &'t Table) -> Option<Vec<(&'t ChainName, usize)>> {
         let mut ways = Self {
             table,
             longest: BTreeMap::new(),
@@ -36,7 +47,8 @@ impl<'t> Ways<'t> {
         let root = roots.find(|root| 1 + ways.from(root) > DEPTH_MAX)?;
         let on_the_way = std::iter::successors(Some(root), |chain| ways.longest.get(*chain)?.1);
         let users = ways.users();
-        on_the_way.min_by_key(|chain| users.get(*chain))
+        let used = |chain| users.get(chain).copied().unwrap_or_default();
+        Some(on_the_way.map(|chain| (chain, used(chain))).collect())
     }
 
     /// The longest way from a chain. That there is no loop is known of what is in force, and of what is
@@ -105,7 +117,27 @@ mod tests {
         let (fits, deep) = (chained(DEPTH_MAX - 3), chained(DEPTH_MAX - 2));
         assert_eq!(too_deep(Variant::Nft, &fits), None);
         assert_eq!(too_deep(Variant::Legacy, &deep), None);
-        let culprit = too_deep(Variant::Nft, &deep).unwrap();
-        assert_ne!(culprit.as_str(), "mgy-last");
+        let way = too_deep(Variant::Nft, &deep).unwrap();
+        let named: Vec<_> = way.iter().map(|(chain, _)| chain.as_str()).collect();
+        assert_eq!(named[..2], ["mgy-f", "mgy-c0"]);
+        assert_eq!(way.len(), DEPTH_MAX);
+        assert_eq!(
+            way.last().map(|(chain, users)| (chain.as_str(), *users)),
+            Some(("mgy-last", 2))
+        );
+    }
+
+    #[test]
+    fn to_blame_is_who_has_the_most_chains_and_is_no_common_ground() {
+        let way = |owners: &[(&'static str, usize)]| longest(owners);
+        assert_eq!(way(&[]), None);
+        assert_eq!(
+            way(&[("tier", 1), ("web", 1), ("web", 1), ("db", 1)]),
+            Some("web")
+        );
+        assert_eq!(
+            way(&[("tier", 1), ("web", 1), ("db", 1), ("end", 2)]),
+            Some("db")
+        );
     }
 }

@@ -194,8 +194,8 @@ impl XtablesBackend {
             let document = lowering.lower(table.table(), &touched(step));
             let blame = Blame(table.table(), step.phase, &lowering);
             let document = document.map_err(|refusals| blame.unsayable(&refusals.first))?;
-            if let Some(chain) = too_deep(variant, &document) {
-                return Err(blame.too_deep(variant, chain));
+            if let Some(way) = too_deep(variant, &document) {
+                return Err(blame.too_deep(variant, &way));
             }
             Ok(Stage {
                 step,

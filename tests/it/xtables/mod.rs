@@ -2,6 +2,7 @@
 
 mod agent;
 mod aside;
+mod depth;
 mod drift;
 mod kill;
 mod load;
