@@ -178,11 +178,10 @@ impl XtablesBackend {
 
     /// What every step of a commit makes of the table. What xtables cannot say is found before
     /// anything is written.
-    fn stages<'c>(&mut self, commit: &'c Commit) -> Result<Vec<Stage<'c>>, CommitError> {
+    fn stages<'c>(&self, commit: &'c Commit) -> Result<Vec<Stage<'c>>, CommitError> {
         let mut table = self.table.clone().unwrap_or_default();
-        // It is of the table in force, and that of which step this will be is not known yet.
-        let nothing = nothing_lowered(self.variant());
-        let mut lowering = std::mem::replace(&mut self.lowering, nothing);
+        // Ours stays that of the table in force: how far the steps come is not known yet.
+        let mut lowering = self.lowering.clone();
         let variant = self.variant();
         let last = commit.steps.len().saturating_sub(1);
         let stages = commit.steps.iter().enumerate().map(|(at, step)| {
@@ -399,9 +398,10 @@ impl Backend for XtablesBackend {
         }
         // Where there is no folder for it, everybody has the right.
         let _held = self.kept.hold();
+        // Also where the commit is refused: nobody is to stay half-way.
+        self.go_back()?;
         let stages = self.stages(commit)?;
         self.commits = self.commits.wrapping_add(1);
-        self.go_back()?;
         self.follow(&commit.table, stages)?;
         if self.sets == Sets::Ours && !self.written.is_empty() {
             // What is not read back now is believed by its comments.

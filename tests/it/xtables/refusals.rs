@@ -83,6 +83,27 @@ fn what_is_known_of_the_table_outlives_a_refusal() {
 }
 
 #[test]
+fn what_a_refused_step_left_is_taken_back_also_where_the_next_commit_is_refused() {
+    let name = "what_a_refused_step_left_is_taken_back_also_where_the_next_commit_is_refused";
+    in_netns(name, || {
+        let mut programs = Programs::new(Variant::Legacy);
+        let mut before = table("ip saddr 10.0.0.3 drop");
+        programs.bring(&mut before);
+        // The rules of IPv4 are written first.
+        let mut half =
+            table("ip saddr 10.0.0.4 drop; ip6 saddr fd00::1 limit rate 20000/second drop");
+        programs.try_to_bring(&mut half).unwrap_err();
+        let is_half = || said("iptables-legacy", &["-S"]).contains("10.0.0.4");
+        assert!(is_half(), "nothing to take back");
+        programs.backend.observe(&table_key()).unwrap();
+        let mut unsayable = table("ip saddr 10.0.0.3 tcp dport 25 reject with tcp reset");
+        programs.try_to_bring(&mut unsayable).unwrap_err();
+        assert!(!is_half());
+        assert!(programs.holds(before.table()));
+    });
+}
+
+#[test]
 fn what_has_no_words_is_refused_before_anything_is_written() {
     in_netns(
         "what_has_no_words_is_refused_before_anything_is_written",
