@@ -1,6 +1,6 @@
 //! The backend that programs the kernel through iptables and ipset.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -46,8 +46,8 @@ pub struct XtablesBackend {
     stuck: BTreeSet<String>,
     /// How the kernel says our rules, where they are as we wrote them.
     said: Said,
-    /// The tables that were written since that was read back.
-    written: BTreeSet<(Family, TableName)>,
+    /// The chains that were written since that was read back, by table.
+    written: BTreeMap<(Family, TableName), BTreeSet<String>>,
     looked: Option<Instant>,
     commits: u32,
 }
@@ -88,7 +88,7 @@ impl XtablesBackend {
             placement,
             sets: Sets::Ours,
             said: kept.said(),
-            written: BTreeSet::new(),
+            written: BTreeMap::new(),
             kept,
             table: None,
             document: None,
@@ -166,11 +166,11 @@ impl XtablesBackend {
     /// Reads back how the kernel says what was written. Where that is not what it holds any more, the next look
     /// finds it.
     fn listen(&mut self) -> io::Result<()> {
-        for key in std::mem::take(&mut self.written) {
+        for (key, chains) in std::mem::take(&mut self.written) {
             let (table, now) = self.read_table(key)?;
             let held = self.held.as_ref().and_then(|held| held.tables.get(&key));
             if held.is_some_and(|held| held.is_like(&table)) {
-                self.said.learn(key, now);
+                self.said.learn(key, now, &chains);
             }
         }
         self.kept.say(&self.said)
@@ -255,11 +255,10 @@ impl XtablesBackend {
             let mut left = left
                 .map(|(name, set)| (name.clone(), set.clone()))
                 .collect();
-            let tables = writes
-                .tables
-                .iter()
-                .map(|(family, name, _)| (*family, *name));
-            self.written.extend(tables);
+            for (family, name, script) in &writes.tables {
+                let written = self.written.entry((*family, *name)).or_default();
+                written.extend(script.chains().map(str::to_owned));
+            }
             write::all(&self.provider, &writes, &mut left, &self.stuck)?;
             held.settle(document, self.placement);
             self.stuck = left.keys().cloned().collect();
@@ -307,7 +306,10 @@ impl XtablesBackend {
             self.run(&stage)?;
             if ours {
                 let _kept = match *stage.table.table() == Table::default() {
-                    true => self.kept.forget(),
+                    true => {
+                        (self.said, self.written) = (Said::default(), BTreeMap::new());
+                        self.kept.forget()
+                    }
                     false => self.kept.reach(),
                 };
             }

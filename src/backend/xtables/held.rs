@@ -300,14 +300,15 @@ impl HeldTable {
         table
     }
 
-    /// Whether our chains have the same comments.
+    /// Whether our chains have the same comments. One without a rule may be there for somebody else alone.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         self.comments().eq(other.comments())
     }
 
     fn comments(&self) -> impl Iterator<Item = (&String, &Vec<Option<String>>)> {
         let chains = self.chains.iter();
-        chains.map(|(name, chain)| (name, &chain.comments))
+        let said = chains.map(|(name, chain)| (name, &chain.comments));
+        said.filter(|(_, comments)| !comments.is_empty())
     }
 
     /// Believes no comment of ours in a chain whose rules say something else than they did under these.

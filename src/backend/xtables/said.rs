@@ -3,7 +3,7 @@
 //! Who changes a rule in place can keep its comment. What a rule is in the words of `iptables-save` differs from
 //! version to version, so it is not foretold: it is read back once when the rule was written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::TableName;
 use super::held::is_ours;
@@ -56,7 +56,7 @@ impl Said {
             let known = self.0.get(*under);
             known.is_some_and(|known| known != *hash)
         });
-        differing.filter_map(|(under, _)| under.split(' ').nth(2))
+        differing.filter_map(|(under, _)| chain(under))
     }
 
     /// Takes what nothing is known of for what is to be said.
@@ -66,12 +66,26 @@ impl Said {
         }
     }
 
-    /// Takes what a table says now in the place of what it said before.
-    pub(super) fn learn(&mut self, (family, name): (Family, TableName), now: Self) {
+    /// Takes what a table says now in the place of what it said before, of chains that were written. Of
+    /// others what is known stays, since somebody else may have changed them meanwhile.
+    pub(super) fn learn(
+        &mut self,
+        (family, name): (Family, TableName),
+        now: Self,
+        written: &BTreeSet<String>,
+    ) {
         let start = start(family, name);
-        self.0.retain(|under, _| !under.starts_with(&start));
-        self.0.extend(now.0);
+        self.0.retain(|under, _| {
+            let is_written = chain(under).is_some_and(|chain| written.contains(chain));
+            !under.starts_with(&start) || now.0.contains_key(under) && !is_written
+        });
+        self.believe(now);
     }
+}
+
+/// The chain whose rules are said.
+fn chain(under: &str) -> Option<&str> {
+    under.split(' ').nth(2)
 }
 
 fn start(family: Family, name: TableName) -> String {
@@ -111,7 +125,16 @@ mod tests {
         let mut known = said("-A mgy-a -m comment --comment mgy:1 -j DROP\n");
         assert_eq!(Said::read(&known.text()), known);
         let now = said("-A mgy-b -m comment --comment mgy:2 -j DROP\n");
-        known.learn(KEY, now.clone());
+        known.learn(KEY, now.clone(), &BTreeSet::new());
         assert_eq!(known, now);
+    }
+
+    #[test]
+    fn what_a_chain_that_was_not_written_says_is_not_learned_anew() {
+        let before = "-A mgy-a -m comment --comment mgy:1 -j DROP\n-A mgy-b -m comment --comment mgy:2 -j DROP\n";
+        let after = said(&before.replace("-j DROP", "-j ACCEPT"));
+        let mut known = said(before);
+        known.learn(KEY, after.clone(), &BTreeSet::from(["mgy-b".to_owned()]));
+        assert_eq!(known.contradicted(&after).collect::<Vec<_>>(), ["mgy-a"]);
     }
 }

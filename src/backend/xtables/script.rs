@@ -50,6 +50,15 @@ impl Script {
         &self.text
     }
 
+    /// The chains that it writes to: `:chain - [0:0]`, `-A chain ...` and its like.
+    pub(super) fn chains(&self) -> impl Iterator<Item = &str> {
+        self.text.lines().filter_map(|line| {
+            let (first, rest) = line.split_once(' ')?;
+            let declared = first.strip_prefix(':');
+            declared.or_else(|| rest.split(' ').next())
+        })
+    }
+
     /// The same without the lines that delete chains; nothing where there are none.
     pub(super) fn without_deletions(&self) -> Option<Self> {
         let lines = || self.text.lines().zip(&self.origins);

@@ -2,8 +2,16 @@
 
 use std::process::Command;
 
+use margay::backend::reconcile::removal;
+use margay::backend::xtables::Variant;
+use margay::backend::{Backend, ObserveError};
+use margay::codec;
+use margay::compile::skeleton::table_key;
+use margay::scenario::place::HOST;
+
 use crate::apply::{WORLD, World};
 use crate::support::netns::in_netns;
+use crate::support::programs::Programs;
 
 /// What a program says to arguments.
 pub(super) fn said(program: &str, arguments: &[&str]) -> String {
@@ -148,6 +156,38 @@ fn a_rule_that_is_changed_and_keeps_its_comment_is_put_back() {
             },
         );
     }
+}
+
+/// An agent looks now and then, and writes in between.
+#[test]
+fn what_is_changed_while_another_chain_is_written_is_found() {
+    in_netns(
+        "what_is_changed_while_another_chain_is_written_is_found",
+        || {
+            let world = |text: &str| codec::parse("world.yaml", text).state;
+            let before = WORLD.replace("host: n1", &format!("host: {HOST}"));
+            let after = before.replace("tcp 22 from", "tcp 23 from");
+            for (chain, words) in [
+                ("mgy-refused", ["-j DROP", "-j ACCEPT"]),
+                ("FORWARD", ["-j mgy-forward", "-j ACCEPT"]),
+            ] {
+                let mut programs = Programs::new(Variant::Legacy);
+                let [before, after] = [&before, &after].map(|text| programs.compiled(&world(text)));
+                programs.update(&before);
+                let rules = || said("iptables-legacy", &["-S", "mgy-policy/web/in"]);
+                let own = rules();
+                replaced("iptables-legacy", chain, words);
+                programs.update(&after);
+                assert_ne!(rules(), own);
+                let found = programs.backend.observe(&table_key());
+                assert!(
+                    matches!(found, Err(ObserveError::Foreign { .. })),
+                    "{chain}: {found:?}"
+                );
+                programs.backend.commit(&removal(&table_key())).unwrap();
+            }
+        },
+    );
 }
 
 #[test]
