@@ -235,16 +235,29 @@ struct InterfaceRequest {
     padding: [u8; 22],
 }
 
-/// Makes a TUN device of `/dev/net/tun`, opened, in the calling thread's network namespace. It carries IP
-/// packets without a header before them.
-pub(crate) fn attach_tun(file: &File, name: [u8; 16]) -> io::Result<()> {
+/// What a device carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Carries {
+    /// IP packets without a header before them.
+    Packets,
+    /// Frames of Ethernet.
+    Frames,
+}
+
+/// Makes a TUN or TAP device of `/dev/net/tun`, opened, in the calling thread's network namespace.
+pub(crate) fn attach_tun(file: &File, name: [u8; 16], carries: Carries) -> io::Result<()> {
     // linux/if_tun.h
     const TUNSETIFF: u32 = opcode::write::<i32>(b'T', 202);
     const IFF_TUN: u16 = 1;
+    const IFF_TAP: u16 = 2;
     const IFF_NO_PI: u16 = 0x1000;
+    let kind = match carries {
+        Carries::Packets => IFF_TUN,
+        Carries::Frames => IFF_TAP,
+    };
     let request = InterfaceRequest {
         name,
-        flags: IFF_TUN | IFF_NO_PI,
+        flags: kind | IFF_NO_PI,
         padding: [0; 22],
     };
     // SAFETY: TUNSETIFF reads one `struct ifreq`, which `InterfaceRequest` is laid out as.

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use rustix::fs::OFlags;
 
-use crate::netlink::socket::attach_tun;
+use crate::netlink::socket::{Carries, attach_tun};
 use crate::ruleset::key::interface_bytes;
 
 /// A device that is gone when it is dropped.
@@ -22,7 +22,7 @@ impl Device {
         let mut options = OpenOptions::new();
         options.read(true).write(true).custom_flags(nonblocking);
         let file = options.open("/dev/net/tun")?;
-        attach_tun(&file, interface_bytes(name))?;
+        attach_tun(&file, interface_bytes(name), Carries::Packets)?;
         Ok(Self { file })
     }
 

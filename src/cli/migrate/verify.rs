@@ -29,7 +29,7 @@ pub(super) struct Verify {
     /// Compare with this nft file instead of what translate prints
     #[arg(long, value_name = "FILE")]
     nft: Option<PathBuf>,
-    /// Send packets through both as well, in network namespaces of their own; needs root and --iptables-save
+    /// Send packets through both as well, in network namespaces of their own; needs root and files of rules
     #[arg(long)]
     packets: bool,
 }
@@ -46,43 +46,62 @@ impl Verify {
         let text = self.text(&host)?;
         let parsed = nft::parse(&text).map_err(|error| Failure::Refused(self.named(&error)))?;
         let report = self.compare(&host, &parsed)?;
-        let replay = match self.packets {
-            true => Some(self.replay(&host, &text)?),
-            false => None,
+        let replays = match self.packets {
+            true => self.replays(&host, &text)?,
+            false => Vec::new(),
         };
         screen.result(&match self.output.form {
             Form::Text => {
-                report::text(&report) + &replay.as_ref().map_or(String::new(), report::replay_text)
+                let told = replays
+                    .iter()
+                    .map(|(family, replay)| report::replay_text(*family, replay));
+                report::text(&report) + &told.collect::<String>()
             }
             Form::Json => {
                 let mut value = report::json(&report);
-                if let Some(replay) = &replay {
-                    value["replay"] = report::replay_json(replay);
+                if self.packets {
+                    let told = replays
+                        .iter()
+                        .map(|(family, replay)| report::replay_json(*family, replay));
+                    value["replays"] = told.collect();
                 }
                 format!("{value:#}\n")
             }
         })?;
-        let replayed = replay.is_none_or(|replay| replay.differences.is_empty());
+        let replayed = replays
+            .iter()
+            .all(|(_, replay)| replay.differences.is_empty());
         Ok(match report.is_equal() && replayed {
             true => Exit::Done,
             false => Exit::Failed,
         })
     }
 
-    fn replay(&self, host: &Host, nft: &str) -> Result<Replay, Failure> {
+    /// An experiment for each family of which there is a file.
+    fn replays(&self, host: &Host, nft: &str) -> Result<Vec<(Family, Replay)>, Failure> {
         let texts = self.files.texts()?;
-        let dump = host.dumps.iter().find(|dump| dump.family == Family::V4);
-        let (Some(dump), Some(text)) = (dump, &texts.v4) else {
-            return Err(Failure::Refused(
-                "--packets needs --iptables-save".to_owned(),
-            ));
-        };
-        let original = Original {
-            text,
-            dump,
-            sets: texts.sets.as_deref(),
-        };
-        replay(&original, nft).map_err(|error| Failure::Refused(error.to_string()))
+        let mut replays = Vec::new();
+        for dump in &host.dumps {
+            let text = match dump.family {
+                Family::V4 => &texts.v4,
+                Family::V6 => &texts.v6,
+            };
+            let Some(text) = text else { continue };
+            let original = Original {
+                text,
+                dump,
+                sets: texts.sets.as_deref(),
+            };
+            let replay =
+                replay(&original, nft).map_err(|error| Failure::Refused(error.to_string()))?;
+            replays.push((dump.family, replay));
+        }
+        match replays.is_empty() {
+            true => Err(Failure::Refused(
+                "--packets needs --iptables-save or --ip6tables-save".to_owned(),
+            )),
+            false => Ok(replays),
+        }
     }
 
     /// The nft text: a file, or what translate prints.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::empirical::Replay;
 use super::symbolic::{Difference, Outcome, Part, Report, Sighting};
+use crate::net::Family;
 
 /// What people read.
 pub fn text(report: &Report) -> String {
@@ -41,17 +42,18 @@ pub fn json(report: &Report) -> Value {
     })
 }
 
-/// What people read of an experiment.
-pub fn replay_text(replay: &Replay) -> String {
+/// What people read of the experiment of a family.
+pub fn replay_text(family: Family, replay: &Replay) -> String {
     let Replay {
         packets,
         seen,
-        rules_hit,
+        counted: _,
         differences,
         left_out,
     } = replay;
+    let rules_hit = replay.rules_hit();
     let mut out = format!(
-        "\nSent {packets} packets through both; {seen} sightings behind them, {rules_hit} rules hit.\n"
+        "\nSent {packets} packets of {family} through both; {seen} sightings behind them, {rules_hit} rules hit.\n"
     );
     for difference in differences {
         let _ = writeln!(out, "different  {difference}");
@@ -65,12 +67,13 @@ pub fn replay_text(replay: &Replay) -> String {
     out
 }
 
-/// What programs read of an experiment.
-pub fn replay_json(replay: &Replay) -> Value {
+/// What programs read of the experiment of a family.
+pub fn replay_json(family: Family, replay: &Replay) -> Value {
     json!({
+        "family": family.to_string(),
         "packets": replay.packets,
         "seen": replay.seen,
-        "rulesHit": replay.rules_hit,
+        "rulesHit": replay.rules_hit(),
         "differences": replay.differences,
         "leftOut": replay.left_out,
     })

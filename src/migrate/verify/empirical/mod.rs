@@ -1,16 +1,29 @@
 //! The experiment: the same packets through both sides, each in a network namespace of its own.
 //!
-//! Each side has a TUN device for every interface that the dump names. Packets are made for every rule, with values
-//! inside and just outside of what it asks, and marked by their IP identification. A table that only watches, behind
-//! everything else, says which of them came how far, and what they had become.
+//! Each side has a device for every interface that the dump names. Packets are made for every rule, with values
+//! inside and just outside of what it asks, and marked in their header: by the identification and the reserved flag of
+//! IPv4, by the flow label of IPv6. A table that only watches, behind everything else, says which of them came how far, what they had
+//! become, and what the host answered.
 
+mod element;
+mod flight;
+mod inside;
 mod lane;
+mod outside;
+mod packet;
+mod plan;
 mod probe;
+mod road;
 mod tally;
+mod watch;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::thread;
 
+use plan::Plan;
+
+use crate::migrate::ipset;
 use crate::migrate::iptables::Dump;
 
 /// What is replayed.
@@ -31,12 +44,19 @@ pub struct Replay {
     pub packets: usize,
     /// How many of them were seen behind a hook of the original.
     pub seen: usize,
-    /// How many rules were hit, by the counters of the original.
-    pub rules_hit: usize,
+    /// How many packets each rule counted in the original, by its line in the dump.
+    pub counted: BTreeMap<usize, u64>,
     /// What differs, in words.
     pub differences: Vec<String>,
     /// What could not be compared.
     pub left_out: Vec<String>,
+}
+
+impl Replay {
+    /// How many rules were hit, by the counters of the original.
+    pub fn rules_hit(&self) -> usize {
+        self.counted.values().filter(|count| **count > 0).count()
+    }
 }
 
 /// Why there was no experiment.
@@ -60,13 +80,32 @@ pub enum ReplayError {
 /// # Errors
 /// The kernel or a program of the original refuses.
 pub fn replay(original: &Original<'_>, nft: &str) -> Result<Replay, ReplayError> {
-    let plan = probe::plan(original.dump);
-    let before = lane::run(&plan, lane::Side::Iptables(original))?;
-    let after = lane::run(&plan, lane::Side::Nft(nft))?;
+    let sets = ipset::read(original.sets.unwrap_or_default()).unwrap_or_default();
+    let plan = plan::plan(original.dump, &sets);
+    let mut replay = compared(&plan, original, nft)?;
+    if plan.timed && !replay.differences.is_empty() {
+        // What the clock did once it does not do twice.
+        let again: BTreeSet<_> = compared(&plan, original, nft)?
+            .differences
+            .into_iter()
+            .collect();
+        replay.differences.retain(|found| again.contains(found));
+    }
+    Ok(replay)
+}
+
+fn compared(plan: &Plan, original: &Original<'_>, nft: &str) -> Result<Replay, ReplayError> {
+    let (before, after) = thread::scope(|scope| {
+        let before = scope.spawn(|| lane::run(plan, lane::Side::Iptables(original)));
+        let after = lane::run(plan, lane::Side::Nft(nft));
+        let ended = || Err(ReplayError::NoLane(io::ErrorKind::Interrupted.into()));
+        (before.join().unwrap_or_else(|_| ended()), after)
+    });
+    let (before, after) = (before?, after?);
     let mut replay = Replay {
         packets: plan.probes.len(),
         seen: before.arrivals.len(),
-        rules_hit: before.counters.values().filter(|count| **count > 0).count(),
+        counted: BTreeMap::new(),
         differences: Vec::new(),
         left_out: plan.left_out.clone(),
     };
@@ -88,5 +127,6 @@ pub fn replay(original: &Original<'_>, nft: &str) -> Result<Replay, ReplayError>
             replay.differences.push(what);
         }
     }
+    replay.counted = before.counters;
     Ok(replay)
 }

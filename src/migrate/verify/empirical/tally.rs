@@ -1,75 +1,39 @@
-//! Who saw what: the watching table, and the counters of rules.
+//! Who saw what: the maps of the watching table, and the counters of rules.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::watch::TABLE;
 use crate::migrate::iptables::Dump;
+use crate::net::Family;
 
-/// The table that watches, behind all others.
-pub(super) const TABLE: &str = "margay-watch";
-
-/// Where it watches.
-pub(super) const HOOKS: [&str; 3] = ["input", "forward", "postrouting"];
-
-/// What it writes down of a packet, each in a map of its own: nft 1.0.6 ends when it lists an identification that stands
-/// in a concatenation.
-pub(super) const VIEWS: [(&str, &str); 7] = [
-    ("mark", "meta mark"),
-    ("source", "ip saddr"),
-    ("destination", "ip daddr"),
-    ("sport", "th sport"),
-    ("dport", "th dport"),
-    ("ttl", "ip ttl"),
-    ("dscp", "ip dscp"),
-];
-
-/// What packets had become, by the hook and their identification.
-pub(super) type Sightings = BTreeMap<(String, u64), String>;
-
-/// Its text.
-pub(super) fn watcher() -> String {
-    let mut text = format!("table ip {TABLE} {{\n");
-    for hook in HOOKS {
-        for (view, field) in VIEWS {
-            let map = format!("typeof ip id : {field}\n\t\tsize 65535\n\t\tflags dynamic");
-            text.push_str(&format!("\tmap {hook}-{view} {{\n\t\t{map}\n\t}}\n"));
-        }
-        let base = format!("type filter hook {hook} priority 1000; policy accept;");
-        text.push_str(&format!("\tchain {hook} {{\n\t\t{base}\n"));
-        for (view, field) in VIEWS {
-            // What the host itself answers is of a connection that is known.
-            let new = "ct state new,untracked,invalid";
-            let entry = format!("{{ ip id : {field} }}");
-            text.push_str(&format!("\t\t{new} add @{hook}-{view} {entry}\n"));
-        }
-        text.push_str("\t}\n");
-    }
-    text.push_str("}\n");
-    text
-}
-
-/// Adds what stands in one of its maps.
-pub(super) fn see(sightings: &mut Sightings, hook: &str, view: &str, listed: &str) {
+/// What packets had become where, from `nft -j list maps`: the place, the identification, and each view with its value.
+pub(super) fn arrivals(listed: &str) -> BTreeSet<String> {
     let listed: Value = serde_json::from_str(listed).unwrap_or_default();
     let objects = listed["nftables"].as_array().cloned().unwrap_or_default();
-    let maps = objects
-        .iter()
-        .filter_map(|object| object["map"]["elem"].as_array());
-    for element in maps.flatten() {
-        let inner = element.get("elem").map_or(element, |elem| &elem["val"]);
-        let Some(identification) = inner[0].as_u64() else {
-            continue;
-        };
-        let value = match inner[1].as_str() {
-            Some(text) => text.to_owned(),
-            None => inner[1].to_string(),
-        };
-        let seen = sightings
-            .entry((hook.to_owned(), identification))
-            .or_default();
-        seen.push_str(&format!(" {view} {value}"));
+    let maps = objects.iter().map(|object| &object["map"]);
+    let mut seen: BTreeMap<(String, u64), String> = BTreeMap::new();
+    for map in maps.filter(|map| map["table"] == TABLE) {
+        let name = map["name"].as_str().and_then(|name| name.split_once('-'));
+        let Some((place, view)) = name else { continue };
+        for element in map["elem"].as_array().into_iter().flatten() {
+            let inner = element.get("elem").map_or(element, |elem| &elem["val"]);
+            let Some(identification) = inner[0].as_u64() else {
+                continue;
+            };
+            let value = match inner[1].as_str() {
+                Some(text) => text.to_owned(),
+                None => inner[1].to_string(),
+            };
+            let text = seen.entry((place.to_owned(), identification)).or_default();
+            text.push_str(&format!(" {view} {value}"));
+        }
     }
+    let described = seen.into_iter();
+    described
+        .map(|((place, id), seen)| format!("{place} {id}{seen}"))
+        .collect()
 }
 
 /// Packets by line, from `iptables-save -c`: it has the rules of each chain in the order of the dump.
@@ -108,12 +72,17 @@ pub(super) fn of_iptables(dump: &Dump, saved: &str) -> BTreeMap<usize, u64> {
     counters
 }
 
-/// Packets by line, from the comments of a faithful translation: `12: -A INPUT ...`.
-pub(super) fn of_nft(listed: &str) -> BTreeMap<usize, u64> {
+/// Packets by line, from the comments of a faithful translation: `12: -A INPUT ...`. Both families count lines from 1.
+pub(super) fn of_nft(family: Family, listed: &str) -> BTreeMap<usize, u64> {
+    let other = match family {
+        Family::V4 => "ip6",
+        Family::V6 => "ip",
+    };
     let listed: Value = serde_json::from_str(listed).unwrap_or_default();
     let objects = listed["nftables"].as_array().cloned().unwrap_or_default();
     let mut counters = BTreeMap::new();
-    for rule in objects.iter().filter_map(|object| object.get("rule")) {
+    let rules = objects.iter().filter_map(|object| object.get("rule"));
+    for rule in rules.filter(|rule| rule["family"] != other) {
         let comment = rule["comment"].as_str().unwrap_or_default();
         let line = comment
             .split_once(": ")
