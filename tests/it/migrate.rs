@@ -4,6 +4,7 @@ mod command;
 mod corners;
 mod dumps;
 mod forms;
+mod forms_packets;
 mod mutant;
 mod mutation;
 mod packets;

@@ -50,15 +50,16 @@ pub(super) fn translate(draft: &mut Draft<'_>, rule: &Rule) -> Outcome<Vec<Vec<S
         draft.equivalent("no packet can match, so there is nothing to say");
     }
     let mut rules = Vec::new();
-    for end in &ends {
+    for (at, end) in ends.iter().enumerate() {
         for case in &cases {
             let first = rules.is_empty();
             let counters = rule.counters.map(|counters| match first {
                 true => (counters.packets, counters.bytes),
                 false => (0, 0),
             });
-            let counter = Statement::Counter(counters);
-            let statements = case.iter().cloned().chain([counter]);
+            // All ends are for the same packets, which count once.
+            let counter = (at == 0).then_some(Statement::Counter(counters));
+            let statements = case.iter().cloned().chain(counter);
             rules.push(statements.chain(end.iter().cloned()).collect());
         }
     }

@@ -12,24 +12,24 @@ use margay::net::Family;
 use super::host;
 use crate::support::netns::{in_netns, nft, nft_result, report, skip};
 
-const FORMS: &str = include_str!("forms.rules");
-const SETS: &str = include_str!("sets.rules");
+pub(super) const FORMS: &str = include_str!("forms.rules");
+pub(super) const SETS: &str = include_str!("sets.rules");
 const SET_DUMP: &str = include_str!("sets.ipset");
 
 /// What the kernel of the tests may lack, by a word of the rule.
 const MAY_LACK: [&str; 2] = ["NFQUEUE", "udplite"];
 
 #[derive(Debug, Clone, Copy)]
-struct Form<'a> {
-    family: Family,
-    table: &'a str,
-    chain: &'a str,
-    class: &'a str,
-    rule: &'a str,
+pub(super) struct Form<'a> {
+    pub(super) family: Family,
+    pub(super) table: &'a str,
+    pub(super) chain: &'a str,
+    pub(super) class: &'a str,
+    pub(super) rule: &'a str,
 }
 
 impl<'a> Form<'a> {
-    fn all(text: &'a str) -> impl Iterator<Item = Self> {
+    pub(super) fn all(text: &'a str) -> impl Iterator<Item = Self> {
         text.lines()
             .filter(|line| !line.starts_with('#'))
             .map(|line| {
@@ -58,8 +58,28 @@ impl<'a> Form<'a> {
         format!("*{table}\n:{chain} ACCEPT [0:0]\n-A {chain} {rule}\nCOMMIT\n")
     }
 
-    fn may_lack(&self) -> bool {
+    pub(super) fn may_lack(&self) -> bool {
         MAY_LACK.iter().any(|word| self.rule.contains(word))
+    }
+
+    /// Where it stands, and the rule.
+    pub(super) fn place(&self) -> String {
+        let Self {
+            family,
+            table,
+            chain,
+            rule,
+            ..
+        } = self;
+        format!("{family} {table} {chain} {rule}")
+    }
+
+    /// What `ipset` printed, if the rule asks a set.
+    pub(super) fn sets(&self) -> Option<&'static str> {
+        let asks = ["--match-set", "-j SET"];
+        asks.iter()
+            .any(|word| self.rule.contains(word))
+            .then_some(SET_DUMP)
     }
 }
 
@@ -248,13 +268,18 @@ fn nft_takes_every_form() {
 }
 
 fn with_sets(form: &Form<'_>) -> Host {
+    read(form, &form.dump())
+}
+
+/// A dump of the family of a form, with the sets that it asks.
+pub(super) fn read(form: &Form<'_>, dump: &str) -> Host {
     let mut texts = Texts {
-        sets: Some(SET_DUMP.to_owned()),
+        sets: form.sets().map(str::to_owned),
         ..Texts::default()
     };
     match form.family {
-        Family::V4 => texts.v4 = Some(form.dump()),
-        Family::V6 => texts.v6 = Some(form.dump()),
+        Family::V4 => texts.v4 = Some(dump.to_owned()),
+        Family::V6 => texts.v6 = Some(dump.to_owned()),
     }
     Host::read(&texts).unwrap()
 }

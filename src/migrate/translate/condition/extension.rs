@@ -119,16 +119,10 @@ fn named(
     draft.equivalent("ipv6header --soft is exthdr");
     let asked = NAMES.iter().filter(|(one, _)| headers.contains(*one));
     let names: Vec<_> = asked.map(|(_, name)| *name).collect();
-    let test =
-        |name: &str, sense| Statement::from(compared(Sense::Is, header(name), presence(sense)));
-    Ok(match sense {
-        Sense::Is => vec![names.iter().map(|name| test(name, Sense::Is)).collect()],
-        // The first that is missing decides, so that the cases exclude each other.
-        Sense::IsNot => (0..names.len())
-            .map(|missing| {
-                let before = names[..missing].iter().map(|name| test(name, Sense::Is));
-                before.chain([test(names[missing], Sense::IsNot)]).collect()
-            })
-            .collect(),
-    })
+    // The negation asks for none of them, not for fewer than all.
+    let tests = names.iter().map(|name| {
+        let there = compared(Sense::Is, header(name), presence(sense));
+        Statement::from(there)
+    });
+    Ok(vec![tests.collect()])
 }

@@ -36,6 +36,13 @@ impl Ground<'_> {
         if let Some(steps) = self.stateful(&found.test, negated) {
             return steps;
         }
+        if let Test::Headers {
+            headers: named,
+            soft: true,
+        } = &found.test
+        {
+            return vec![Step::Test(headers(*named, negated))];
+        }
         let question = self.packet(&found.test);
         let question = question.or_else(|| self.connection(&found.test));
         let question = question.or_else(|| self.header(&found.test));
@@ -403,8 +410,8 @@ fn header_length(variable: &Variable, bytes: u32) -> Condition {
     }
 }
 
-/// All of these headers are there.
-fn headers(headers: ExtensionHeaders) -> Condition {
+/// All of these headers are there, or none of them.
+fn headers(headers: ExtensionHeaders, negated: bool) -> Condition {
     const NAMES: [(ExtensionHeaders, &str); 8] = [
         (ExtensionHeaders::HOP, "hbh"),
         (ExtensionHeaders::DST, "dst"),
@@ -418,7 +425,7 @@ fn headers(headers: ExtensionHeaders) -> Condition {
     let named = NAMES.iter().filter(|(bit, _)| headers.contains(*bit));
     Condition::All(
         named
-            .map(|(_, name)| Condition::atom(format!("exthdr {name}")))
+            .map(|(_, name)| Condition::atom(format!("exthdr {name}")).negated_if(negated))
             .collect(),
     )
 }
@@ -472,10 +479,6 @@ fn extension(test: &Test) -> Question {
             let parts = [length, options].into_iter().flatten().collect();
             (there, Condition::All(parts))
         }
-        Test::Headers {
-            headers: named,
-            soft: true,
-        } => (always, headers(*named)),
         other => (always, Condition::atom(format!("{other:?}"))),
     }
 }
