@@ -118,7 +118,7 @@ fn experiment(record: &mut Record, texts: &Texts, host: &Host) {
     let found = found.unwrap();
     record.count("verify --packets", "packets", found.packets);
     record.count("verify --packets", "seen behind a hook", found.seen);
-    record.count("verify --packets", "rules hit", found.rules_hit);
+    record.count("verify --packets", "rules hit", found.rules_hit());
     record.count("verify --packets", "differences", found.differences.len());
     record.value("verify --packets", "the experiment", "s", took);
     let differences = found.differences.iter().take(5);

@@ -10,7 +10,7 @@ use crate::migrate::iptables::{
     Bound, Direction, Icmp, InterfacePattern, Masked, Match as Asked, Sense, Side, Span, TcpFlags,
     Test,
 };
-use crate::migrate::nft::{Expression, Field, Item, Match, Operand, Operator, Value};
+use crate::migrate::nft::{Expression, Field, Item, Match, Operand, Operator, Statement, Value};
 use crate::net::{Family, PortRange, Protocol};
 use crate::ruleset::{Datatype, symbol};
 
@@ -313,19 +313,37 @@ fn tos(draft: &mut Draft<'_>, sense: Sense, octet: Masked) -> Cases {
         return constant(sense, false);
     }
     draft.equivalent("the octet of TOS is compared in its halves, dscp and ecn");
-    let half = |field: Field, value: u32, mask: u32, all: u32| match mask {
-        0 => None,
-        mask if mask == all => Some((Expression::Field(field), value)),
-        mask => Some((Expression::masked(field, mask.into()), value)),
+    let family = draft.family;
+    let half = |field: Field, value: u32, mask: u32, all: u32| {
+        (mask != 0).then_some((field, value, mask, all))
     };
-    let dscp = half(dscp_field(draft.family), value >> 2, mask >> 2, 0x3f);
-    let ecn = half(ecn_field(draft.family), value & 3, mask & 3, 3);
-    let test = |sense: Sense, (left, value): &(Expression, u32)| {
+    let dscp = half(dscp_field(family), value >> 2, mask >> 2, 0x3f);
+    let ecn = half(ecn_field(family), value & 3, mask & 3, 3);
+    let test = |sense: Sense, (field, value, mask, all): &(Field, u32, u32, u32)| -> Statement {
+        let hex = |value: u32| Value::Hex(value.into());
         let operator = match sense {
             Sense::Is => Operator::Equal,
             Sense::IsNot => Operator::NotEqual,
         };
-        ordered(left.clone(), operator, Value::Hex((*value).into())).into()
+        if mask == all {
+            return ordered(*field, operator, hex(*value)).into();
+        }
+        match family {
+            Family::V4 => {
+                let masked = Expression::masked(*field, (*mask).into());
+                ordered(masked, operator, hex(*value)).into()
+            }
+            // nft 1.0.6 shifts these bits of IPv6 the wrong way where there is a mask.
+            Family::V6 => {
+                let fitting = (0..=*all).filter(|number| number & mask == *value);
+                among(
+                    sense,
+                    *field,
+                    fitting.map(|number| hex(number).into()).collect(),
+                )
+                .into()
+            }
+        }
     };
     match (dscp, ecn, sense) {
         (None, None, sense) => constant(sense, true),

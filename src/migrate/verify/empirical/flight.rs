@@ -12,7 +12,7 @@ use super::packet::above;
 use super::probe::Probe;
 use crate::migrate::ipset::Set;
 use crate::migrate::iptables::{
-    ConnectionStates, Match, Rate, RateUnit, Recent, Sense, Statistic, Target, Test,
+    ConnectionStates, Match, RateUnit, Recent, Sense, Statistic, Target, Test,
 };
 
 /// No row is longer.
@@ -64,10 +64,10 @@ pub(super) fn flights(
 ) -> Vec<Flight> {
     let mut inside = inside(start, matches);
     if matches!(target, Target::TcpMss(_)) {
-        // Without an option there is nothing to change.
         inside.tcp_options.push(2);
     }
     let mut found = vec![Flight::alone(inside.clone())];
+    found.extend(changed(&inside, target).into_iter().map(Flight::alone));
     for one in matches {
         let mut base = inside.clone();
         if one.sense == Sense::IsNot {
@@ -85,6 +85,35 @@ pub(super) fn flights(
     found
 }
 
+/// Packets for which a target that changes them has something to change, and something to keep.
+fn changed(inside: &Probe, target: &Target) -> Vec<Probe> {
+    let mut probes = vec![inside.clone(), inside.clone()];
+    let [one, other] = probes.as_mut_slice() else {
+        return probes;
+    };
+    match target {
+        Target::Mark(_) | Target::Connmark(_) => {
+            (one.state.mark, one.state.connection_mark) = (0xa5a5_a5a5, 0x3c3c_3c3c);
+            (other.state.mark, other.state.connection_mark) = (0x5a5a_5a5a, 0xc3c3_c3c3);
+        }
+        Target::Dscp(_) | Target::Tos(_) => {
+            one.octet = 0x57;
+            other.octet = 0xab;
+        }
+        Target::Ttl(_) | Target::Hl(_) => {
+            one.hops = 255;
+            other.hops = 3;
+        }
+        // No segment is made larger.
+        Target::TcpMss(_) => {
+            one.segment = 536;
+            other.segment = 1400;
+        }
+        _ => probes.clear(),
+    }
+    probes
+}
+
 /// Rows for what counts packets of many connections.
 fn rows(inside: &Probe, test: &Test) -> Vec<Flight> {
     match test {
@@ -92,22 +121,13 @@ fn rows(inside: &Probe, test: &Test) -> Vec<Flight> {
             vec![Flight::row(inside, u64::from(*every) * 2)]
         }
         Test::Limit { burst, .. } => vec![Flight::row(inside, u64::from(*burst) + 3)],
+        // A row of as many bytes takes longer than the clock stands still.
+        Test::HashLimit(limit) if limit.rate.unit == RateUnit::Bytes => Vec::new(),
         Test::HashLimit(limit) => {
-            let count = match limit.rate {
-                Rate {
-                    unit: RateUnit::Bytes,
-                    amount,
-                } => amount / u64::from(LARGE) + 3,
-                Rate { .. } => limit.burst.unwrap_or(5) + 3,
-            };
-            let mut large = inside.clone();
-            if limit.rate.unit == RateUnit::Bytes {
-                large.length = Some(LARGE);
-            }
-            let mut others = [large.clone(), large.clone()];
+            let mut others = [inside.clone(), inside.clone()];
             others[0].source = above(above(inside.source));
             others[1].destination = above(above(inside.destination));
-            let mut rows = vec![Flight::row(&large, count)];
+            let mut rows = vec![Flight::row(inside, limit.burst.unwrap_or(5) + 3)];
             rows.extend(others.map(Flight::alone));
             rows
         }
@@ -136,6 +156,12 @@ fn rows(inside: &Probe, test: &Test) -> Vec<Flight> {
 fn talks(inside: &Probe, test: &Test) -> Vec<Flight> {
     let answer = inside.reversed();
     match test {
+        Test::SocketExists => {
+            // What the host answers to a packet for it has none.
+            let mut asked = answer.clone();
+            asked.protocol = 6;
+            vec![Flight::alone(asked)]
+        }
         Test::State(states) => {
             let mut talks = vec![answered(inside, &answer)];
             if states.contains(ConnectionStates::RELATED) {

@@ -5,7 +5,7 @@
     reason = "tests of what is no part of a packet make none"
 )]
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::probe::{Fragment, Header, Origin, Probe};
 use crate::migrate::iptables::{
@@ -184,9 +184,17 @@ fn of_state(probe: &mut Probe, test: &Test) {
         Test::ConnLabel { label, .. } => probe.state.label = Some(*label),
         Test::PacketType(addressed) => probe.addressed = *addressed,
         Test::Mac(mac) => probe.mac = *mac,
+        Test::User(span) => probe.sender = Some((span.first, 0)),
+        Test::Group(span) => probe.sender = Some((0, span.first)),
+        Test::DeviceGroup(Direction::In, masked) => {
+            probe.origin = Origin::Device(grouped(masked.value));
+        }
+        Test::DeviceGroup(Direction::Out, masked) => probe.output = Some(grouped(masked.value)),
+        Test::ReversePath(_) => probe.source = neighbour(probe),
         Test::State(states) if *states == ConnectionStates::UNTRACKED => {
             probe.state.untracked = true;
         }
+        Test::State(states) if *states == ConnectionStates::DNAT => probe.state.translated = true,
         _ => {}
     }
 }
@@ -196,6 +204,19 @@ fn pass(probe: &mut Probe, direction: Direction, pattern: &InterfacePattern) {
         (_, name) if name == "lo" => probe.loops(),
         (Direction::In, name) => probe.origin = Origin::Device(name),
         (Direction::Out, name) => probe.output = Some(name),
+    }
+}
+
+/// The interface of a group.
+pub(super) fn grouped(group: u32) -> String {
+    format!("group{group}")
+}
+
+/// Somebody in the net of the first interface.
+pub(super) fn neighbour(probe: &Probe) -> IpAddr {
+    match probe.source {
+        IpAddr::V4(_) => Ipv4Addr::new(198, 18, 0, 9).into(),
+        IpAddr::V6(_) => Ipv6Addr::new(0x2001, 0xdb8, 0xff, 0, 0, 0, 0, 9).into(),
     }
 }
 

@@ -7,7 +7,7 @@
 
 use std::net::IpAddr;
 
-use super::inside::{address_of, other, port_of};
+use super::inside::{address_of, neighbour, other, port_of};
 use super::packet::{above, below};
 use super::probe::{Header, Origin, Probe};
 use crate::migrate::iptables::{
@@ -106,13 +106,7 @@ impl Near<'_> {
                 self.change(|probe| probe.fragment = None);
                 self.part(|part| part.more ^= true);
                 self.part(|part| part.offset ^= 8);
-                for id in id.iter().flat_map(|span| {
-                    [
-                        span.last,
-                        span.first.saturating_sub(1),
-                        span.last.saturating_add(1),
-                    ]
-                }) {
+                for id in id.iter().copied().flat_map(near) {
                     self.part(|part| part.id = id);
                 }
             }
@@ -260,8 +254,31 @@ impl Near<'_> {
                 near[5] ^= 1;
                 self.change(|probe| probe.mac = MacAddress(near));
             }
+            Test::User(span) => {
+                for user in near(*span) {
+                    self.change(|probe| probe.sender = Some((user, 0)));
+                }
+            }
+            Test::Group(span) => {
+                for group in near(*span) {
+                    self.change(|probe| probe.sender = Some((0, group)));
+                }
+            }
+            Test::DeviceGroup(Direction::In, _) => {
+                self.change(|probe| probe.origin = Origin::Device("probe0".to_owned()));
+            }
+            Test::DeviceGroup(Direction::Out, _) => {
+                self.change(|probe| probe.output = Some("probe1".to_owned()));
+            }
+            Test::ReversePath(_) => {
+                self.change(|probe| probe.origin = Origin::Device("probe1".to_owned()));
+                self.change(|probe| probe.source = above(above(probe.destination)));
+                // This host's own.
+                self.change(|probe| probe.source = below(below(neighbour(probe))));
+            }
             Test::State(_) => {
                 self.change(|probe| probe.state.untracked ^= true);
+                self.change(|probe| probe.state.translated ^= true);
                 // No connection begins so.
                 self.change(|probe| (probe.protocol, probe.tcp_flags) = (6, 0));
             }
@@ -380,6 +397,12 @@ fn toggled(address: IpAddr, at: usize, bits: u8) -> IpAddr {
             IpAddr::from(octets)
         }
     }
+}
+
+/// The last of a range, and what is next to it.
+fn near(span: Span<u32>) -> [u32; 3] {
+    let Span { first, last } = span;
+    [last, first.saturating_sub(1), last.saturating_add(1)]
 }
 
 /// Numbers that differ from what is asked: in a bit that counts, the lowest and the highest, and in one that does not.

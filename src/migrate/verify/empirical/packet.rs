@@ -126,7 +126,7 @@ impl Probe {
         let mut options: Vec<u8> = self
             .tcp_options
             .iter()
-            .flat_map(|kind| option(*kind))
+            .flat_map(|kind| option(*kind, self.segment))
             .collect();
         // No operation, up to whole words.
         options.resize(options.len().next_multiple_of(4), 1);
@@ -206,11 +206,11 @@ fn fragment(next: u8, part: Fragment) -> Vec<u8> {
 }
 
 /// An option of TCP.
-fn option(kind: u8) -> Vec<u8> {
+fn option(kind: u8, segment: u16) -> Vec<u8> {
+    let [high, low] = segment.to_be_bytes();
     match kind {
         0 | 1 => vec![kind],
-        // A segment larger than any route here takes.
-        2 => vec![kind, 4, 0x23, 0],
+        2 => vec![kind, 4, high, low],
         3 => vec![kind, 3, 7],
         4 => vec![kind, 2],
         8 => vec![kind, 10, 0, 0, 0, 1, 0, 0, 0, 0],

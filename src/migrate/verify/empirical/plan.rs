@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::element::interfaces;
 use super::flight::{Flight, flights};
-use super::inside::{device, inside};
+use super::inside::{device, grouped, inside};
 use super::probe::{EPHEMERAL, Origin, Probe};
 use super::watch::View;
 use crate::migrate::ipset::Set;
@@ -25,9 +25,8 @@ const PROBES_MAX: usize = 60_000;
 const DEVICES_MAX: usize = 60;
 
 /// What no experiment compares.
-const NEVER: [&str; 3] = [
+const NEVER: [&str; 2] = [
     "packets by ports of bridges",
-    "packets of users other than root",
     "packets for sockets that wait on the host",
 ];
 
@@ -43,6 +42,8 @@ pub(super) struct Plan {
     pub(super) views: Vec<View>,
     /// Whether the host breaks off no connection, since rules count them.
     pub(super) patient: bool,
+    /// How long connections of UDP are remembered, in seconds, where rules ask.
+    pub(super) expiry: Option<u32>,
     /// Whether the clock decides about some packets.
     pub(super) timed: bool,
     /// What is not compared.
@@ -69,6 +70,13 @@ pub(super) fn plan(dump: &Dump, sets: &[Set]) -> Plan {
         probes: Vec::new(),
         views: View::ALL.to_vec(),
         patient: asks(dump, |test| matches!(test, Test::ConnLimit { .. })),
+        expiry: dump
+            .rules()
+            .flat_map(|(_, _, rule)| &rule.matches)
+            .find_map(|found| match &found.test {
+                Test::ConnectionExpiry(span) => Some(span.first.midpoint(span.last)),
+                _ => None,
+            }),
         timed: asks(dump, |test| {
             matches!(
                 test,
@@ -189,6 +197,7 @@ fn devices(dump: &Dump, sets: &[Set]) -> Vec<String> {
     let tests = dump.rules().flat_map(|(_, _, rule)| &rule.matches);
     let named = tests.filter_map(|found| match &found.test {
         Test::Interface(_, pattern) => Some(device(pattern)),
+        Test::DeviceGroup(_, masked) => Some(grouped(masked.value)),
         _ => None,
     });
     let mut names: Vec<_> = named

@@ -32,6 +32,8 @@ pub(super) struct Probe {
     pub(super) source_port: u16,
     pub(super) destination_port: u16,
     pub(super) tcp_flags: u8,
+    /// The largest segment, where TCP names one.
+    pub(super) segment: u16,
     /// The options of TCP, by their numbers.
     pub(super) tcp_options: Vec<u8>,
     pub(super) icmp: (u8, u8),
@@ -54,6 +56,8 @@ pub(super) struct Probe {
     /// To whom its frame is.
     pub(super) addressed: PacketType,
     pub(super) state: State,
+    /// The user and group who send it, if not root; then the kernel makes the packet, of UDP.
+    pub(super) sender: Option<(u32, u32)>,
 }
 
 /// What a packet carries that is not in its bytes; the watching table gives it before any rule sees it.
@@ -63,6 +67,8 @@ pub(super) struct State {
     pub(super) connection_mark: u32,
     pub(super) label: Option<u16>,
     pub(super) untracked: bool,
+    /// Whether its destination was translated.
+    pub(super) translated: bool,
 }
 
 /// Which part of a packet it is.
@@ -111,6 +117,7 @@ impl Probe {
             source_port: EPHEMERAL,
             destination_port: 40_001,
             tcp_flags: 0x02,
+            segment: 8960,
             tcp_options: Vec::new(),
             icmp: match family {
                 Family::V4 => (8, 0),
@@ -127,6 +134,7 @@ impl Probe {
             mac: NEIGHBOUR,
             addressed: PacketType::Unicast,
             state: State::default(),
+            sender: None,
         }
     }
 

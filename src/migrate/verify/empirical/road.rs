@@ -3,19 +3,24 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
+use std::thread;
+use std::time::Duration;
 
 use rustix::net::{
     AddressFamily, SendFlags, SocketFlags, SocketType, ipproto, sendto, socket_with,
 };
 
 use super::ReplayError;
+use rustix::process::{Gid, Uid};
+use rustix::thread::{set_thread_res_gid, set_thread_res_uid};
+
 use super::lane::feed;
 use super::plan::Plan;
 use super::probe::{Origin, Probe};
 use crate::migrate::iptables::PacketType;
-use crate::net::{Family, MacAddress};
+use crate::net::{Family, MacAddress, decimal};
 use crate::netlink::socket::{Carries, attach_tun};
 use crate::ruleset::key::interface_bytes;
 
@@ -58,6 +63,10 @@ impl Road {
     pub(super) fn build(plan: &Plan) -> Result<Self, ReplayError> {
         let made = || -> io::Result<_> {
             settle(plan.family)?;
+            if let Some(seconds) = plan.expiry {
+                let path = "/proc/sys/net/netfilter/nf_conntrack_udp_timeout";
+                fs::write(path, seconds.to_string())?;
+            }
             Ok((devices(plan)?, host(plan.family)?))
         };
         let (devices, host) = made().map_err(ReplayError::NoLane)?;
@@ -75,6 +84,10 @@ impl Road {
                 Family::V4 => format!("198.18.{at}.1/24 brd +"),
                 Family::V6 => format!("2001:db8:ff:{at:x}::1/64 nodad"),
             };
+            let group = name.strip_prefix("group").and_then(decimal::<u32>);
+            if let Some(group) = group {
+                batch.push_str(&format!("link set dev {name} group {group}\n"));
+            }
             batch.push_str(&format!(
                 "link set dev {name} address {DEVICE} arp off multicast off up\naddr add {address} dev {name}\n"
             ));
@@ -86,8 +99,9 @@ impl Road {
         road.ip(&batch)?;
         if plan.family == Family::V6 {
             // Not before: a router joins groups on devices that have them, and tells so.
-            fs::write("/proc/sys/net/ipv6/conf/all/forwarding", "1")
-                .map_err(ReplayError::NoLane)?;
+            let path = "/proc/sys/net/ipv6/conf/all/forwarding";
+            fs::write(path, "1").map_err(ReplayError::NoLane)?;
+            settled(plan.devices.len()).map_err(ReplayError::NoLane)?;
         }
         Ok(road)
     }
@@ -97,6 +111,9 @@ impl Road {
         self.turn(probe)?;
         let bytes = probe.bytes(identification);
         match &probe.origin {
+            Origin::Host if probe.sender.is_some() => {
+                plainly(probe).map_err(ReplayError::NoLane)?
+            }
             Origin::Host => {
                 let to = SocketAddr::new(probe.destination, 0);
                 let _refused = sendto(&self.host, &bytes, SendFlags::empty(), &to);
@@ -157,6 +174,27 @@ fn settle(family: Family) -> io::Result<()> {
     Ok(())
 }
 
+/// Waits until so many addresses are the host's own: of IPv6 the kernel adds them by and by.
+fn settled(wanted: usize) -> io::Result<()> {
+    for _ in 0..1000 {
+        let routes = fs::read_to_string("/proc/thread-self/net/ipv6_route")?;
+        let own = routes.lines().filter(|route| {
+            // To one address, by a route of the host's own.
+            let mut words = route.split_whitespace();
+            words
+                .next()
+                .is_some_and(|to| to.starts_with("20010db800ff"))
+                && words.next() == Some("80")
+                && route.contains(" 80200001 ")
+        });
+        if own.count() >= wanted {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    Err(io::ErrorKind::TimedOut.into())
+}
+
 fn devices(plan: &Plan) -> io::Result<BTreeMap<String, File>> {
     let mut devices = BTreeMap::new();
     for name in &plan.devices {
@@ -168,6 +206,27 @@ fn devices(plan: &Plan) -> io::Result<BTreeMap<String, File>> {
         devices.insert(name.clone(), file);
     }
     Ok(devices)
+}
+
+/// Sends as the user and group who are to send it, in a thread that remains theirs.
+fn plainly(probe: &Probe) -> io::Result<()> {
+    let Some((user, group)) = probe.sender else {
+        return Ok(());
+    };
+    let to = SocketAddr::new(probe.destination, probe.destination_port);
+    let any = match to {
+        SocketAddr::V4(_) => SocketAddr::from(([0; 4], 0)),
+        SocketAddr::V6(_) => SocketAddr::from(([0u16; 8], 0)),
+    };
+    let send = || -> io::Result<()> {
+        let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
+        set_thread_res_gid(group, group, group)?;
+        set_thread_res_uid(user, user, user)?;
+        let _refused = UdpSocket::bind(any)?.send_to(&[0; 4], to);
+        Ok(())
+    };
+    thread::scope(|scope| scope.spawn(send).join())
+        .unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into()))
 }
 
 /// A socket that takes packets with their header.

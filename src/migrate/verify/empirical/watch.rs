@@ -173,6 +173,12 @@ fn beginnings(plan: &Plan, words: &Words) -> String {
         });
         rules.collect::<String>()
     };
+    let translated = state("dnat to ", &|probe| {
+        probe.state.translated.then(|| match plan.family {
+            Family::V4 => "203.0.113.77".to_owned(),
+            Family::V6 => "2001:db8:2::77".to_owned(),
+        })
+    });
     let number = |number: u32| (number != 0).then(|| number.to_string());
     let mut first = state("meta mark set ", &|probe| number(probe.state.mark));
     first.push_str(&state("notrack", &|probe| {
@@ -192,6 +198,10 @@ fn beginnings(plan: &Plan, words: &Words) -> String {
         ),
         false => String::new(),
     };
+    if !translated.is_empty() {
+        // Before the host's own, which leave a connection alone that is translated already.
+        text.push_str(&chain("translated", "nat", "prerouting", -110, &translated));
+    }
     for (name, hook, priority, rules) in [
         ("begin-in", "prerouting", -1000, format!("{again}{first}")),
         ("begin-out", "output", -1000, format!("{first}{patience}")),
