@@ -7,6 +7,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::chunk;
 use super::probe::{Fragment, Header, Origin, Probe};
 use crate::migrate::iptables::{
     Address, AddressTypes, Bound, ConnectionField, ConnectionStates, Direction, ExtensionHeaders,
@@ -169,6 +170,7 @@ fn of_transport(probe: &mut Probe, test: &Test) -> bool {
             probe.protocol = 58;
             probe.icmp = (icmp.kind.unwrap_or(128), icmp.codes.first);
         }
+        Test::SctpChunks(_, list) => probe.chunks = chunk::numbers(list),
         Test::DccpTypes(types) => probe.kind = types.first().copied().unwrap_or(0),
         Test::MobilityType(span) => probe.kind = span.first,
         Test::AhSpi(span) | Test::EspSpi(span) => probe.security = span.first,

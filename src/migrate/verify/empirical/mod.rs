@@ -5,6 +5,7 @@
 //! IPv4, by the flow label of IPv6. A table that only watches, behind everything else, says which of them came how far, what they had
 //! become, and what the host answered.
 
+mod chunk;
 mod element;
 mod flight;
 mod inside;

@@ -7,6 +7,7 @@
 
 use std::net::IpAddr;
 
+use super::chunk;
 use super::inside::{address_of, neighbour, other, port_of};
 use super::packet::{above, below};
 use super::probe::{Header, Origin, Probe};
@@ -203,6 +204,7 @@ impl Near<'_> {
                 self.change(|probe| probe.protocol = 17);
             }
             Test::Icmp(icmp) | Test::Icmpv6(icmp) => self.messages(*icmp),
+            Test::SctpChunks(_, list) => self.chunks(&chunk::numbers(list)),
             Test::DccpTypes(types) => {
                 for kind in types {
                     self.change(|probe| probe.kind = *kind);
@@ -222,6 +224,16 @@ impl Near<'_> {
             _ => return false,
         }
         true
+    }
+
+    fn chunks(&mut self, all: &[u8]) {
+        for number in all {
+            self.change(|probe| probe.chunks = vec![*number]);
+            self.change(|probe| probe.chunks = vec![chunk::OTHER, *number]);
+            self.change(|probe| probe.chunks.retain(|one| one != number));
+        }
+        self.change(|probe| probe.chunks = vec![chunk::OTHER]);
+        self.change(|probe| probe.chunks = [all, &[chunk::OTHER]].concat());
     }
 
     fn state(&mut self, test: &Test) {

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::chunk;
 use super::probe::{Fragment, Header, Probe};
 use crate::net::{Family, octets};
 
@@ -117,6 +118,11 @@ impl Probe {
             ],
             50 => vec![e, f, g, h, 0, 0, 0, 1, 0, 0, 0, 0],
             51 => vec![59, 2, 0, 0, e, f, g, h, 0, 0, 0, 1, 0, 0, 0, 0],
+            132 => [
+                vec![a, b, c, d, 0, 0, 0, 1, 0, 0, 0, 0],
+                chunk::bytes(&self.chunks),
+            ]
+            .concat(),
             135 => vec![59, 0, self.kind, 0, 0, 0, 0, 0],
             _ => vec![a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0],
         }

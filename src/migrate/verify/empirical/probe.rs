@@ -49,6 +49,8 @@ pub(super) struct Probe {
     pub(super) security: u32,
     /// The type of a packet of DCCP, or of a mobility header.
     pub(super) kind: u8,
+    /// The types of the chunks of SCTP.
+    pub(super) chunks: Vec<u8>,
     /// The packet that an error of ICMP is about.
     pub(super) quoted: Option<Box<Self>>,
     /// From whom its frame comes.
@@ -130,6 +132,7 @@ impl Probe {
             headers: Vec::new(),
             security: 0x100,
             kind: 0,
+            chunks: Vec::new(),
             quoted: None,
             mac: NEIGHBOUR,
             addressed: PacketType::Unicast,
