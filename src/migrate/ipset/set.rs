@@ -38,6 +38,17 @@ pub enum Type {
     Unknown(String),
 }
 
+impl Type {
+    /// How many parts of a packet an element is compared with.
+    pub fn dimensions(&self) -> usize {
+        match self {
+            Self::BitmapIp | Self::BitmapPort | Self::ListSet | Self::Unknown(_) => 1,
+            Self::BitmapIpMac => 2,
+            Self::Hash(kinds) => kinds.len(),
+        }
+    }
+}
+
 /// One dimension of a hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {

@@ -12,6 +12,9 @@ use crate::net::{Cidr, Family, octets};
 
 /// So many elements that overlap are compared with each other.
 const COMPARED_MAX: usize = 4096;
+/// So many pieces they may become, and so many times a piece may be compared with another.
+const PIECES_MAX: usize = 65_536;
+const LOOKS_MAX: usize = 20_000_000;
 
 /// Elements that are apart.
 #[derive(Debug)]
@@ -36,12 +39,18 @@ pub(super) fn apart(elements: Vec<Key>) -> Option<Apart> {
         }
     }
     waiting.sort_by_key(|element| Reverse(size(element)));
-    let mut cut = Vec::new();
+    let (mut cut, mut looks) = (Vec::new(), 0);
     for element in waiting {
         let mut pieces = vec![element];
         for other in &cut {
-            let rest = pieces.iter().flat_map(|piece| without(piece, other));
-            pieces = rest.collect();
+            looks += pieces.len();
+            if cut.len() + pieces.len() > PIECES_MAX || looks > LOOKS_MAX {
+                return None;
+            }
+            let (whole, others): (Vec<_>, Vec<_>) =
+                pieces.into_iter().partition(|piece| !overlap(piece, other));
+            pieces = whole;
+            pieces.extend(others.iter().flat_map(|piece| without(piece, other)));
         }
         cut.append(&mut pieces);
     }
@@ -105,11 +114,8 @@ fn shared(one: &Item, other: &Item) -> Option<Item> {
     }
 }
 
-/// The boxes of one element that are not in another.
+/// The boxes of one element that are not in another, with which it has something in common.
 fn without(element: &Key, other: &Key) -> Vec<Key> {
-    if !overlap(element, other) {
-        return vec![element.clone()];
-    }
     let mut rest = Vec::new();
     let mut inner = element.clone();
     for dimension in 0..element.key.len() {
@@ -210,6 +216,20 @@ mod tests {
     fn what_is_apart_stays_as_it_is() {
         let all = ["10.0.0.0/8 10.0.0.0/8", "11.0.0.0/8 10.0.0.0/8"];
         assert_eq!(boxes(&all), all);
+    }
+
+    #[test]
+    fn what_would_fall_into_too_many_pieces_is_not_cut() {
+        let nets = (0..2_000_u32).map(|n| format!("10.{}.{}.0/24", n / 100, n % 100 * 2));
+        let crossing =
+            nets.flat_map(|net| [format!("{net} 10.0.0.0/8"), format!("10.0.0.0/8 {net}")]);
+        let element = |text: String| {
+            let items = text
+                .split(' ')
+                .map(|prefix| prefix_item(prefix.parse().unwrap()));
+            Element::new(items.collect())
+        };
+        assert!(apart(crossing.map(element).collect()).is_none());
     }
 
     #[test]

@@ -108,9 +108,10 @@ impl Draft<'_> {
     /// A chain of rules that another rule jumps to, made where it is not there yet.
     pub(super) fn helper_chain(
         &mut self,
-        name: Name,
+        name: &str,
         rules: impl FnOnce() -> Vec<Vec<Statement>>,
     ) -> Name {
+        let name = self.names.made(name);
         self.chains.entry(name.clone()).or_insert_with(|| {
             let mut chain = nft::Chain::new(name.clone());
             let rule = |statements| nft::Rule {

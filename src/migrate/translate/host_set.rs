@@ -222,7 +222,10 @@ fn elements(set: &Set) -> Outcome<Elements> {
     }
     if !excepted.is_empty() && nesting::deeper_than_exceptions(set) {
         return Err(Obstacle::new(
-            format!("set {} has elements inside of exceptions", set.name),
+            format!(
+                "set {} has elements that are found before exceptions from them",
+                set.name
+            ),
             "split the set",
         ));
     }

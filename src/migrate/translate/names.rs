@@ -178,6 +178,17 @@ impl Names {
         name
     }
 
+    /// The name of something that the host has not: no chain of iptables begins with a space.
+    pub(super) fn made(&mut self, text: &str) -> Name {
+        let known = format!(" {text}");
+        if let Some(name) = self.of.get(&known) {
+            return name.clone();
+        }
+        let name = self.free(Name::from_parts(text));
+        self.of.insert(known, name.clone());
+        name
+    }
+
     /// A name that nothing has.
     fn free(&mut self, wanted: Name) -> Name {
         let numbered = |number: u32| match number {
@@ -206,5 +217,8 @@ mod tests {
         assert_eq!(name(&mut names, "*log0"), "x-_log0.1");
         assert_eq!(name(&mut names, "drop"), "x-drop");
         assert_eq!(name(&mut names, "~log0"), "x-_log0");
+        assert_eq!(name(&mut names, "ttl-inc-1"), "ttl-inc-1");
+        assert_eq!(names.made("ttl-inc-1").as_str(), "ttl-inc-1.1");
+        assert_eq!(names.made("ttl-inc-1").as_str(), "ttl-inc-1.1");
     }
 }

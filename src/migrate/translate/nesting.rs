@@ -180,33 +180,44 @@ pub(super) fn address(family: Family, number: u128) -> IpAddr {
     }
 }
 
-/// Whether an element lies inside of an exception, which lies in another element.
+/// Whether an element is found before an exception with which it has something in common. The kernel tries the
+/// longest prefixes of the first dimension first, and of those the longest of the second (`mtype_test_cidrs`).
 pub(super) fn deeper_than_exceptions(set: &Set) -> bool {
     let exceptions: Vec<_> = set
         .elements
         .iter()
         .filter(|element| element.nomatch)
         .collect();
-    let inside = |element: &Element| {
-        exceptions
-            .iter()
-            .any(|outer| covers(&outer.fields, &element.fields))
+    let comes_first = |element: &Element| {
+        exceptions.iter().any(|exception| {
+            let meet = meet(&exception.fields, &element.fields);
+            meet && lengths(&exception.fields) < lengths(&element.fields)
+        })
     };
     set.elements
         .iter()
-        .any(|element| !element.nomatch && inside(element))
+        .any(|element| !element.nomatch && comes_first(element))
 }
 
-fn covers(outer: &[Field], inner: &[Field]) -> bool {
-    outer
-        .iter()
-        .zip(inner)
-        .all(|(outer, inner)| match (outer, inner) {
-            (Field::Prefix(outer), Field::Prefix(inner)) => {
-                outer.prefix_len() <= inner.prefix_len() && outer.contains(inner.network())
-            }
-            (outer, inner) => outer == inner,
+/// Whether something is in both elements.
+fn meet(one: &[Field], other: &[Field]) -> bool {
+    one.iter()
+        .zip(other)
+        .all(|(one, other)| match (one, other) {
+            (Field::Prefix(one), Field::Prefix(other)) => one.covers(other) || other.covers(one),
+            (one, other) => one == other,
         })
+}
+
+/// The lengths of the prefixes, by dimension.
+fn lengths(fields: &[Field]) -> Vec<u8> {
+    let mut lengths = Vec::new();
+    for field in fields {
+        if let Field::Prefix(prefix) = field {
+            lengths.push(prefix.prefix_len());
+        }
+    }
+    lengths
 }
 
 #[cfg(test)]
@@ -225,6 +236,19 @@ mod tests {
             .iter()
             .map(|(item, _)| item.to_string())
             .collect()
+    }
+
+    #[test]
+    fn an_element_that_is_found_before_an_exception_is_told() {
+        let set = |elements: &str| {
+            let sets = read(&format!("create s hash:net,net\n{elements}")).unwrap();
+            super::deeper_than_exceptions(&sets[0])
+        };
+        let exception = "add s 10.0.0.0/8,10.0.0.0/16 nomatch\n";
+        assert!(set(&format!("{exception}add s 10.0.0.0/16,10.0.0.0/8\n")));
+        assert!(set(&format!("{exception}add s 10.0.0.0/8,10.0.0.0/24\n")));
+        assert!(!set(&format!("{exception}add s 10.0.0.0/8,10.0.0.0/8\n")));
+        assert!(!set(&format!("{exception}add s 11.0.0.0/16,10.0.0.0/8\n")));
     }
 
     #[test]

@@ -6,8 +6,10 @@ use std::collections::BTreeSet;
 use super::case::{Cases, Outcome, constant, masked, one};
 use super::class::Obstacle;
 use crate::migrate::host::Host;
+use crate::migrate::ipset::{Kind, Type};
 use crate::migrate::iptables::{
-    Bits, Connmark, Direction, InterfacePattern, Physical, Rule, Sense, Target, Test,
+    Bits, Connmark, Direction, InterfacePattern, LoopbackRoute, Physical, Rule, Sense,
+    SocketOption, Target, Test,
 };
 use crate::migrate::nft::{
     Base, Chain, Expression, Family, Field, HookPoint, Match, Operand, Operator, Policy,
@@ -51,6 +53,11 @@ impl Ports {
             }
             ports.used |= marks(rule);
         }
+        let has_mark =
+            |kind: &Type| matches!(kind, Type::Hash(kinds) if kinds.contains(&Kind::Mark));
+        if host.sets.iter().any(|set| has_mark(&set.kind)) {
+            ports.used = u32::MAX;
+        }
         ports.names = names.into_iter().collect();
         // One number is for no port, and one for any other.
         let numbers = u32::try_from(ports.names.len())
@@ -86,7 +93,10 @@ impl Ports {
     ) -> Outcome<Cases> {
         self.check()?;
         match pattern {
-            InterfacePattern::Prefix(prefix) if prefix.is_empty() => Ok(self.any(sense, direction)),
+            InterfacePattern::Prefix(prefix) if prefix.is_empty() => Ok(match (sense, direction) {
+                (Sense::IsNot, Direction::Out) => one(self.no_bridge()),
+                (Sense::Is | Sense::IsNot, _) => self.any(sense, direction),
+            }),
             InterfacePattern::Prefix(_) => Err(Obstacle::new(
                 "a pattern of names of ports of a bridge",
                 "name each port, or write the rule in a chain of table bridge",
@@ -96,13 +106,33 @@ impl Ports {
                 let number = place.and_then(|place| u32::try_from(place + 1).ok());
                 Ok(match number {
                     None => constant(sense, false),
-                    Some(number) => {
-                        let value = number << self.shift(direction);
-                        masked(sense, Field::Mark, value, self.mask(direction))
-                    }
+                    Some(number) => self.numbered(sense, direction, number),
                 })
             }
         }
+    }
+
+    fn numbered(&self, sense: Sense, direction: Direction, number: u32) -> Cases {
+        let mask = self.mask(direction);
+        let value = number << self.shift(direction);
+        match (sense, direction) {
+            // What came by a bridge and is not bridged on has no port to be another than this one.
+            (Sense::IsNot, Direction::Out) => {
+                let other = compared(mask, Operator::NotEqual, value.into());
+                let some = compared(mask, Operator::NotEqual, 0);
+                vec![
+                    vec![some.into(), other.into()],
+                    vec![self.no_bridge().into()],
+                ]
+            }
+            (Sense::Is | Sense::IsNot, _) => masked(sense, Field::Mark, value, mask),
+        }
+    }
+
+    /// Of packets that no bridge has seen.
+    fn no_bridge(&self) -> Match {
+        let both = self.mask(Direction::In) | self.mask(Direction::Out);
+        compared(both, Operator::Equal, 0)
     }
 
     /// `--physdev-is-in`, `--physdev-is-out`, `--physdev-is-bridged`.
@@ -129,7 +159,8 @@ impl Ports {
             }
         };
         format!(
-            "ports of a bridge are told by the bits {bits:#x} of the mark, which chains of table bridge write: {free}"
+            "ports of a bridge are told by the bits {bits:#x} of the mark, which chains of table bridge write: {free}; \
+             rules of IP see bridged packets where br_netfilter is loaded, which iptables does and nft does not"
         )
     }
 
@@ -241,6 +272,14 @@ fn marks(rule: &Rule) -> u32 {
     for one in &rule.matches {
         if let Test::Mark(mark) = &one.test {
             read |= mark.mask;
+        } else if let Test::Socket(options) = &one.test
+            && options.contains(&SocketOption::RestoreMark)
+        {
+            read = u32::MAX;
+        } else if let Test::ReversePath(options) = &one.test
+            && options.contains(&LoopbackRoute::ValidMark)
+        {
+            read = u32::MAX;
         }
     }
     let all = |bits: &Bits| bits.clear | bits.toggle;
@@ -250,11 +289,11 @@ fn marks(rule: &Rule) -> u32 {
     } = &rule.target
     {
         all(bits)
-    } else if let Target::Connmark(
-        Connmark::Save { nfmask, .. } | Connmark::Restore { nfmask, .. },
-    ) = &rule.target
-    {
+    } else if let Target::Connmark(Connmark::Save { nfmask, .. }) = &rule.target {
         *nfmask
+    } else if let Target::Connmark(Connmark::Restore { nfmask, ctmask }) = &rule.target {
+        // The kernel puts `ctmark & ctmask` over what is left of the mark.
+        nfmask | ctmask
     } else {
         0
     };

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::class::Obstacle;
 use crate::migrate::host::Host;
+use crate::migrate::ipset::{self, Type};
 use crate::migrate::iptables::{TableName, Target, Test};
 use crate::net::Family;
 
@@ -38,7 +39,21 @@ impl Shared {
                 }
             }
         }
+        shared.lists_too(host);
         shared
+    }
+
+    /// Whoever looks a list up looks up the sets in it.
+    fn lists_too(&mut self, host: &Host) {
+        for list in host.sets.iter().filter(|set| set.kind == Type::ListSet) {
+            let places = self.sets.get(&list.name).cloned().unwrap_or_default();
+            for field in list.elements.iter().flat_map(|element| &element.fields) {
+                if let ipset::Field::Set(name) = field {
+                    let of_member = self.sets.entry(name.clone()).or_default();
+                    of_member.extend(&places);
+                }
+            }
+        }
     }
 
     fn test(&mut self, (family, table): Place, test: &Test) {

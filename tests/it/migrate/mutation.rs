@@ -9,6 +9,7 @@ use std::path::Path;
 use margay::migrate::host::Host;
 use margay::migrate::nft::Ruleset;
 use margay::migrate::translate::translate;
+use margay::migrate::verify::symbolic::Outcome;
 
 use super::collected;
 use super::mutant::{self, Mutant};
@@ -104,8 +105,11 @@ impl Tally {
     ) {
         let mut watch = Watch::of(&mutant.lines);
         let meant = differs(ruleset, mutant, &mut watch, random);
-        // A text that verify refuses is no difference that it found.
-        let found = proven(host, &mutant.changed).is_ok_and(|report| !report.is_equal());
+        // A text that verify refuses is no difference that it found, nor is what it leaves undecided.
+        let found = proven(host, &mutant.changed).is_ok_and(|report| {
+            let mut outcomes = report.parts.iter().map(|part| &part.outcome);
+            outcomes.any(|outcome| matches!(outcome, Outcome::Different(_)))
+        });
         let lines: Vec<_> = mutant.lines.iter().map(usize::to_string).collect();
         let place = format!("{name}, line {}: {}", lines.join(" and "), mutant.kind);
         let at = match (meant, found) {

@@ -39,8 +39,13 @@ fn every_form_that_is_translated_is_proven() {
             let [family, table, chain, _, rule] = parts[..] else {
                 panic!("{form}");
             };
+            // What is accepted shows where all else is dropped.
+            let policy = match table != "nat" && rule.ends_with("-j ACCEPT") {
+                true => "DROP",
+                false => "ACCEPT",
+            };
             let dump = Some(format!(
-                "*{table}\n:{chain} ACCEPT [0:0]\n-A {chain} {rule}\nCOMMIT\n"
+                "*{table}\n:{chain} {policy} [0:0]\n-A {chain} {rule}\nCOMMIT\n"
             ));
             let (v4, v6) = if family == "v4" {
                 (dump, None)

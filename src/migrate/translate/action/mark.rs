@@ -5,7 +5,6 @@ use super::super::draft::Draft;
 use super::Ends;
 use crate::migrate::iptables::{Bits, Connmark, Sense};
 use crate::migrate::nft::{Expression, Field, Match, Operand, Operator, Statement, Value};
-use crate::ruleset::Name;
 
 /// A change of a mark.
 pub(super) fn mark(field: Field, bits: Bits) -> Statement {
@@ -48,8 +47,8 @@ pub(super) fn connmark(draft: &mut Draft<'_>, change: Connmark) -> Outcome<Ends>
         }]]);
     }
     draft.equivalent("a part of a mark is copied bit by bit, in a chain of its own");
-    let name = Name::from_parts(&format!("connmark-{word}-{kept:x}-{cleared:x}"));
-    let chain = draft.helper_chain(name, || copied(from, to, kept, cleared));
+    let name = format!("connmark-{word}-{kept:x}-{cleared:x}");
+    let chain = draft.helper_chain(&name, || copied(from, to, kept, cleared));
     Ok(vec![vec![Statement::Verdict(
         crate::migrate::nft::Verdict::Jump(chain),
     )]])

@@ -8,7 +8,6 @@ use super::{Ends, single};
 use crate::migrate::iptables::{Bits, Connmark, HopLimit, SegmentSize, Sense, Target};
 use crate::migrate::nft::{Expression, Field, Statement, Value, Verdict};
 use crate::net::Family;
-use crate::ruleset::Name;
 
 /// Says a change of the packet.
 #[expect(
@@ -19,7 +18,9 @@ pub(super) fn ends(draft: &mut Draft<'_>, target: &Target) -> Outcome<Ends> {
     match target {
         Target::TcpMss(size) => single(segment(draft, *size)),
         Target::TcpOptStrip(options) => {
-            draft.equivalent("of several options of one kind nft takes the first out");
+            draft.approximate(
+                "of several options of one kind nft takes the first out; it drops a packet whose options are longer than its header",
+            );
             let each = options.iter();
             let each = each.map(|kind| Statement::ResetOption(kind.to_string()));
             Ok(vec![each.collect()])
@@ -84,9 +85,9 @@ fn tos(draft: &mut Draft<'_>, bits: Bits) -> Ends {
     draft.equivalent(
         "the octet of TOS is written in its halves, for each value in a chain of its own",
     );
-    let name = Name::from_parts(&format!("tos-{:x}-{:x}", bits.clear, bits.toggle));
+    let name = format!("tos-{:x}-{:x}", bits.clear, bits.toggle);
     let family = draft.family;
-    let chain = draft.helper_chain(name, || {
+    let chain = draft.helper_chain(&name, || {
         let halves = [DSCP, ECN].map(|half| if touched & half == 0 { 0 } else { half });
         let mask = halves[0] | halves[1];
         let old = (0..=0xff_u32).filter(|old| old & !mask == 0);
@@ -142,7 +143,7 @@ fn hops(draft: &mut Draft<'_>, field: Field, change: HopLimit) -> Ends {
         Family::V4 => "ttl",
         Family::V6 => "hl",
     };
-    let chain = draft.helper_chain(Name::from_parts(&format!("{of}-{word}-{by}")), || {
+    let chain = draft.helper_chain(&format!("{of}-{word}-{by}"), || {
         let changes = (0..=u8::MAX).map(|old| (old, next(old, by)));
         let changes = changes.filter(|(old, new)| old != new);
         let rule = |(old, new): (u8, u8)| {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::case::Outcome;
 use super::super::class::Obstacle;
-use super::super::condition::{dimensions, key, known};
+use super::super::condition::{key, known};
 use super::super::draft::Draft;
 use super::super::host_set;
 use super::Ends;
@@ -66,7 +66,7 @@ fn takes(draft: &Draft<'_>, set: &Set, sides: &[Side]) -> Outcome<()> {
         set.kind,
         Type::BitmapIp | Type::BitmapIpMac | Type::BitmapPort
     );
-    if other || bitmap || sides.len() < dimensions(set) {
+    if other || bitmap || sides.len() < set.kind.dimensions() {
         return Err(Obstacle::new(
             format!(
                 "SET into {}: a bitmap, or a set of another family or of more dimensions than are named",

@@ -1,10 +1,12 @@
 //! Chunks of SCTP.
 
-use super::super::case::{Cases, Outcome, compared};
+use std::iter::once;
+
+use super::super::case::{Cases, Outcome, compared, ordered};
 use super::super::class::Obstacle;
 use super::header::presence;
 use crate::migrate::iptables::{ChunkMode, Sense};
-use crate::migrate::nft::{Expression, Statement};
+use crate::migrate::nft::{Expression, Field, Operator, Statement, Value};
 
 /// `--chunk-types`.
 pub(super) fn cases(sense: Sense, mode: ChunkMode, list: &str) -> Outcome<Cases> {
@@ -41,12 +43,19 @@ pub(super) fn cases(sense: Sense, mode: ChunkMode, list: &str) -> Outcome<Cases>
             ));
         }
     };
+    // A later fragment has no chunks, and what stands in their place is not asked.
+    let header = || {
+        let port = Expression::from(Field::SctpSport);
+        Statement::from(ordered(port, Operator::GreaterOrEqual, Value::Number(0)))
+    };
     if one_rule {
-        return Ok(vec![names.iter().map(|name| test(name, wanted)).collect()]);
+        let tests = names.iter().map(|name| test(name, wanted));
+        return Ok(vec![once(header()).chain(tests).collect()]);
     }
     let case = |at: usize| {
         let before = names[..at].iter().map(|name| test(name, opposite(wanted)));
-        before.chain([test(&names[at], wanted)]).collect()
+        let tests = before.chain([test(&names[at], wanted)]);
+        once(header()).chain(tests).collect()
     };
     Ok((0..names.len()).map(case).collect())
 }

@@ -10,6 +10,7 @@ use crate::migrate::iptables::{
     Statistic, Test,
 };
 use crate::migrate::nft::{Expression, Fib, Field, Operator, Statement, Value};
+use crate::net::Family;
 
 /// Says a match on what the kernel knows of a packet.
 #[expect(
@@ -66,6 +67,15 @@ pub(super) fn cases(draft: &mut Draft<'_>, asked: &Match) -> Outcome<Cases> {
         Test::Cpu(cpu) => one(compared(sense, Field::Cpu, Value::Number((*cpu).into()))),
         Test::System(name) => {
             unnegatable("the system of a sender", sense)?;
+            if name == "unknown" || name.len() > SYSTEM_MAX {
+                return Err(Obstacle::new(
+                    "a system that nft has another word for, or none as long",
+                    "name a system of pf.os",
+                ));
+            }
+            draft.approximate(
+                "a packet that fits fingerprints of several systems is of the first of them in nft, of each in iptables",
+            );
             one(compared(sense, Field::OsfName, Value::text(name)))
         }
         Test::Quota(bytes) => vec![vec![Statement::Quota {
@@ -75,6 +85,9 @@ pub(super) fn cases(draft: &mut Draft<'_>, asked: &Match) -> Outcome<Cases> {
         _ => return Err(unsayable("this match")),
     })
 }
+
+/// Bytes that nft compares of the name of a system (`NFT_OSF_MAXGENRELEN`).
+const SYSTEM_MAX: usize = 15;
 
 fn owner(draft: &mut Draft<'_>, sense: Sense, field: Field, span: Span<u32>) -> Cases {
     if sense == Sense::IsNot {
@@ -176,8 +189,13 @@ fn reverse_path(draft: &mut Draft<'_>, sense: Sense, options: &[LoopbackRoute]) 
     if !local {
         return Ok(vec![vec![route(sense)]]);
     }
+    // ip6t_rpfilter takes an address of any interface, ipt_rpfilter looks at the one that a packet came by.
+    let flags = match draft.family {
+        Family::V4 => fib_flags(options),
+        Family::V6 => vec!["saddr".to_owned()],
+    };
     let kind = Expression::Fib(Fib {
-        flags: fib_flags(options),
+        flags,
         result: "type".to_owned(),
     });
     let is_local = |sense| Statement::from(compared(sense, kind.clone(), Value::word("local")));

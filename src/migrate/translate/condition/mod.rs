@@ -14,7 +14,7 @@ mod time;
 pub(super) use address::{address_field, prefix_item, range_item};
 pub(super) use header::{dscp_field, ecn_field, port_item, protocol_value};
 pub(super) use limit::address_type;
-pub(super) use set::{dimensions, key, known};
+pub(super) use set::{key, known};
 
 use super::case::{Cases, Outcome, always};
 use super::class::Obstacle;

@@ -45,7 +45,7 @@ pub(in crate::migrate::translate) fn known<'h>(draft: &Draft<'h>, name: &str) ->
 /// One set. The cases of a negation exclude each other: what is not in the set, and what the set excepts.
 fn lookup(draft: &mut Draft<'_>, sense: Sense, set: &Set, sides: &[Side]) -> Outcome<Cases> {
     let family = set.options.family;
-    if family.is_some_and(|family| family != draft.family) || sides.len() < dimensions(set) {
+    if family.is_some_and(|family| family != draft.family) || sides.len() < set.kind.dimensions() {
         draft.equivalent("a set of another family, or of more dimensions than are named, has no element for any packet");
         return Ok(constant(sense, false));
     }
@@ -127,15 +127,6 @@ fn listed(draft: &mut Draft<'_>, sense: Sense, list: &Set, sides: &[Side]) -> Ou
         Sense::Is => cases,
         Sense::IsNot => before,
     })
-}
-
-/// How many dimensions a set has.
-pub(in crate::migrate::translate) fn dimensions(set: &Set) -> usize {
-    match &set.kind {
-        Type::BitmapIp | Type::BitmapPort | Type::ListSet | Type::Unknown(_) => 1,
-        Type::BitmapIpMac => 2,
-        Type::Hash(kinds) => kinds.len(),
-    }
 }
 
 /// What of a packet a set looks up.

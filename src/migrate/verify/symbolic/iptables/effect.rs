@@ -2,12 +2,13 @@
 
 use super::super::{Condition, Variable, fields};
 use crate::migrate::iptables::{Direction, LoopbackRoute, PolicyElement, Sense};
+use crate::net::Family;
 
 /// `RTN_LOCAL` (linux/rtnetlink.h): an address of this host.
 const LOCAL: u128 = 2;
 
 /// The route back to the sender.
-pub(super) fn reverse_path(options: &[LoopbackRoute]) -> Condition {
+pub(super) fn reverse_path(family: Family, options: &[LoopbackRoute]) -> Condition {
     let has = |option| options.contains(&option);
     let mark = if has(LoopbackRoute::ValidMark) {
         " . mark"
@@ -23,7 +24,8 @@ pub(super) fn reverse_path(options: &[LoopbackRoute]) -> Condition {
     if !has(LoopbackRoute::AcceptLocal) {
         return route;
     }
-    let flags: &[&str] = match has(LoopbackRoute::Loose) {
+    // ip6t_rpfilter takes an address of any interface, ipt_rpfilter looks at the one that a packet came by.
+    let flags: &[&str] = match family == Family::V6 || has(LoopbackRoute::Loose) {
         true => &["saddr"],
         false => &["saddr", "iif"],
     };

@@ -42,6 +42,10 @@ impl Ground<'_> {
         {
             return Condition::Never;
         }
+        // `ip_set_test` finds nothing where fewer dimensions are given than the set has.
+        if sides.len() < set.kind.dimensions() {
+            return Condition::Never;
+        }
         let mut parts = self.elements(set, sides, return_nomatch);
         if self.is_written(name) {
             parts.push(Condition::atom(labels::learned(

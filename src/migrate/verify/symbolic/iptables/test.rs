@@ -218,13 +218,7 @@ impl Ground<'_> {
                 (fields::transport(6), core)
             }
             Test::AddressType(side, types, kind) => (always, address_type(*side, *types, *kind)),
-            Test::PhysicalInterface(direction, pattern) => {
-                let variable = match direction {
-                    Direction::In => fields::physical_in(),
-                    Direction::Out => fields::physical_out(),
-                };
-                (always, Condition::Name(variable, interface(pattern)))
-            }
+            Test::PhysicalInterface(direction, pattern) => physical(*direction, interface(pattern)),
             Test::Physical(what) => {
                 // What is bridged has a port that it goes out by, and what is routed has none.
                 let variable = match what {
@@ -247,7 +241,9 @@ impl Ground<'_> {
                     Condition::atom(format!("cgroup {path}")),
                 )
             }
-            Test::ReversePath(options) => (always, super::effect::reverse_path(options)),
+            Test::ReversePath(options) => {
+                (always, super::effect::reverse_path(self.family, options))
+            }
             Test::Ipsec {
                 direction,
                 elements,
@@ -265,6 +261,21 @@ impl Ground<'_> {
             }
             Test::Cpu(number) => (always, fields::cpu().is((*number).into())),
             other => (always, Condition::atom(format!("{other:?}"))),
+        }
+    }
+}
+
+/// A port of a bridge. What came by a bridge and is not bridged on has none to go out by, which `!` does not
+/// change.
+fn physical(direction: Direction, pattern: Pattern) -> Question {
+    let (came, goes) = (fields::physical_in(), fields::physical_out());
+    match direction {
+        Direction::In => (Condition::Always, Condition::Name(came, pattern)),
+        Direction::Out => {
+            let some = fields::some_interface(goes.clone());
+            let none = fields::some_interface(came).negated();
+            let asked = Condition::Any(vec![some, none]);
+            (asked, Condition::Name(goes, pattern))
         }
     }
 }
