@@ -113,7 +113,7 @@ fn updates(size: Size, commits: &[Commit]) -> usize {
     let mut steps = commits.iter().flat_map(|commit| &commit.steps);
     let waits = steps.any(|step| step.wait == Wait::Grace);
     match (size, waits, is_soak()) {
-        (Size::Small, false, false) => 2_000,
+        (Size::Small, false, false) => 1_000,
         (Size::Small, true, false) => 200,
         (Size::Large, _, false) => 20,
         (Size::Small, _, true) => 10_000,
