@@ -206,6 +206,14 @@ fn names_without_effect_are_warned_of_once() {
     );
 }
 
+/// What is said of a value of the datastore that does not count.
+fn refused(name: &str, ours: &str) -> String {
+    format!(
+        "{name} in FelixConfiguration default is ignored: it is taken from the environment and the file \
+         alone, by which it is {ours}"
+    )
+}
+
 #[test]
 fn what_is_local_is_refused_from_the_datastore() {
     // Documents have no such fields; the keys of classic Calico may have any.
@@ -223,12 +231,6 @@ fn what_is_local_is_refused_from_the_datastore() {
         .config
         .with_datastore(&state, "node-a")
         .unwrap();
-    let refused = |name: &str, ours: &str| {
-        format!(
-            "{name} in FelixConfiguration default is ignored: it is taken from the environment and the file \
-             alone, by which it is {ours}"
-        )
-    };
     assert_eq!(
         whole.warnings,
         [
@@ -251,12 +253,6 @@ fn what_the_datastore_says_of_the_backend_is_told_where_the_host_says_something_
     ));
     let config = resolved(&[], "IptablesBackend=Legacy\n").config;
     let whole = config.with_datastore(&state, "node-a").unwrap();
-    let refused = |name: &str, ours: &str| {
-        format!(
-            "{name} in FelixConfiguration default is ignored: it is taken from the environment and the file \
-             alone, by which it is {ours}"
-        )
-    };
     assert_eq!(
         whole.warnings,
         [

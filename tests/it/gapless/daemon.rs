@@ -39,7 +39,7 @@ fn the_daemon_killed_at_any_instant_leaves_no_half_policy() {
     let test = "the_daemon_killed_at_any_instant_leaves_no_half_policy";
     in_netns_alone(test, || {
         let kinds = kinds();
-        let kills = if is_soak() { 2_000 } else { 200 };
+        let kills = if is_soak() { 2_000 } else { 100 };
         let mut wiring = Wiring::new(&places(), &place::host_addresses()).unwrap();
         let mut host = Host::start(&kinds[0]);
         let mut record = Record::begin("daemon");

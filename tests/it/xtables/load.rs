@@ -58,8 +58,8 @@ fn tried(wiring: &mut Wiring, programs: &mut Programs, kind: &Kind) -> (u64, See
     programs.update(&rulesets[0]);
     let shots = shots(kind, wiring);
     let wanted = match (kind.size, is_soak()) {
-        (Size::Small, false) => 8,
-        (Size::Large, false) => 4,
+        (Size::Small, false) => 5,
+        (Size::Large, false) => 2,
         (Size::Small | Size::Large, true) => 200,
     };
     let clock = Clock::default();

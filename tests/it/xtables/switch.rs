@@ -97,7 +97,7 @@ fn switched(variant: Variant) {
     bring(Wish::Xtables);
     let shots = shots(&kind, &mut wiring);
     let clock = Clock::default();
-    let times = if is_soak() { 200 } else { 12 };
+    let times = if is_soak() { 200 } else { 6 };
     let seen = under_load(&wiring, &shots, &clock, || {
         for n in 0..times {
             let (wish, after) = match n % 2 {

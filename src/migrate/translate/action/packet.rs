@@ -78,7 +78,7 @@ const ECN: u32 = 0x03;
 /// value that the octet may have.
 fn tos(draft: &mut Draft<'_>, bits: Bits) -> Ends {
     let touched = bits.clear | bits.toggle;
-    if kept(bits).is_none() {
+    if !keeps_some(bits) {
         draft.equivalent("the octet of TOS is written in its halves, dscp and ecn");
         return vec![octet(draft.family, touched, bits.toggle, Statement::set)];
     }
@@ -106,12 +106,11 @@ fn tos(draft: &mut Draft<'_>, bits: Bits) -> Ends {
     vec![vec![Statement::Verdict(Verdict::Jump(chain))]]
 }
 
-/// The bits of a half that is written and keeps some.
-fn kept(bits: Bits) -> Option<u32> {
+/// Whether a half that is written keeps some of its bits.
+fn keeps_some(bits: Bits) -> bool {
     let touched = bits.clear | bits.toggle;
     let mut halves = [DSCP, ECN].into_iter();
-    let half = halves.find(|half| touched & half != 0 && bits.clear & half != *half)?;
-    Some(half & !bits.clear)
+    halves.any(|half| touched & half != 0 && bits.clear & half != half)
 }
 
 /// What is said of each half of the octet that a mask touches.
@@ -165,7 +164,7 @@ fn hops(draft: &mut Draft<'_>, field: Field, change: HopLimit) -> Ends {
 )]
 pub(in crate::migrate::translate) fn takes_a_chain(target: &Target) -> bool {
     match target {
-        Target::Tos(bits) => kept(*bits).is_some(),
+        Target::Tos(bits) => keeps_some(*bits),
         Target::Ttl(change) | Target::Hl(change) => !matches!(change, HopLimit::Set(_)),
         Target::Connmark(
             Connmark::Save {
