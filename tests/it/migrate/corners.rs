@@ -201,3 +201,24 @@ fn a_target_that_is_a_chain_counts_as_a_jump() {
         assert_eq!((left(deepest), left(deepest + 1)), (0, 1), "{target}");
     }
 }
+
+#[test]
+fn a_set_of_mac_addresses_is_of_both_families() {
+    let sets = "create m hash:mac\nadd m 02:00:00:00:00:01\ncreate b bitmap:ip range 192.0.2.0-192.0.2.9\nadd b 192.0.2.1\n";
+    for (set, statement) in [("m", "ether saddr @m"), ("b", "")] {
+        let texts = Texts {
+            v4: None,
+            v6: Some(format!(
+                "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m set --match-set {set} src -j DROP\nCOMMIT\n"
+            )),
+            sets: Some(sets.to_owned()),
+        };
+        let host = Host::read(&texts).unwrap();
+        let ruleset = translate(&host).ruleset;
+        let printed = print::print(&ruleset);
+        let rules = &ruleset.tables[0].chains[0].rules;
+        assert_eq!(rules.is_empty(), statement.is_empty(), "{printed}");
+        assert!(printed.contains(statement), "{printed}");
+        assert!(proven(&host, &ruleset).unwrap().is_equal(), "{printed}");
+    }
+}

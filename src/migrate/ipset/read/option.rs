@@ -35,7 +35,7 @@ pub(super) fn set(line: usize, name: &str, words: &[String]) -> Result<Set, Stri
             other => options.unknown.push(other.to_owned()),
         }
     }
-    if matches!(kind, Type::Hash(_)) && options.family.is_none() {
+    if is_of_one_family(&kind) && options.family.is_none() {
         options.family = Some(Family::V4);
     }
     Ok(Set {
@@ -68,6 +68,15 @@ fn kind_of(text: &str) -> Type {
             .strip_prefix("hash:")
             .and_then(|kinds| kinds.split(',').map(dimension).collect())
             .map_or_else(|| Type::Unknown(other.to_owned()), Type::Hash),
+    }
+}
+
+/// Sets without addresses are for packets of both families.
+fn is_of_one_family(kind: &Type) -> bool {
+    match kind {
+        Type::Hash(kinds) => kinds.iter().any(|kind| *kind != Kind::Mac),
+        Type::BitmapIp | Type::BitmapIpMac => true,
+        Type::BitmapPort | Type::ListSet | Type::Unknown(_) => false,
     }
 }
 
