@@ -12,6 +12,9 @@ use crate::migrate::nft::{self, Object, Statement};
 use crate::net::{Family, Protocol};
 use crate::ruleset::Name;
 
+/// The option of TCP that says how large a segment may be (`TCPOPT_MSS`).
+const SEGMENT_SIZE: u8 = 2;
+
 /// A table of nft in the making.
 #[derive(Debug)]
 pub(super) struct Draft<'h> {
@@ -48,6 +51,8 @@ pub(super) struct Sheet {
     pub(super) protocol: Option<Protocol>,
     /// It asks for that, or for the protocol of the connection.
     pub(super) names_connection_protocol: bool,
+    /// It asks for packets of TCP that say how large a segment may be.
+    pub(super) names_segment_size: bool,
     /// The hooks that lead to its chain.
     pub(super) hooks: BTreeSet<Hook>,
     /// Where it stands, for names.
@@ -68,9 +73,14 @@ impl Draft<'_> {
         let of_connection = matches
             .iter()
             .any(|one| one.sense == Sense::Is && matches!(one.test, Test::ConnectionProtocol(_)));
+        let sized = matches.iter().any(|one| {
+            one.sense == Sense::Is
+                && matches!(one.test, Test::TcpMss(_) | Test::TcpOption(SEGMENT_SIZE))
+        });
         self.rule = Sheet {
             protocol,
             names_connection_protocol: protocol.is_some() || of_connection,
+            names_segment_size: sized,
             hooks: hooks.clone(),
             line,
             class: Class::Native,

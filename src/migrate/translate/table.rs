@@ -52,6 +52,7 @@ pub(super) fn translate(
         rule: Sheet {
             protocol: None,
             names_connection_protocol: false,
+            names_segment_size: false,
             hooks: BTreeSet::new(),
             line: 0,
             class: Class::Native,

@@ -9,7 +9,7 @@ pub(super) fn host(text: &mut Text, random: &mut Random) {
         (
             "mangle",
             "FORWARD",
-            "-o eth0 -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu",
+            "-o eth0 -p tcp -m tcp --tcp-flags SYN,RST SYN -m tcpmss --mss 1400:1536 -j TCPMSS --clamp-mss-to-pmtu",
         ),
         (
             "mangle",

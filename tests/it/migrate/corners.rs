@@ -222,3 +222,47 @@ fn a_set_of_mac_addresses_is_of_both_families() {
         assert!(proven(&host, &ruleset).unwrap().is_equal(), "{printed}");
     }
 }
+
+#[test]
+fn what_is_not_quite_the_same_is_told_by_a_packet() {
+    for (rule, statements, same) in [
+        (
+            "-p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1400",
+            "tcp flags & (syn | rst) == syn tcp option maxseg size set 1400",
+            false,
+        ),
+        (
+            "-p tcp -m tcp --tcp-flags SYN,RST SYN -m tcpmss --mss 1:65535 -j TCPMSS --set-mss 1400",
+            "tcp flags & (syn | rst) == syn tcp option maxseg size 1-65535 tcp option maxseg size set 1400",
+            true,
+        ),
+        (
+            "-p tcp -m tcp --tcp-flags SYN,RST SYN --tcp-option 2 -j TCPMSS --clamp-mss-to-pmtu",
+            "tcp flags & (syn | rst) == syn tcp option maxseg exists tcp option maxseg size set rt mtu",
+            true,
+        ),
+        (
+            "-m socket --transparent -j DROP",
+            "socket wildcard 0 socket transparent 1 drop",
+            false,
+        ),
+        (
+            "-m socket --nowildcard -j DROP",
+            "socket wildcard <= 1 drop",
+            false,
+        ),
+        (
+            "-m socket --nowildcard -j DROP",
+            "socket transparent <= 1 drop",
+            true,
+        ),
+    ] {
+        let dump = format!("*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING {rule}\nCOMMIT\n");
+        let host = host(&dump, Family::V4).unwrap();
+        let text = format!(
+            "table ip mangle {{\n\tchain PREROUTING {{\n\t\ttype filter hook prerouting priority mangle; policy accept;\n\t\t{statements}\n\t}}\n}}\n"
+        );
+        let report = verify(&host.dumps, &host.sets, &parse(&text).unwrap()).unwrap();
+        assert_eq!(report.is_equal(), same, "{rule}: {:#?}", report.parts);
+    }
+}

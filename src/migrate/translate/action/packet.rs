@@ -55,9 +55,13 @@ pub(super) fn ends(draft: &mut Draft<'_>, target: &Target) -> Outcome<Ends> {
 }
 
 fn segment(draft: &mut Draft<'_>, size: SegmentSize) -> Statement {
-    draft.equivalent(
-        "a segment size is set where the option is there; TCPMSS adds it to a SYN without one",
-    );
+    match draft.rule.names_segment_size {
+        true => draft.equivalent("TCPMSS is tcp option maxseg size set"),
+        false => draft.approximate(
+            "TCPMSS adds the option to a SYN without a segment size, with 536 at most (1220 in IPv6), and nft does \
+             not; -m tcpmss --mss 1:65535 before it leaves such packets out",
+        ),
+    }
     let field = Expression::TcpOption {
         kind: "maxseg".to_owned(),
         field: Some("size".to_owned()),

@@ -131,21 +131,27 @@ fn statistic(draft: &mut Draft<'_>, sense: Sense, statistic: Statistic) -> Cases
 }
 
 fn socket(draft: &mut Draft<'_>, options: &[SocketOption]) -> Cases {
+    let has = |option| options.contains(&option);
     draft.equivalent("socket is told by its properties");
     let mut statements = Vec::new();
-    statements.push(match options.contains(&SocketOption::NoWildcard) {
-        true => ordered(
-            Field::SocketWildcard,
-            Operator::LessOrEqual,
-            Value::Number(1),
-        )
-        .into(),
-        false => compared(Sense::Is, Field::SocketWildcard, Value::Number(0)).into(),
-    });
-    if options.contains(&SocketOption::Transparent) {
+    // Of every socket that is found it is known whether it is transparent, of whole ones alone to what they are bound.
+    if has(SocketOption::Transparent) {
         statements.push(compared(Sense::Is, Field::SocketTransparent, Value::Number(1)).into());
+    } else if has(SocketOption::NoWildcard) {
+        let either = Value::Number(1);
+        statements.push(ordered(Field::SocketTransparent, Operator::LessOrEqual, either).into());
     }
-    if options.contains(&SocketOption::RestoreMark) {
+    if !has(SocketOption::NoWildcard) {
+        draft.approximate(
+            "a socket in time-wait, or of a connection that is half open, is found by iptables, and by nft with \
+             --nowildcard alone",
+        );
+        statements.push(compared(Sense::Is, Field::SocketWildcard, Value::Number(0)).into());
+    }
+    if has(SocketOption::RestoreMark) {
+        draft.approximate(
+            "a socket in time-wait, or of a connection that is half open, has no mark: the rule does not match it",
+        );
         statements.push(Statement::Set {
             field: Field::Mark.into(),
             value: Field::SocketMark.into(),

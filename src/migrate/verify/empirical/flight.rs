@@ -63,10 +63,11 @@ pub(super) fn flights(
     sets: &[Set],
 ) -> Vec<Flight> {
     let mut inside = inside(start, matches);
-    if matches!(target, Target::TcpMss(_)) {
-        inside.tcp_options.push(2);
-    }
     let mut found = vec![Flight::alone(inside.clone())];
+    if matches!(target, Target::TcpMss(_)) && !inside.tcp_options.contains(&2) {
+        inside.tcp_options.push(2);
+        found.push(Flight::alone(inside.clone()));
+    }
     found.extend(changed(&inside, target).into_iter().map(Flight::alone));
     for one in matches {
         let mut base = inside.clone();

@@ -161,6 +161,10 @@ fn of_transport(probe: &mut Probe, test: &Test) -> bool {
         }
         Test::TcpFlags { set, .. } => probe.tcp_flags = set.bits(),
         Test::TcpOption(kind) => probe.tcp_options.push(*kind),
+        Test::TcpMss(span) => {
+            probe.tcp_options.push(2);
+            probe.segment = span.first;
+        }
         Test::EcnTcp(reduced) => probe.tcp_flags |= if *reduced { 0x80 } else { 0x40 },
         Test::Icmp(icmp) => {
             probe.protocol = 1;

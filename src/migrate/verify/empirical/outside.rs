@@ -198,6 +198,12 @@ impl Near<'_> {
                 self.change(|probe| probe.tcp_options = vec![2, 4]);
                 self.change(|probe| probe.tcp_options.insert(0, 2));
             }
+            Test::TcpMss(Span { first, last }) => {
+                for segment in [*last, first.saturating_sub(1), last.saturating_add(1)] {
+                    self.change(|probe| probe.segment = segment);
+                }
+                self.change(|probe| probe.tcp_options.clear());
+            }
             Test::EcnTcp(_) => {
                 self.change(|probe| probe.tcp_flags ^= 0x80);
                 self.change(|probe| probe.tcp_flags ^= 0x40);

@@ -117,6 +117,11 @@ pub(super) fn has_socket() -> Condition {
     Condition::atom("a socket of this host")
 }
 
+/// Whether the socket that is found for the packet is whole: neither in time-wait, nor a connection that is half open.
+pub(super) fn whole_socket() -> Condition {
+    Condition::atom("the socket is a whole one")
+}
+
 /// There is such an interface.
 pub(super) fn some_interface(variable: Variable) -> Condition {
     Condition::Name(variable, Pattern::Exactly(String::new())).negated()

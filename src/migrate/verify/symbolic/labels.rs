@@ -91,6 +91,17 @@ pub(super) fn queue(first: u16, last: u16, bypass: bool, fanout: bool) -> String
     format!("queue {first}-{last}{bypass}{fanout}")
 }
 
+/// The option of TCP that says how large a segment may be.
+pub(super) const SEGMENT_OPTION: &str = "tcp option 2";
+
+/// The size that the path of a packet bears.
+pub(super) const OF_THE_ROUTE: &str = "of the route";
+
+/// A segment size is written.
+pub(super) fn segment(size: &str) -> String {
+    format!("tcp mss {size}")
+}
+
 /// A prefix is put in the place of the address's own.
 pub(super) const NETMAP: &str = "netmap";
 

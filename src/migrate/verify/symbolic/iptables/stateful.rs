@@ -38,11 +38,10 @@ impl Ground<'_> {
             Test::Recent(recent) => self.recent(recent, negated),
             Test::Socket(options) if options.contains(&SocketOption::RestoreMark) => vec![
                 Step::Test(socket(options)),
-                Step::Write {
-                    variable: fields::mark(),
-                    keep: 0,
-                    source: Source::Of(fields::socket_mark(), fields::socket_mark().largest(), 0),
-                },
+                Step::Branch(vec![
+                    (fields::whole_socket(), vec![mark_of_socket()]),
+                    (fields::whole_socket().negated(), Vec::new()),
+                ]),
             ],
             Test::ConnLabel { label, set: true } => {
                 let set = vec![
@@ -136,6 +135,14 @@ impl Ground<'_> {
                 outcome(there).into_iter().chain(gone).collect()
             }
         }
+    }
+}
+
+fn mark_of_socket() -> Step {
+    Step::Write {
+        variable: fields::mark(),
+        keep: 0,
+        source: Source::Of(fields::socket_mark(), fields::socket_mark().largest(), 0),
     }
 }
 

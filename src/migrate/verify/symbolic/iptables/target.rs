@@ -99,8 +99,7 @@ impl Ground<'_> {
             Target::Connmark(connmark) => connection_mark(*connmark),
             Target::NoTrack => vec![write(fields::ct_state(), 4)],
             Target::Ct(ct) => connection(ct),
-            Target::TcpMss(SegmentSize::Set(size)) => note(format!("tcp mss {size}")),
-            Target::TcpMss(SegmentSize::ClampToPathMtu) => note("tcp mss of the route".to_owned()),
+            Target::TcpMss(size) => segment(*size),
             Target::TcpOptStrip(options) => {
                 let each = options
                     .iter()
@@ -172,6 +171,20 @@ impl Ground<'_> {
                 .collect::<Vec<_>>(),
         )
     }
+}
+
+/// A packet that names no size gets the option besides.
+fn segment(size: SegmentSize) -> Vec<Step> {
+    let written = match size {
+        SegmentSize::Set(size) => labels::segment(&size.to_string()),
+        SegmentSize::ClampToPathMtu => labels::segment(labels::OF_THE_ROUTE),
+    };
+    let added = vec![Step::Note(format!("{written}, where none was"))];
+    let there = Condition::atom(labels::SEGMENT_OPTION);
+    vec![Step::Branch(vec![
+        (there.clone(), vec![Step::Note(written)]),
+        (there.negated(), added),
+    ])]
 }
 
 fn translation(kind: &str, nat: &Nat) -> String {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::super::fields::{self, Width};
-use super::super::{Condition, Pattern, Step, Variable};
+use super::super::{Condition, Pattern, Step, Variable, labels};
 use super::Ground;
 use crate::migrate::iptables::{
     Address, AddressKind, AddressTypes, Bound, ChunkMode, ConnectionField, Direction,
@@ -120,7 +120,7 @@ impl Ground<'_> {
             Test::DccpOption(kind) => Condition::atom(format!("dccp option {kind}")),
             Test::TcpMss(span) => {
                 let size = fields::segment_size().within(span.first.into(), span.last.into());
-                Condition::atom("tcp option 2").and(size)
+                Condition::atom(labels::SEGMENT_OPTION).and(size)
             }
             Test::SctpChunks(mode, text) => chunks(*mode, text),
             Test::AhSpi(span) => return Some(self.spi(51, "ah", fields::ah_spi(), *span)),
@@ -404,7 +404,8 @@ pub(super) fn socket(options: &[SocketOption]) -> Condition {
     let found = Condition::atom("a socket for the packet");
     let mut parts = vec![found];
     if !options.contains(&SocketOption::NoWildcard) {
-        parts.push(Condition::atom("the socket is bound to any address").negated());
+        let any = Condition::atom("the socket is bound to any address");
+        parts.push(fields::whole_socket().and(any).negated());
     }
     if options.contains(&SocketOption::Transparent) {
         parts.push(Condition::atom("the socket is transparent"));

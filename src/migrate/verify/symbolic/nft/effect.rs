@@ -84,6 +84,9 @@ impl Ground<'_> {
 
     /// The steps of `FIELD set VALUE`.
     pub(super) fn set_field(&self, field: &Expression, value: &Expression) -> Option<Vec<Step>> {
+        if let Expression::TcpOption { .. } = field {
+            return segment(field, value);
+        }
         if let Some(note) = self.set_note(field, value) {
             return Some(vec![Step::Note(note)]);
         }
@@ -112,17 +115,6 @@ impl Ground<'_> {
             Expression::Value(Value::Text(text) | Value::Word(text)) => text.clone(),
             other => other.to_string(),
         };
-        if let Expression::TcpOption { kind, field } = field {
-            let size = option_number(kind) == "2" && field.as_deref() == Some("size");
-            let route = is_field(value, Field::RtMtu);
-            return size.then(|| {
-                if route {
-                    "tcp mss of the route".to_owned()
-                } else {
-                    format!("tcp mss {text}")
-                }
-            });
-        }
         if is_field(field, Field::CtHelper) {
             return match self.object("ct helper", &text)? {
                 Object::CtHelper {
@@ -213,6 +205,28 @@ impl Ground<'_> {
         }
         Some(inner)
     }
+}
+
+/// A segment size is written where the packet names one; others go on as they are.
+fn segment(option: &Expression, value: &Expression) -> Option<Vec<Step>> {
+    let Expression::TcpOption { kind, field } = option else {
+        return None;
+    };
+    if option_number(kind) != "2" || field.as_deref() != Some("size") {
+        return None;
+    }
+    let written = match value {
+        route if is_field(route, Field::RtMtu) => labels::segment(labels::OF_THE_ROUTE),
+        size => labels::segment(&size.to_string()),
+    };
+    let there = Condition::atom(labels::SEGMENT_OPTION);
+    Some(vec![
+        Step::Test(fields::transport(6)),
+        Step::Branch(vec![
+            (there.clone(), vec![Step::Note(written)]),
+            (there.negated(), Vec::new()),
+        ]),
+    ])
 }
 
 fn shifted(value: u128, by: i32) -> u128 {

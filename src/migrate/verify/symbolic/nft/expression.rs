@@ -1,6 +1,6 @@
 //! Expressions and matches as conditions.
 
-use super::super::{Condition, Step, fields, words};
+use super::super::{Condition, Step, fields, labels, words};
 use super::Ground;
 use super::reading::{Reading, Subject};
 use crate::migrate::nft::{Expression, Field, Item, Match, Operand, Operator, Value};
@@ -34,7 +34,8 @@ impl Ground<'_> {
                 kind,
                 field: Some(field),
             } if option_number(kind) == "2" && field == "size" => {
-                let there = super::super::fields::transport(6).and(Condition::atom("tcp option 2"));
+                let there =
+                    super::super::fields::transport(6).and(Condition::atom(labels::SEGMENT_OPTION));
                 Some(Reading::number(there, fields::segment_size()))
             }
             Expression::SctpChunk(kind) => {

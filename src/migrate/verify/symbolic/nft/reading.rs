@@ -168,12 +168,12 @@ impl Ground<'_> {
                 let flag = Condition::atom("the socket is transparent");
                 guarded(found, flag)
             }
-            Field::SocketMark => Reading::number(
-                Condition::atom("a socket for the packet"),
-                fields::socket_mark(),
-            ),
-            Field::SocketWildcard => {
+            Field::SocketMark => {
                 let found = Condition::atom("a socket for the packet");
+                Reading::number(found.and(fields::whole_socket()), fields::socket_mark())
+            }
+            Field::SocketWildcard => {
+                let found = Condition::atom("a socket for the packet").and(fields::whole_socket());
                 let flag = Condition::atom("the socket is bound to any address");
                 guarded(found, flag)
             }
