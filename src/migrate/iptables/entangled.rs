@@ -4,18 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::{
-    Chain, ConntrackTarget, Direction, Hook, InterfacePattern, Match, Rule, Sense, Side, Table,
-    Target, Test, Threshold,
+    Chain, ConntrackTarget, Direction, Dump, Hook, InterfacePattern, Match, Rule, Sense, Side,
+    Table, Target, Test, Threshold,
 };
 use crate::net::{PortRange, Protocol};
 
 /// Such rules by their lines, each with what it shares.
-pub fn entangled(table: &Table) -> BTreeMap<usize, String> {
+pub fn entangled(dump: &Dump) -> BTreeMap<usize, String> {
     let mut found = BTreeMap::new();
-    connections(table, &mut found);
-    rates(table, &mut found);
-    lists(table, &mut found);
-    helpers(table, &mut found);
+    for table in &dump.tables {
+        connections(table, &mut found);
+        helpers(table, &mut found);
+    }
+    rates(dump, &mut found);
+    lists(dump, &mut found);
     found
 }
 
@@ -125,9 +127,9 @@ fn exact(one: &Match) -> Option<Exact<'_>> {
 }
 
 /// Rules of one name share a bucket that either side of the rate is asked of; an element of nft has one side.
-fn rates(table: &Table, found: &mut BTreeMap<usize, String>) {
+fn rates(dump: &Dump, found: &mut BTreeMap<usize, String>) {
     let mut sides: BTreeMap<&str, BTreeSet<(Threshold, usize)>> = BTreeMap::new();
-    for rule in rules(table) {
+    for (_, _, rule) in dump.rules() {
         for one in &rule.matches {
             if let Test::HashLimit(limit) = &one.test {
                 let side = (limit.threshold, rule.line);
@@ -146,13 +148,13 @@ fn rates(table: &Table, found: &mut BTreeMap<usize, String>) {
 }
 
 /// A list holds addresses as the rule that wrote them masked them.
-fn lists(table: &Table, found: &mut BTreeMap<usize, String>) {
+fn lists(dump: &Dump, found: &mut BTreeMap<usize, String>) {
     let whole = |mask: &IpAddr| match mask {
         IpAddr::V4(mask) => mask.to_bits() == u32::MAX,
         IpAddr::V6(mask) => mask.to_bits() == u128::MAX,
     };
     let mut masks: BTreeMap<&str, BTreeSet<(Option<IpAddr>, usize)>> = BTreeMap::new();
-    for rule in rules(table) {
+    for (_, _, rule) in dump.rules() {
         for one in &rule.matches {
             if let Test::Recent(recent) = &one.test {
                 let mask = recent.mask.filter(|mask| !whole(mask));

@@ -19,7 +19,10 @@ const SEGMENT_SIZE: u8 = 2;
 #[derive(Debug)]
 pub(super) struct Draft<'h> {
     pub(super) family: Family,
+    /// The table of iptables at hand.
     pub(super) table: TableName,
+    /// The same, where several become one of nft and names of chains begin with it.
+    pub(super) prefix: Option<TableName>,
     /// The sets of the host by name.
     pub(super) host_sets: &'h BTreeMap<&'h str, &'h ipset::Set>,
     /// The ports of bridges that rules name.
@@ -86,6 +89,14 @@ impl Draft<'_> {
             class: Class::Native,
             reasons: Vec::new(),
         };
+    }
+
+    /// The name of a chain of the table at hand.
+    pub(super) fn chain(&mut self, name: &str) -> Name {
+        match self.prefix {
+            Some(table) => self.names.of(&format!("{table}-{name}")),
+            None => self.names.of(name),
+        }
     }
 
     /// Something is said in another way.

@@ -27,7 +27,7 @@ pub use class::Class;
 
 use super::host::Host;
 use super::ipset::{Field, Set};
-use super::iptables::{Counters, Table, TableName};
+use super::iptables::{Counters, Table, TableName, entangled};
 use super::nft::Ruleset;
 use crate::net::Family;
 
@@ -95,11 +95,17 @@ pub fn translate_known(host: &Host, known: Known) -> Translation {
         notes: unused(host),
     };
     for dump in &host.dumps {
-        for table in &dump.tables {
-            let (made, judgements) = table::translate(dump.family, table, &whole);
+        let entangled = entangled(dump);
+        let mut judged = Vec::new();
+        for tables in whole.shared.groups(dump) {
+            let (made, judgements) = table::translate(dump.family, &tables, &entangled, &whole);
+            translation.notes.extend(together(dump.family, &tables));
             translation.ruleset.tables.push(made);
-            translation.judgements.extend(judgements);
+            judged.extend(judgements);
         }
+        let place = |one: &Judgement| dump.tables.iter().position(|table| table.name == one.table);
+        judged.sort_by_key(place);
+        translation.judgements.extend(judged);
     }
     translation.ruleset.tables.extend(whole.ports.table());
     translation
@@ -114,6 +120,18 @@ impl Translation {
             notes: self.notes,
         }
     }
+}
+
+/// What is said of tables that become one.
+fn together(family: Family, tables: &[&Table]) -> Option<String> {
+    let names: Vec<_> = tables.iter().map(|table| table.name.as_str()).collect();
+    (names.len() > 1).then(|| {
+        format!(
+            "tables {} of {family} share a list, a rate or a set that rules change: they are one table, {}",
+            names.join(" and "),
+            table::name(tables)
+        )
+    })
 }
 
 /// The sets that no rule looks up or changes, alone or in a list of sets: nft has no place for them outside of a table.

@@ -28,15 +28,63 @@ pub(super) struct Whole<'h> {
     pub(super) shared: Shared,
 }
 
-/// Says a table in nft.
+/// Says a table in nft, or several that become one.
 pub(super) fn translate(
     family: Family,
-    table: &iptables::Table,
+    tables: &[&iptables::Table],
+    entangled: &BTreeMap<usize, String>,
     whole: &Whole<'_>,
 ) -> (nft::Table, Vec<Judgement>) {
-    let mut draft = Draft {
+    let mut draft = draft(family, tables, entangled, whole);
+    let together = tables.len() > 1;
+    let mut chains = Vec::new();
+    let mut judgements = Vec::new();
+    // Chains have the first choice of names.
+    for table in tables {
+        draft.prefix = together.then_some(table.name);
+        for chain in &table.chains {
+            draft.chain(&chain.name);
+        }
+    }
+    for table in tables {
+        draft.table = table.name;
+        draft.prefix = together.then_some(table.name);
+        let (made, judged) = self::chains(&mut draft, table);
+        chains.extend(tracked::after_tracking(made, &mut draft.names));
+        judgements.extend(judged);
+    }
+    let mut made = nft::Table::new(nft_family(family), name(tables));
+    made.chains = chains;
+    made.chains.extend(draft.chains.into_values());
+    made.objects = draft.objects.into_values().collect();
+    made.sets = draft.sets.into_values().collect();
+    (made, judgements)
+}
+
+/// The name of the table of nft for these.
+pub(super) fn name(tables: &[&iptables::Table]) -> Name {
+    let names: Vec<_> = tables.iter().map(|table| table.name.as_str()).collect();
+    Name::from_parts(&names.join("-"))
+}
+
+fn draft<'h>(
+    family: Family,
+    tables: &[&iptables::Table],
+    entangled: &BTreeMap<usize, String>,
+    whole: &'h Whole<'h>,
+) -> Draft<'h> {
+    let deep = tables.iter().flat_map(|table| reach::too_deep(table));
+    let mut entangled = entangled.clone();
+    entangled.extend(deep.map(|line| {
+        (
+            line,
+            "nft follows 15 jumps from a hook, and this is one more".to_owned(),
+        )
+    }));
+    Draft {
         family,
-        table: table.name,
+        table: TableName::Filter,
+        prefix: None,
         host_sets: &whole.sets,
         ports: &whole.ports,
         shared: &whole.shared,
@@ -46,9 +94,9 @@ pub(super) fn translate(
         sets: BTreeMap::new(),
         chains: BTreeMap::new(),
         cut: BTreeSet::new(),
-        windows: windows(table),
+        windows: windows(tables),
         rates: BTreeMap::new(),
-        entangled: iptables::entangled(table),
+        entangled,
         rule: Sheet {
             protocol: None,
             names_connection_protocol: false,
@@ -58,40 +106,28 @@ pub(super) fn translate(
             class: Class::Native,
             reasons: Vec::new(),
         },
-    };
-    let deep = reach::too_deep(table).into_iter();
-    draft.entangled.extend(deep.map(|line| {
-        (
-            line,
-            "nft follows 15 jumps from a hook, and this is one more".to_owned(),
-        )
-    }));
+    }
+}
+
+/// The chains of a table, with a judgement of each rule.
+fn chains(draft: &mut Draft<'_>, table: &iptables::Table) -> (Vec<nft::Chain>, Vec<Judgement>) {
     let reached = reach::hooks(table);
     let mut chains = Vec::new();
     let mut judgements = Vec::new();
-    // Chains have the first choice of names.
-    for chain in &table.chains {
-        draft.names.of(&chain.name);
-    }
     for chain in &table.chains {
         let hooks = reached
             .get(chain.name.as_str())
             .cloned()
             .unwrap_or_default();
-        let mut made = head(&mut draft, table.name, chain);
+        let mut made = head(draft, table.name, chain);
         for rule in &chain.rules {
-            let (rules, judgement) = judged(&mut draft, chain, rule, &hooks);
+            let (rules, judgement) = judged(draft, chain, rule, &hooks);
             made.rules.extend(rules);
             judgements.push(judgement);
         }
         chains.push(made);
     }
-    let mut made = nft::Table::new(nft_family(family), Name::from_parts(table.name.as_str()));
-    made.chains = tracked::after_tracking(chains);
-    made.chains.extend(draft.chains.into_values());
-    made.objects = draft.objects.into_values().collect();
-    made.sets = draft.sets.into_values().collect();
-    (made, judgements)
+    (chains, judgements)
 }
 
 fn nft_family(family: Family) -> nft::Family {
@@ -102,9 +138,10 @@ fn nft_family(family: Family) -> nft::Family {
 }
 
 /// The times that rules ask of each list of `recent`; a list that is only written has one without a time.
-fn windows(table: &iptables::Table) -> BTreeMap<String, BTreeSet<Option<u32>>> {
+fn windows(tables: &[&iptables::Table]) -> BTreeMap<String, BTreeSet<Option<u32>>> {
     let mut windows: BTreeMap<String, BTreeSet<Option<u32>>> = BTreeMap::new();
-    let rules = table.chains.iter().flat_map(|chain| &chain.rules);
+    let chains = tables.iter().flat_map(|table| &table.chains);
+    let rules = chains.flat_map(|chain| &chain.rules);
     for one in rules.flat_map(|rule| &rule.matches) {
         if let Test::Recent(recent) = &one.test {
             let asked = windows.entry(recent.name.clone()).or_default();
@@ -175,7 +212,7 @@ pub(super) fn comment(text: &str) -> String {
 }
 
 fn head(draft: &mut Draft<'_>, table: TableName, chain: &iptables::Chain) -> nft::Chain {
-    let name = draft.names.of(&chain.name);
+    let name = draft.chain(&chain.name);
     let renamed = (name.as_str() != chain.name).then(|| comment(&format!("chain {}", chain.name)));
     let mut made = nft::Chain::new(name);
     made.comment = renamed;

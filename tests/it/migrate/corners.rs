@@ -202,6 +202,95 @@ fn a_target_that_is_a_chain_counts_as_a_jump() {
     }
 }
 
+/// A list and a set that rules of two tables use, and one that rules only look up.
+const TOGETHER: &str = "*filter
+:INPUT ACCEPT [0:0]
+-A INPUT -m recent --rcheck --seconds 60 --name seen --rsource -j DROP
+-A INPUT -m set --match-set caught src -j DROP
+-A INPUT -m set --match-set fixed src -j DROP
+COMMIT
+*nat
+:PREROUTING ACCEPT [0:0]
+-A PREROUTING -m set --match-set fixed src -j ACCEPT
+COMMIT
+*raw
+:PREROUTING ACCEPT [0:0]
+-A PREROUTING -p tcp -m tcp --dport 21 -j CT --helper ftp
+-A PREROUTING -p tcp -m tcp --dport 1 -j SET --add-set caught src
+COMMIT
+*mangle
+:INPUT ACCEPT [0:0]
+-A INPUT -p tcp -m tcp --dport 2 -m recent --set --name seen --rsource
+COMMIT
+";
+
+#[test]
+fn tables_that_share_what_rules_change_are_one() {
+    let sets = "create caught hash:ip family inet\ncreate fixed hash:ip family inet\nadd fixed 192.0.2.1\n";
+    let texts = Texts {
+        v4: Some(TOGETHER.to_owned()),
+        v6: None,
+        sets: Some(sets.to_owned()),
+    };
+    let host = Host::read(&texts).unwrap();
+    let translation = translate(&host);
+    let classes = translation.judgements.iter().map(|one| one.class);
+    assert!(classes.max() <= Some(Class::Equivalent));
+    let lines: Vec<_> = translation.judgements.iter().map(|one| one.line).collect();
+    assert!(lines.is_sorted(), "in the order of the dump: {lines:?}");
+    let tables = translation.ruleset.tables.iter();
+    let names: Vec<_> = tables.map(|table| table.name.to_string()).collect();
+    assert_eq!(names, ["nat", "filter-raw-mangle"]);
+    assert_eq!(translation.notes.len(), 1, "{:?}", translation.notes);
+    let shortened = translation.clone().idiomatic().ruleset;
+    in_netns("tables_that_share_what_rules_change_are_one", || {
+        for ruleset in [&translation.ruleset, &shortened] {
+            let printed = print::print(ruleset);
+            nft_result(&["-f", "-"], &printed).unwrap_or_else(|error| panic!("{error}\n{printed}"));
+            nft_result(&["flush", "ruleset"], "").unwrap();
+            assert!(proven(&host, ruleset).unwrap().is_equal(), "{printed}");
+        }
+    });
+}
+
+#[test]
+fn a_set_of_another_table_is_another_one() {
+    let dump = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m recent --rcheck --name a --rsource -j DROP\n\
+                -A INPUT -m recent --set --name a --rsource\nCOMMIT\n\
+                *mangle\n:INPUT ACCEPT [0:0]\n-A INPUT -m recent --rcheck --name a --rsource -j DROP\n\
+                -A INPUT -m recent --set --name a --rsource\nCOMMIT\n";
+    let host = host(dump, Family::V4).unwrap();
+    let translation = translate(&host);
+    assert!(proven(&host, &translation.ruleset).unwrap().is_equal());
+    let table = |name: &str, priority: i32| {
+        format!(
+            "table ip {name} {{\n\tset recent-a {{\n\t\ttype ipv4_addr\n\t\tsize 65535\n\t\tflags dynamic\n\t}}\n\
+             \tchain INPUT {{\n\t\ttype filter hook input priority {priority}; policy accept;\n\
+             \t\tip saddr @recent-a drop\n\t\tupdate @recent-a {{ ip saddr }}\n\t}}\n}}\n"
+        )
+    };
+    let text = format!("{}{}", table("mangle", -150), table("filter", 0));
+    let apart = verify(&host.dumps, &host.sets, &parse(&text).unwrap()).unwrap();
+    assert!(!apart.is_equal(), "each has a list of its own");
+}
+
+#[test]
+fn a_set_that_both_families_change_is_left_out() {
+    let dump = |action: &str| {
+        Some(format!(
+            "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT {action}\nCOMMIT\n"
+        ))
+    };
+    let texts = Texts {
+        v4: dump("-j SET --add-set s src"),
+        v6: dump("-m set --match-set s src -j DROP"),
+        sets: Some("create s hash:mac\n".to_owned()),
+    };
+    let judgements = translate(&Host::read(&texts).unwrap()).judgements;
+    let classes: Vec<_> = judgements.iter().map(|one| one.class).collect();
+    assert_eq!(classes, [Class::Unsupported; 2], "{judgements:?}");
+}
+
 #[test]
 fn a_set_of_mac_addresses_is_of_both_families() {
     let sets = "create m hash:mac\nadd m 02:00:00:00:00:01\ncreate b bitmap:ip range 192.0.2.0-192.0.2.9\nadd b 192.0.2.1\n";
@@ -221,6 +310,24 @@ fn a_set_of_mac_addresses_is_of_both_families() {
         assert!(printed.contains(statement), "{printed}");
         assert!(proven(&host, &ruleset).unwrap().is_equal(), "{printed}");
     }
+}
+
+#[test]
+fn chains_for_helpers_have_names_of_their_own() {
+    let dump = "*raw\n:PREROUTING ACCEPT [0:0]\n:ftp - [0:0]\n:ftp.helper - [0:0]\n-A PREROUTING -j ftp\n-A PREROUTING -j ftp.helper\n\
+                -A ftp -p tcp -m tcp --dport 21 -j CT --helper ftp\n-A ftp.helper -s 192.0.2.1/32 -j ACCEPT\nCOMMIT\n";
+    let host = host(dump, Family::V4).unwrap();
+    let ruleset = translate(&host).ruleset;
+    let names: std::collections::BTreeSet<_> = ruleset.tables[0]
+        .chains
+        .iter()
+        .map(|chain| &chain.name)
+        .collect();
+    assert_eq!(names.len(), 6, "{names:?}");
+    assert!(proven(&host, &ruleset).unwrap().is_equal());
+    in_netns("chains_for_helpers_have_names_of_their_own", || {
+        nft_result(&["-f", "-"], &print::print(&ruleset)).unwrap();
+    });
 }
 
 #[test]

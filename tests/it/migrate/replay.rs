@@ -180,6 +180,41 @@ fn packets_take_turns_on_both_sides() {
     assert!(!replay.differences.is_empty());
 }
 
+/// What one table puts into a list and counts, another one asks: the list and the rate are the host's.
+const TOGETHER: &str = "*filter
+:INPUT ACCEPT [0:0]
+:x - [0:0]
+-A INPUT -p tcp -m tcp --dport 81 -m recent --rcheck --name seen --mask 255.255.255.255 --rsource -j DROP
+-A INPUT -p udp -m udp --dport 81 -m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 5 --hashlimit-mode dstip --hashlimit-name few -j ACCEPT
+-A INPUT -p udp -m udp --dport 82 -j x
+-A x -j DROP
+COMMIT
+*mangle
+:PREROUTING ACCEPT [0:0]
+:x - [0:0]
+-A PREROUTING -p tcp -m tcp --dport 81 -j x
+-A PREROUTING -p udp -m udp --dport 81 -m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 5 --hashlimit-mode dstip --hashlimit-name few -j MARK --set-xmark 0x1/0xffffffff
+-A x -m recent --set --name seen --mask 255.255.255.255 --rsource
+COMMIT
+";
+
+#[test]
+fn packets_meet_the_same_where_tables_share() {
+    let test = "packets_meet_the_same_where_tables_share";
+    let Some(replay) = replayed(test, TOGETHER, |nft| nft) else {
+        return;
+    };
+    report(&format!("{replay:#?}"));
+    assert!(replay.differences.is_empty(), "{replay:#?}");
+    assert_eq!(replay.rules_hit(), 7, "{replay:?}");
+    let change = |nft: String| {
+        assert!(nft.contains("update @recent-seen"), "{nft}");
+        nft.replace("update @recent-seen", "delete @recent-seen")
+    };
+    let replay = replayed(test, TOGETHER, change).unwrap();
+    assert!(!replay.differences.is_empty());
+}
+
 #[test]
 fn packets_find_a_rule_that_was_changed() {
     let test = "packets_find_a_rule_that_was_changed";

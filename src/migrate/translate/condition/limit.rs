@@ -98,11 +98,6 @@ fn hash_limit(draft: &mut Draft<'_>, asked: &HashLimit) -> Outcome<Cases> {
         ));
     }
     set.timeouts = true;
-    if draft.shared.has_rate_of_several(draft.family, &asked.name) {
-        draft.approximate(
-            "rules of one name in several tables share a rate in iptables, and none in nft",
-        );
-    }
     let kept = (asked.rate, burst);
     if *draft.rates.entry(name.clone()).or_insert(kept) != kept {
         draft.approximate(

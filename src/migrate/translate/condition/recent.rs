@@ -19,7 +19,6 @@ pub(super) fn cases(draft: &mut Draft<'_>, sense: Sense, recent: &Recent) -> Out
             "leave --rttl out",
         ));
     }
-    draft.shared.list(draft.family, &recent.name)?;
     draft.equivalent("recent is a set, which keeps 65,535 addresses where a list keeps 100");
     let field = Expression::Field(address_field(draft.family, recent.side));
     let key = vec![match recent.mask {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::program::{ACCEPT, DROP, Source};
 use super::{BaseChain, Entry, Place, Program, Rule, Step};
 use crate::migrate::ipset::Set;
-use crate::migrate::iptables::{self as model, Dump, Policy, RecentAction, Table, Test};
+use crate::migrate::iptables::{self as model, Dump, Policy, RecentAction, Table, Target, Test};
 use crate::net::Protocol;
 
 mod calendar;
@@ -25,6 +25,8 @@ struct Ground<'a> {
     sets: &'a [Set],
     table: &'a Table,
     lists: &'a Lists,
+    /// Sets that rules change: they are the host's, whichever table a rule is in.
+    changed: &'a BTreeSet<&'a str>,
     /// What rules share with others that no text of nft can share, by line.
     entangled: &'a BTreeMap<usize, String>,
 }
@@ -41,15 +43,17 @@ struct List {
     written: bool,
 }
 
-/// A dump as a program. Set elements are those of the dump of the sets.
-pub(super) fn program(dump: &Dump, sets: &[Set]) -> Program {
+/// One of the dumps as a program. Set elements are those of the dump of the sets.
+pub(super) fn program(dump: &Dump, dumps: &[Dump], sets: &[Set]) -> Program {
     let mut program = Program::default();
     let lists = lists(dump);
+    let changed = changed(dumps);
+    let entangled = model::entangled(dump);
     for table in &dump.tables {
-        let entangled = model::entangled(table);
         let ground = Ground {
             entangled: &entangled,
             lists: &lists,
+            changed: &changed,
             family: dump.family,
             sets,
             table,
@@ -79,6 +83,16 @@ pub(super) fn program(dump: &Dump, sets: &[Set]) -> Program {
         }
     }
     program
+}
+
+/// The sets that rules change.
+fn changed(dumps: &[Dump]) -> BTreeSet<&str> {
+    let rules = dumps.iter().flat_map(Dump::rules);
+    let actions = rules.flat_map(|(_, _, rule)| match &rule.target {
+        Target::Set(target) => target.actions.as_slice(),
+        _ => &[],
+    });
+    actions.map(|(_, set, _)| set.as_str()).collect()
 }
 
 /// What is asked of lists. A list that nobody asks is written to all the same.

@@ -45,7 +45,7 @@ pub fn verify(dumps: &[Dump], sets: &[Set], nft: &Parsed) -> Result<Report, Unkn
     for family in Family::ALL {
         let mut before = Program::default();
         for dump in dumps.iter().filter(|dump| dump.family == family) {
-            before = iptables::program(dump, sets);
+            before = iptables::program(dump, dumps, sets);
         }
         let after = nft::program(nft, family)?;
         report

@@ -1,6 +1,6 @@
 //! The nft side: the printed text, read back, as a program for the packets of one family.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::fields::Width;
 use super::{BaseChain, Entry, Place, Program, Rule, Source, Step, fields};
@@ -9,6 +9,7 @@ use crate::migrate::nft::{
     Base, Family as TableFamily, HookPoint, Parsed, Policy, RulePlace, Set, Statement, Table,
 };
 use crate::net::Family;
+use crate::ruleset::Name;
 
 mod effect;
 mod expression;
@@ -23,6 +24,8 @@ mod value;
 struct Ground<'a> {
     family: Family,
     table: &'a Table,
+    /// Sets that rules change and that several tables have, each its own.
+    several: &'a BTreeSet<&'a Name>,
 }
 
 /// What in a text cannot be brought into the steps of a program.
@@ -42,14 +45,19 @@ pub struct UnknownMeaning {
 pub(super) fn program(parsed: &Parsed, family: Family) -> Result<Program, UnknownMeaning> {
     let mut program = Program::default();
     let mut bases: Vec<(i32, Entry, BaseChain)> = Vec::new();
+    let several = several(&parsed.ruleset.tables, family);
     for (at, table) in parsed.ruleset.tables.iter().enumerate() {
         if !sees(table.family, family) {
             continue;
         }
+        let ground = Ground {
+            family,
+            table,
+            several: &several,
+        };
         if table.family == TableFamily::Bridge {
-            bridged(&mut program, &Ground { family, table });
+            bridged(&mut program, &ground);
         }
-        let ground = Ground { family, table };
         for (number, chain) in table.chains.iter().enumerate() {
             let name = ground.chain(chain.name.as_str());
             let place = |rule| RulePlace {
@@ -103,6 +111,33 @@ pub(super) fn program(parsed: &Parsed, family: Family) -> Result<Program, Unknow
         program.entries.entry(entry).or_default().push(base);
     }
     Ok(program)
+}
+
+/// Sets that rules change and that more than one table has: what one rule puts there another one does not find.
+fn several(tables: &[Table], family: Family) -> BTreeSet<&Name> {
+    let seen = || {
+        tables
+            .iter()
+            .filter(move |table| sees(table.family, family))
+    };
+    let mut known = BTreeSet::new();
+    let sets = seen().flat_map(|table| &table.sets);
+    let mut several: BTreeSet<_> = sets
+        .map(|set| &set.name)
+        .filter(|name| !known.insert(*name))
+        .collect();
+    let rules = seen()
+        .flat_map(|table| &table.chains)
+        .flat_map(|chain| &chain.rules);
+    let statements = rules.flat_map(|rule| &rule.statements);
+    let changed: BTreeSet<_> = statements
+        .filter_map(|statement| match statement {
+            Statement::Dynamic { set, .. } => Some(set),
+            _ => None,
+        })
+        .collect();
+    several.retain(|name| changed.contains(name));
+    several
 }
 
 fn sees(table: TableFamily, family: Family) -> bool {
@@ -219,6 +254,14 @@ impl Ground<'_> {
         match self.family {
             Family::V4 => Width::V4,
             Family::V6 => Width::V6,
+        }
+    }
+
+    /// What a set is called that rules change. The host has one of a name, and so has nft if one table has it.
+    fn called(&self, set: &Name) -> String {
+        match self.several.contains(set) {
+            true => format!("{set} of table {}", self.table.name),
+            false => set.to_string(),
         }
     }
 

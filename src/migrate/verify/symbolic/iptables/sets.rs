@@ -4,7 +4,7 @@ use super::super::{Condition, Pattern, Variable, fields, labels, prefix};
 use super::Ground;
 use super::test::number;
 use crate::migrate::ipset::{Element, Field, Kind, PortProtocol, Set, Type};
-use crate::migrate::iptables::{MatchSet, Side, Target};
+use crate::migrate::iptables::{MatchSet, Side};
 use crate::net::{Family, Protocol};
 
 /// An element that is looked at later where this is lower: the longest prefix counts.
@@ -47,7 +47,7 @@ impl Ground<'_> {
             return Condition::Never;
         }
         let mut parts = self.elements(set, sides, return_nomatch);
-        if self.is_written(name) {
+        if self.changed.contains(name) {
             parts.push(Condition::atom(labels::learned(
                 name,
                 &self.key_text(name, sides),
@@ -159,15 +159,6 @@ impl Ground<'_> {
             Condition::Always
         };
         guard.and(core)
-    }
-
-    /// Whether rules of the dump put packets into the set.
-    fn is_written(&self, name: &str) -> bool {
-        let rules = self.table.chains.iter().flat_map(|chain| &chain.rules);
-        rules.into_iter().any(|rule| match &rule.target {
-            Target::Set(target) => target.actions.iter().any(|(_, set, _)| set == name),
-            _ => false,
-        })
     }
 
     /// What of a packet the set looks at, dimension by dimension.

@@ -32,7 +32,7 @@ impl Ground<'_> {
                     (v, mask.unwrap_or(all))
                 })
                 .collect();
-            let label = labels::learned(set.name.as_str(), &labels::key(&parts));
+            let label = labels::learned(&self.called(&set.name), &labels::key(&parts));
             each.push(Condition::atom(label));
         }
         Some((guards(&readings), Condition::Any(each)))

@@ -166,9 +166,9 @@ impl Ground<'_> {
         let (key, seconds) = (labels::key(&parts), stays.map(|t| t.as_secs()));
         let seconds = seconds.and_then(|seconds| u32::try_from(seconds).ok());
         let what = if operation == "delete" {
-            labels::deleted(&key, set.as_str())
+            labels::deleted(&key, &self.called(set))
         } else {
-            labels::added(&key, set.as_str(), seconds)
+            labels::added(&key, &self.called(set), seconds)
         };
         Some(vec![guard, Step::Note(what)])
     }
