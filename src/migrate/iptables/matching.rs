@@ -306,14 +306,14 @@ pub enum Test {
     /// `-m frag`: the options, each with its value.
     Frag6 {
         /// `--fragid`.
-        id: Option<Span<u32>>,
+        id: Option<(Sense, Span<u32>)>,
         /// `--fragfirst` (true), `--fragnotfirst`... nothing is any.
         first: Option<bool>,
         /// `--fragmore` (true), `--fraglast` (false).
         more: Option<bool>,
         /// `--fragres`.
         reserved: bool,
-        /// `--fraglen`.
+        /// `--fraglen`, at which the kernel does not look (`ip6t_frag`).
         length: Option<u32>,
     },
     /// `-m ah --ahspi`.
@@ -327,7 +327,7 @@ pub enum Test {
         /// `dst` rather than `hbh`.
         destination: bool,
         /// `--dst-len`, `--hbh-len`.
-        length: Option<u32>,
+        length: Option<(Sense, u32)>,
         /// `--dst-opts`, `--hbh-opts`.
         options: Option<String>,
     },

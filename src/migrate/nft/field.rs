@@ -163,6 +163,7 @@ fields! {
     CompCpi "comp cpi",
     FragNexthdr "frag nexthdr",
     FragReserved "frag reserved",
+    FragReserved2 "frag reserved2",
     FragFragOff "frag frag-off",
     FragMoreFragments "frag more-fragments",
     FragId "frag id",

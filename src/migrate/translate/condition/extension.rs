@@ -1,6 +1,6 @@
 //! Extension headers of IPv6.
 
-use super::super::case::{Cases, Outcome, compared, one};
+use super::super::case::{Cases, Outcome, compared, never, one};
 use super::super::draft::Draft;
 use super::header::{numbers, presence};
 use super::unsayable;
@@ -24,7 +24,7 @@ pub(super) fn cases(draft: &mut Draft<'_>, asked: &Match) -> Outcome<Cases> {
             one(compared(sense, Field::RtSegLeft, numbers(*span)))
         }
         Test::Routing(RoutingHeader::Length(bytes)) => {
-            one(compared(sense, Field::RtHdrlength, units(*bytes)?))
+            sized(sense, "rt", Field::RtHdrlength, *bytes)
         }
         Test::Routing(RoutingHeader::Reserved) => {
             return Err(unsayable("the reserved field of a routing header"));
@@ -37,10 +37,16 @@ pub(super) fn cases(draft: &mut Draft<'_>, asked: &Match) -> Outcome<Cases> {
             reserved,
             length,
         } => {
-            if *reserved || length.is_some() {
-                return Err(unsayable("--fragres and --fraglen"));
+            if length.is_some() {
+                draft.equivalent("the kernel does not look at --fraglen");
             }
-            vec![fragment(*id, *first, *more)]
+            let mut statements = fragment(*id, *first, *more);
+            if *reserved {
+                for field in [Field::FragReserved, Field::FragReserved2] {
+                    statements.push(compared(Sense::Is, field, Value::Number(0)).into());
+                }
+            }
+            vec![statements]
         }
         Test::Options6 {
             destination,
@@ -55,7 +61,7 @@ pub(super) fn cases(draft: &mut Draft<'_>, asked: &Match) -> Outcome<Cases> {
                 false => ("hbh", Field::HbhHdrlength),
             };
             match length {
-                Some(bytes) => one(compared(sense, field, units(*bytes)?)),
+                Some((sense, bytes)) => sized(*sense, name, field, *bytes),
                 None => one(compared(Sense::Is, header(name), presence(sense))),
             }
         }
@@ -68,21 +74,28 @@ fn header(name: &str) -> Expression {
     Expression::Exthdr(name.to_owned())
 }
 
-/// A length in bytes as the header has it: in units of eight bytes beyond the first.
-fn units(bytes: u32) -> Outcome<Value> {
+/// A header of so many bytes, which it says in units of eight beyond the first.
+fn sized(sense: Sense, name: &str, field: Field, bytes: u32) -> Cases {
     let units = (bytes / 8)
         .checked_sub(1)
-        .filter(|_| bytes.is_multiple_of(8));
-    units
-        .map(|units| Value::Number(units.into()))
-        .ok_or_else(|| unsayable("a length that no header can have"))
+        .filter(|units| bytes.is_multiple_of(8) && *units <= u8::MAX.into());
+    match (units, sense) {
+        (Some(units), sense) => one(compared(sense, field, Value::Number(units.into()))),
+        (None, Sense::Is) => never(),
+        (None, Sense::IsNot) => one(compared(Sense::Is, header(name), presence(Sense::Is))),
+    }
 }
 
-fn fragment(id: Option<Span<u32>>, first: Option<bool>, more: Option<bool>) -> Vec<Statement> {
+fn fragment(
+    id: Option<(Sense, Span<u32>)>,
+    first: Option<bool>,
+    more: Option<bool>,
+) -> Vec<Statement> {
     let number = |field, number| compared(Sense::Is, field, Value::Number(number)).into();
     let mut statements = Vec::new();
-    if let Some(id) = id.filter(|id| id.first > 0 || id.last < u32::MAX) {
-        statements.push(compared(Sense::Is, Field::FragId, numbers(id)).into());
+    let every = |id: Span<u32>| id.first == 0 && id.last == u32::MAX;
+    if let Some((sense, id)) = id.filter(|(sense, id)| *sense == Sense::IsNot || !every(*id)) {
+        statements.push(compared(sense, Field::FragId, numbers(id)).into());
     }
     if first == Some(true) {
         statements.push(number(Field::FragFragOff, 0));

@@ -100,9 +100,10 @@ fn before_transport(probe: &mut Probe, test: &Test) -> bool {
             id, first, more, ..
         } => {
             probe.fragment = Some(Fragment {
-                id: id.map_or(7, |span| span.first),
+                id: id.map_or(7, |(_, span)| span.first),
                 offset: if *first == Some(true) { 0 } else { 8 },
                 more: more.unwrap_or(false),
+                reserved: 0,
             });
         }
         Test::Options6 {
@@ -110,7 +111,7 @@ fn before_transport(probe: &mut Probe, test: &Test) -> bool {
             length,
             ..
         } => {
-            let bytes = length.unwrap_or(8);
+            let bytes = length.map_or(8, |(_, bytes)| bytes);
             probe.headers.push(match destination {
                 true => Header::Destination(bytes),
                 false => Header::HopByHop(bytes),

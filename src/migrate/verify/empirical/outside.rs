@@ -103,11 +103,15 @@ impl Near<'_> {
     fn extension(&mut self, test: &Test) -> bool {
         match test {
             Test::Routing(part) => self.routing(*part),
-            Test::Frag6 { id, .. } => {
+            Test::Frag6 { id, reserved, .. } => {
                 self.change(|probe| probe.fragment = None);
+                // The octet and each of the bits, if any is asked for.
+                for bits in [1, 0x100, 0x200].into_iter().filter(|_| *reserved) {
+                    self.part(|part| part.reserved = bits);
+                }
                 self.part(|part| part.more ^= true);
                 self.part(|part| part.offset ^= 8);
-                for id in id.iter().copied().flat_map(near) {
+                for id in id.iter().flat_map(|(_, span)| near(*span)) {
                     self.part(|part| part.id = id);
                 }
             }

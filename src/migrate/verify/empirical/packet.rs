@@ -204,8 +204,9 @@ fn units(bytes: u32) -> u8 {
 }
 
 fn fragment(next: u8, part: Fragment) -> Vec<u8> {
-    let place = (part.offset << 3) | u16::from(part.more);
-    let mut header = vec![next, 0];
+    let [bits, octet] = part.reserved.to_be_bytes();
+    let place = (part.offset << 3) | u16::from(bits & 3) << 1 | u16::from(part.more);
+    let mut header = vec![next, octet];
     header.extend(place.to_be_bytes());
     header.extend(part.id.to_be_bytes());
     header

@@ -79,6 +79,8 @@ pub(super) struct Fragment {
     pub(super) id: u32,
     /// In units of eight bytes.
     pub(super) offset: u16,
+    /// The reserved octet and, above it, the two reserved bits.
+    pub(super) reserved: u16,
     pub(super) more: bool,
 }
 

@@ -72,6 +72,7 @@ variables! {
     frag_offset "frag frag-off" 13,
     frag_more "frag more-fragments" 1,
     frag_reserved "frag reserved" 8,
+    frag_reserved2 "frag reserved2" 2,
     mobility_type "mh type" 8,
     dccp_type "dccp type" 4,
     input_group "iifgroup" 32,

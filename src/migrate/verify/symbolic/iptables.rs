@@ -10,6 +10,7 @@ use crate::net::Protocol;
 
 mod calendar;
 mod effect;
+mod extension;
 mod sets;
 mod stateful;
 mod target;

@@ -22,7 +22,7 @@ pub(super) fn test(given: &Given) -> Result<Test, String> {
 
 /// `frag`.
 pub(super) fn fragment(given: &[Given]) -> Result<Vec<Match>, String> {
-    plain(given, &[])?;
+    plain(given, &["--fragid", "--fraglen"])?;
     let ids = |text: &str| span(text, ':', 0, u32::MAX);
     let length = |text: &str| required("length", text);
     let more = match (has(given, "--fragmore"), has(given, "--fraglast")) {
@@ -32,7 +32,7 @@ pub(super) fn fragment(given: &[Given]) -> Result<Vec<Match>, String> {
         (false, false) => None,
     };
     let test = Test::Frag6 {
-        id: read(given, "--fragid", ids)?,
+        id: signed(given, "--fragid", ids)?,
         first: has(given, "--fragfirst").then_some(true),
         more,
         reserved: has(given, "--fragres"),
@@ -43,18 +43,28 @@ pub(super) fn fragment(given: &[Given]) -> Result<Vec<Match>, String> {
 
 /// `dst` and `hbh`.
 pub(super) fn options(module: &str, given: &[Given]) -> Result<Vec<Match>, String> {
-    plain(given, &[])?;
     let destination = module == "dst";
     let (length, options) = match destination {
         true => ("--dst-len", "--dst-opts"),
         false => ("--hbh-len", "--hbh-opts"),
     };
+    plain(given, &[length])?;
     let test = Test::Options6 {
         destination,
-        length: read(given, length, |text| required("length", text))?,
+        length: signed(given, length, |text| required("length", text))?,
         options: option(given, options).map(|given| given.value().to_owned()),
     };
     Ok(whole(Sense::Is, test))
+}
+
+/// The value of an option, read, and whether it must be so.
+fn signed<T>(
+    given: &[Given],
+    name: &str,
+    of: impl Fn(&str) -> Result<T, String>,
+) -> Result<Option<(Sense, T)>, String> {
+    let sense = option(given, name).map(|given| given.sense);
+    Ok(sense.zip(read(given, name, of)?))
 }
 
 /// `ipv6header`.

@@ -4,16 +4,15 @@ use std::net::IpAddr;
 
 use super::super::fields::{self, Width};
 use super::super::{Condition, Pattern, Step, Variable, labels};
-use super::Ground;
+use super::{Ground, extension};
 use crate::migrate::iptables::{
-    Address, AddressKind, AddressTypes, Bound, ChunkMode, ConnectionField, Direction,
-    ExtensionHeaders, Icmp, InterfacePattern, Masked, Match, PacketType, Physical, RoutingHeader,
-    Sense, Side, SocketOption, Span, Test,
+    Address, AddressKind, AddressTypes, Bound, ChunkMode, ConnectionField, Direction, Icmp,
+    InterfacePattern, Masked, Match, PacketType, Physical, Sense, Side, SocketOption, Span, Test,
 };
 use crate::net::{Family, PortRange};
 
 /// What must hold first, and what is asked.
-type Question = (Condition, Condition);
+pub(super) type Question = (Condition, Condition);
 
 impl Ground<'_> {
     pub(super) fn width(&self) -> Width {
@@ -41,7 +40,7 @@ impl Ground<'_> {
             soft: true,
         } = &found.test
         {
-            return vec![Step::Test(headers(*named, negated))];
+            return vec![Step::Test(extension::headers(*named, negated))];
         }
         let question = self.packet(&found.test);
         let question = question.or_else(|| self.connection(&found.test));
@@ -134,7 +133,7 @@ impl Ground<'_> {
             | Test::Frag6 { .. }
             | Test::Options6 { .. }
             | Test::Headers { .. } => {
-                return Some(extension(test));
+                return Some(extension::question(test));
             }
             _ => return None,
         };
@@ -411,86 +410,4 @@ pub(super) fn socket(options: &[SocketOption]) -> Condition {
         parts.push(Condition::atom("the socket is transparent"));
     }
     Condition::All(parts)
-}
-
-/// The header says its length in units of eight bytes, without the first.
-fn header_length(variable: &Variable, bytes: u32) -> Condition {
-    match bytes {
-        0 => Condition::Never,
-        bytes if bytes % 8 != 0 => Condition::Never,
-        bytes => variable.is(u128::from(bytes / 8 - 1)),
-    }
-}
-
-/// All of these headers are there, or none of them.
-fn headers(headers: ExtensionHeaders, negated: bool) -> Condition {
-    const NAMES: [(ExtensionHeaders, &str); 8] = [
-        (ExtensionHeaders::HOP, "hbh"),
-        (ExtensionHeaders::DST, "dst"),
-        (ExtensionHeaders::ROUTE, "rt"),
-        (ExtensionHeaders::FRAG, "frag"),
-        (ExtensionHeaders::AUTH, "ah"),
-        (ExtensionHeaders::ESP, "esp"),
-        (ExtensionHeaders::NONE, "none"),
-        (ExtensionHeaders::PROTO, "proto"),
-    ];
-    let named = NAMES.iter().filter(|(bit, _)| headers.contains(*bit));
-    Condition::All(
-        named
-            .map(|(_, name)| Condition::atom(format!("exthdr {name}")).negated_if(negated))
-            .collect(),
-    )
-}
-
-fn extension(test: &Test) -> Question {
-    let always = Condition::Always;
-    match test {
-        Test::Routing(header) => {
-            let there = Condition::atom("exthdr rt");
-            match header {
-                RoutingHeader::Kind(kind) => (there, fields::rt_type().is((*kind).into())),
-                RoutingHeader::SegmentsLeft(span) => {
-                    let core = fields::rt_segments().within(span.first.into(), span.last.into());
-                    (there, core)
-                }
-                RoutingHeader::Length(length) => {
-                    (there, header_length(&fields::rt_length(), *length))
-                }
-                RoutingHeader::Reserved => (there, fields::rt_reserved().is(0)),
-            }
-        }
-        Test::Frag6 {
-            id,
-            first,
-            more,
-            reserved,
-            length,
-        } => {
-            let there = Condition::atom("exthdr frag");
-            let parts = [
-                id.map(|span| fields::frag_id().within(span.first.into(), span.last.into())),
-                first.map(|first| fields::frag_offset().is(0).negated_if(!first)),
-                more.map(|more| fields::frag_more().is(more.into())),
-                reserved.then(|| fields::frag_reserved().is(0)),
-                length.map(|length| Condition::atom(format!("frag length {length}"))),
-            ];
-            (there, Condition::All(parts.into_iter().flatten().collect()))
-        }
-        Test::Options6 {
-            destination,
-            length,
-            options,
-        } => {
-            let name = if *destination { "dst" } else { "hbh" };
-            let there = Condition::atom(format!("exthdr {name}"));
-            let variable = Variable::new(&format!("{name} hdrlength"), 8);
-            let length = length.map(|length| header_length(&variable, length));
-            let options = options
-                .as_ref()
-                .map(|text| Condition::atom(format!("{name} options {text}")));
-            let parts = [length, options].into_iter().flatten().collect();
-            (there, Condition::All(parts))
-        }
-        other => (always, Condition::atom(format!("{other:?}"))),
-    }
 }

@@ -308,6 +308,7 @@ fn extension(field: Field) -> Option<Reading> {
         Field::FragFragOff => of("frag", fields::frag_offset()),
         Field::FragMoreFragments => of("frag", fields::frag_more()).in_words(words::BOOLEANS),
         Field::FragReserved => of("frag", fields::frag_reserved()),
+        Field::FragReserved2 => of("frag", fields::frag_reserved2()),
         Field::HbhHdrlength => of("hbh", Variable::new("hbh hdrlength", 8)),
         Field::DstHdrlength => of("dst", Variable::new("dst hdrlength", 8)),
         Field::MhType => Reading::number(fields::l4proto().is(135), fields::mobility_type()),
