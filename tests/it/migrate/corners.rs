@@ -4,7 +4,7 @@
 use margay::migrate::host::{Host, Texts};
 use margay::migrate::nft::{Item, Value, parse, print};
 use margay::migrate::translate::{Class, Translation, translate};
-use margay::migrate::verify::symbolic::verify;
+use margay::migrate::verify::symbolic::{Outcome, verify};
 use margay::net::Family;
 
 use super::host;
@@ -372,4 +372,21 @@ fn what_is_not_quite_the_same_is_told_by_a_packet() {
         let report = verify(&host.dumps, &host.sets, &parse(&text).unwrap()).unwrap();
         assert_eq!(report.is_equal(), same, "{rule}: {:#?}", report.parts);
     }
+}
+
+#[test]
+fn marks_that_are_copied_are_compared_in_the_end() {
+    let dump = "*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -m mark ! --mark 0x0 -j CONNMARK --save-mark\n\
+                -A PREROUTING -m connmark --mark 0x1 -j CONNMARK --restore-mark\nCOMMIT\n";
+    let host = host(dump, Family::V4).unwrap();
+    let printed = print::print(&translate(&host).ruleset);
+    let outcome = |text: &str| {
+        let report = verify(&host.dumps, &host.sets, &parse(text).unwrap()).unwrap();
+        report.parts[0].outcome.clone()
+    };
+    assert_eq!(outcome(&printed), Outcome::Equal);
+    let changed = printed.replace("meta mark != 0x0 counter", "meta mark 0x0 counter");
+    assert_ne!(changed, printed);
+    let found = outcome(&changed);
+    assert!(matches!(found, Outcome::Different(_)), "{found:?}");
 }

@@ -25,16 +25,20 @@ fn order(width: Width) -> Vec<Variable> {
         fields::icmp_type(),
         fields::icmp_code(),
         fields::mac(),
-        fields::mark(),
-        fields::ct_mark(),
     ]
+}
+
+/// Marks are copied from one to the other and then compared: the function that says whether they are equal is small only
+/// where their bits take turns.
+fn woven() -> [Variable; 2] {
+    [fields::mark(), fields::ct_mark()]
 }
 
 /// All packets of one family, as far as two programs tell them apart.
 #[derive(Debug)]
 pub(super) struct Space {
-    /// The first bit and the number of bits of each variable.
-    places: BTreeMap<Variable, (u32, u32)>,
+    /// The bits of each variable, the highest first.
+    places: BTreeMap<Variable, Vec<u32>>,
     atoms: BTreeMap<String, u32>,
     next: u32,
     width: Width,
@@ -57,12 +61,23 @@ impl Space {
         for variable in order(width) {
             space.place(&variable);
         }
+        space.weave(&woven());
         space
     }
 
-    fn place(&mut self, variable: &Variable) -> (u32, u32) {
+    /// Gives variables of one width bits that take turns.
+    fn weave(&mut self, variables: &[Variable]) {
+        for (first, variable) in (self.next..).zip(variables) {
+            let turns = (first..).step_by(variables.len());
+            let bits = turns.zip(0..variable.bits).map(|(bit, _)| bit);
+            self.places.insert(variable.clone(), bits.collect());
+        }
+        self.next += variables.iter().map(|variable| variable.bits).sum::<u32>();
+    }
+
+    fn place(&mut self, variable: &Variable) -> Vec<u32> {
         if let Some(place) = self.places.get(variable) {
-            return *place;
+            return place.clone();
         }
         let names = usize::BITS - self.names.len().leading_zeros();
         let bits = if variable.bits == 0 {
@@ -70,18 +85,16 @@ impl Space {
         } else {
             variable.bits
         };
-        let place = (self.next, bits);
+        let place: Vec<u32> = (self.next..self.next + bits).collect();
         self.next += bits;
-        self.places.insert(variable.clone(), place);
+        self.places.insert(variable.clone(), place.clone());
         place
     }
 
     /// The bits of a variable as the packet came in, the highest first.
     pub(super) fn bits(&mut self, bdd: &mut Bdd, variable: &Variable) -> Vec<Node> {
-        let (first, count) = self.place(variable);
-        (first..first + count)
-            .map(|bit| bdd.variable(bit))
-            .collect()
+        let place = self.place(variable).into_iter();
+        place.map(|bit| bdd.variable(bit)).collect()
     }
 
     pub(super) fn atom(&mut self, bdd: &mut Bdd, name: &str) -> Node {
@@ -141,13 +154,12 @@ impl Space {
     pub(super) fn describe(&self, example: &[(u32, bool)]) -> Known {
         let set: BTreeMap<u32, bool> = example.iter().copied().collect();
         let mut known = Known::new();
-        for (variable, (first, count)) in &self.places {
-            let bits = *first..first + count;
-            if bits.clone().all(|bit| !set.contains_key(&bit)) {
+        for (variable, bits) in &self.places {
+            if bits.iter().all(|bit| !set.contains_key(bit)) {
                 continue;
             }
-            let value = bits.fold(0_u128, |value, bit| {
-                (value << 1) | u128::from(set.get(&bit).copied().unwrap_or(false))
+            let value = bits.iter().fold(0_u128, |value, bit| {
+                (value << 1) | u128::from(set.get(bit).copied().unwrap_or(false))
             });
             known.insert(variable.name.clone(), self.word(variable, value));
         }
