@@ -182,10 +182,10 @@ impl Header {
     fn bytes(self, next: u8) -> Vec<u8> {
         match self {
             Self::HopByHop(bytes) | Self::Destination(bytes) => {
-                let padding = u8::try_from(bytes.saturating_sub(4)).unwrap_or(4);
-                // PadN.
-                let mut header = vec![next, units(bytes), 1, padding];
-                header.resize(4 + usize::from(padding), 0);
+                let length = u8::try_from(bytes.saturating_sub(4)).unwrap_or(4);
+                // An option of experiments, which is skipped (RFC 4727): of padding Linux takes seven bytes.
+                let mut header = vec![next, units(bytes), 0x1e, length];
+                header.resize(4 + usize::from(length), 0);
                 header
             }
             Self::Routing { kind, left, length } => {
