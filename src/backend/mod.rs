@@ -6,6 +6,7 @@ mod handover;
 pub mod memory;
 pub mod nft;
 pub mod opening;
+pub(crate) mod private;
 pub mod reconcile;
 pub mod xtables;
 

@@ -1,12 +1,11 @@
 //! What was in force before an apply: nft text, so that an operator can read it too.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io::ErrorKind;
 
 use super::{Place, UndoError, at};
-use crate::backend::Backend;
 use crate::backend::reconcile::{ReconcileError, reconcile, removal};
+use crate::backend::{Backend, private};
 use crate::ruleset::diff::normalised;
 use crate::ruleset::digest::Digest;
 use crate::ruleset::transaction::Commit;
@@ -41,20 +40,7 @@ impl Record {
     /// The file cannot be written.
     pub fn keep(&self, place: &Place) -> Result<(), UndoError> {
         let path = place.record();
-        let new = path.with_extension("nft.new");
-        let write = || -> io::Result<()> {
-            // What an earlier attempt left may have another mode.
-            let _absent = fs::remove_file(&new);
-            let mut options = OpenOptions::new();
-            let mut file = options
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&new)?;
-            file.write_all(self.text().as_bytes())?;
-            fs::rename(&new, &path)
-        };
-        write().map_err(at(&path))
+        private::put(&path, &self.text()).map_err(at(&path))
     }
 
     /// The record of the last apply.
@@ -86,10 +72,7 @@ impl Record {
     /// The file stays.
     pub fn forget(place: &Place) -> Result<(), UndoError> {
         let path = place.record();
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(at(&path)(error)),
-            Ok(()) | Err(_) => Ok(()),
-        }
+        private::gone(&path).map_err(at(&path))
     }
 
     /// Whether a table is what the apply left.

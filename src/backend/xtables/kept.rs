@@ -4,7 +4,7 @@
 //! only where what it becomes is what the kernel holds.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,7 @@ use rustix::io::{FdFlags, fcntl_setfd};
 
 use super::said::Said;
 use crate::backend::nft::namespace;
+use crate::backend::private;
 use crate::ruleset::{Ruleset, Table, TableKey, parse};
 
 /// The file of one network namespace.
@@ -84,7 +85,7 @@ impl Kept {
     /// Writes that down.
     pub(super) fn say(&self, said: &Said) -> io::Result<()> {
         match *said == Said::default() {
-            true => gone(&self.words()),
+            true => private::gone(&self.words()),
             false => self.put(&self.words(), &said.text()),
         }
     }
@@ -102,32 +103,15 @@ impl Kept {
         if let Some(folder) = self.0.parent() {
             fs::create_dir_all(folder)?;
         }
-        let new = self.0.with_extension("nft.new");
-        // What an earlier attempt left may have another mode.
-        let _absent = fs::remove_file(&new);
-        let mut options = OpenOptions::new();
-        let mut file = options
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&new)?;
-        file.write_all(text.as_bytes())?;
-        fs::rename(&new, under)
+        private::put(under, text)
     }
 
     /// Forgets it.
     pub(super) fn forget(&self) -> io::Result<()> {
         for file in [&self.words(), &self.next(), &self.0] {
-            gone(file)?;
+            private::gone(file)?;
         }
         Ok(())
-    }
-}
-
-fn gone(file: &Path) -> io::Result<()> {
-    match fs::remove_file(file) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
     }
 }
 
