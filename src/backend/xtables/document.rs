@@ -31,7 +31,7 @@ impl Document {
         let mut text = String::new();
         for (name, ipset) in &self.ipsets {
             text += &ipset.create_line(name);
-            for member in &ipset.members {
+            for member in ipset.members.iter() {
                 _ = writeln!(text, "add {name} {member}");
             }
         }

@@ -18,7 +18,7 @@ use super::{Document, TableName, write};
 use crate::backend::grace::wait_for_grace;
 use crate::backend::{Backend, CommitError, ObserveError};
 use crate::net::Family;
-use crate::ruleset::transaction::{Commit, Operation, Phase, Step, Wait};
+use crate::ruleset::transaction::{Commit, Phase, Step, Wait};
 use crate::ruleset::{Table, TableKey, Tracked};
 
 /// How often rules are read back to see whether somebody changed them: nobody says so, and reading
@@ -190,7 +190,7 @@ impl XtablesBackend {
                 steps: vec![step.clone()],
             };
             table.apply(&alone);
-            let document = lowering.lower(table.table(), &touched(step));
+            let document = lowering.lower(table.table(), &Touched::by(step));
             let blame = Blame(table.table(), step.phase, &lowering);
             let document = document.map_err(|refusals| blame.unsayable(&refusals.first))?;
             if let Some(way) = too_deep(variant, &document) {
@@ -367,30 +367,6 @@ fn nothing_lowered(variant: Variant) -> Lowering {
         Variant::Legacy => Dispatch::Chains,
         Variant::Nft => Dispatch::Sets,
     })
-}
-
-/// What a step touches.
-fn touched(step: &Step) -> Touched {
-    let (mut chains, mut sets) = (BTreeSet::new(), BTreeSet::new());
-    for operation in &step.operations {
-        match operation {
-            Operation::DeleteTable => return Touched::All,
-            Operation::AddChain(name, _)
-            | Operation::FlushChain(name)
-            | Operation::DeleteChain(name)
-            | Operation::AddRule(name, _) => chains.insert(name.clone()),
-            Operation::AddSet(name, _)
-            | Operation::DeleteSet(name)
-            | Operation::AddElements(name, _)
-            | Operation::DeleteElements(name, _) => sets.insert(name.clone()),
-            Operation::AddTable
-            | Operation::AddCounter(..)
-            | Operation::DeleteCounter(_)
-            | Operation::AddLimit(..)
-            | Operation::DeleteLimit(_) => false,
-        };
-    }
-    Touched::These(chains, sets)
 }
 
 impl Backend for XtablesBackend {

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::document::lines;
-use super::ipset::{Ipset, Member};
+use super::ipset::Ipset;
+use super::members::Members;
 use super::name::{CHAIN_PREFIX, IPSET_PREFIX};
 use super::rule::COMMENT_PREFIX;
 use super::saved::{SavedRule, SavedSet, SavedTable};
@@ -25,7 +26,7 @@ pub(super) struct HeldSet {
     pub(super) kind: String,
     /// How many members it takes.
     pub(super) room: usize,
-    pub(super) members: BTreeSet<String>,
+    pub(super) members: Members,
     /// What it was made of, where we made it.
     pub(super) of: Option<Arc<Ipset>>,
 }
@@ -173,11 +174,10 @@ impl Held {
 impl HeldSet {
     /// A set as it is made for a document.
     pub(super) fn of(set: &Ipset) -> Self {
-        let members = set.members.iter().map(|member| member.as_str().to_owned());
         Self {
             kind: kind(set),
             room: set.members_max(),
-            members: members.collect(),
+            members: set.members.clone(),
             of: None,
         }
     }
@@ -195,7 +195,7 @@ impl HeldSet {
             room: after("maxelem")
                 .and_then(|room| room.parse().ok())
                 .unwrap_or(usize::MAX),
-            members: saved.members,
+            members: saved.members.into_iter().collect(),
             of: None,
         }
     }
@@ -207,16 +207,17 @@ impl HeldSet {
 
     /// Whether it has room for what comes beside what it holds.
     pub(super) fn takes(&self, wanted: &Ipset) -> bool {
-        let held = |member: &&Member| self.members.contains(member.as_str());
-        let come = wanted.members.len() - wanted.members.iter().filter(held).count();
+        let come = wanted.members.without(&self.members);
+        let come: usize = come.map(|member| member.count()).sum();
         self.members.len() + come <= self.room
     }
 
     /// What should be in it and what is.
     pub(super) fn united(&self, wanted: &Ipset) -> Ipset {
         let mut union = wanted.clone();
-        let members = self.members.iter().map(|member| Member::new(member));
-        union.members.extend(members);
+        for member in self.members.without(&wanted.members) {
+            union.members.insert(member);
+        }
         union
     }
 
@@ -226,32 +227,29 @@ impl HeldSet {
             return ends.iter().any(Option::is_none);
         };
         let known = || ends.iter().flatten().filter(|end| held.is_of_type(end));
-        let may = |member: &String| {
-            let member = Member::new(member);
-            known().any(|end| end.members.contains(&member))
-        };
-        let must = match ends {
+        let mut neither = held.members.clone();
+        for end in known() {
+            neither = neither.without(&end.members).collect();
+        }
+        let lacks = match ends {
             [Some(before), Some(after)] if before.kind == after.kind => {
-                let both = before.members.intersection(&after.members);
-                both.map(Member::as_str).collect()
+                let missing: Members = before.members.without(&held.members).collect();
+                let gone: Members = missing.without(&after.members).collect();
+                missing != gone
             }
-            [Some(_) | None, _] => Vec::new(),
+            [Some(_) | None, _] => false,
         };
-        known().next().is_some()
-            && held.members.iter().all(may)
-            && must.iter().all(|member| held.members.contains(*member))
+        known().next().is_some() && neither.is_empty() && !lacks
     }
 
     fn difference(&self, wanted: &Ipset) -> Option<String> {
         if !self.is_of_type(wanted) {
             return Some(format!("it is a {}", self.kind));
         }
-        let wanted: BTreeSet<&str> = wanted.members.iter().map(|m| m.as_str()).collect();
-        let held: BTreeSet<&str> = self.members.iter().map(String::as_str).collect();
-        if let Some(extra) = held.difference(&wanted).next() {
+        if let Some(extra) = self.members.without(&wanted.members).next() {
             return Some(format!("{extra} should not be in it"));
         }
-        let missing = wanted.difference(&held).next()?;
+        let missing = wanted.members.without(&self.members).next()?;
         Some(format!("{missing} is missing"))
     }
 }

@@ -1,9 +1,6 @@
 //! Ipsets: their types, their members and their text.
 
-use std::collections::BTreeSet;
-use std::fmt;
-
-use super::IpsetName;
+use super::{IpsetName, Members};
 use crate::net::Family;
 
 /// An ipset and what is in it.
@@ -14,7 +11,7 @@ pub struct Ipset {
     /// The family of its addresses.
     pub family: Family,
     /// The members, in order.
-    pub members: BTreeSet<Member>,
+    pub members: Members,
 }
 
 /// What the members of an ipset are.
@@ -53,35 +50,13 @@ impl IpsetType {
     }
 }
 
-/// One member as `ipset save` prints it, after the name of its set.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Member(Box<str>);
-
-impl Member {
-    /// A member that is known to be in the form of `ipset save`.
-    pub fn new(text: &str) -> Self {
-        Self(text.into())
-    }
-
-    /// The member as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Member {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 impl Ipset {
     /// An ipset without members.
     pub fn empty(kind: IpsetType, family: Family) -> Self {
         Self {
             kind,
             family,
-            members: BTreeSet::new(),
+            members: Members::default(),
         }
     }
 

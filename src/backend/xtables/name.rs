@@ -1,5 +1,6 @@
 //! Names of chains and ipsets: short, readable, and ours by their prefix.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -40,6 +41,12 @@ impl ChainName {
     }
 }
 
+impl Borrow<str> for ChainName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for ChainName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -63,6 +70,12 @@ impl IpsetName {
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for IpsetName {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

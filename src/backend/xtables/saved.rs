@@ -1,6 +1,8 @@
 //! What the kernel holds, as `iptables-save` and `ipset save` write it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+
+use super::Member;
 
 /// One table of one family.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,7 +26,7 @@ pub(super) struct SavedSet {
     /// All after its name where it is created: type, family and options.
     pub(super) declaration: String,
     /// Its members, each with its options.
-    pub(super) members: BTreeSet<String>,
+    pub(super) members: Vec<Member>,
 }
 
 impl SavedTable {
@@ -69,6 +71,18 @@ pub(super) fn comment(text: &str) -> Option<String> {
     comment.map(str::to_owned)
 }
 
+/// How the declaration of a set begins whose members have ports.
+const PORTED: [&str; 2] = ["hash:ip,port ", "hash:net,port "];
+
+/// A member of a set, which is said before.
+fn member(text: &str, has_ports: bool) -> Member {
+    let port = text.rsplit_once(':').filter(|_| has_ports);
+    match port.and_then(|(of, port)| Some((of, port.parse().ok()?))) {
+        Some((of, port)) => Member::ported(of, port, port),
+        None => Member::new(text),
+    }
+}
+
 /// Reads what `ipset save` says.
 pub(super) fn sets(text: &str) -> BTreeMap<String, SavedSet> {
     let mut sets: BTreeMap<String, SavedSet> = BTreeMap::new();
@@ -85,7 +99,8 @@ pub(super) fn sets(text: &str) -> BTreeMap<String, SavedSet> {
             }
             Some("add") => {
                 let set = sets.entry(name.to_owned()).or_default();
-                set.members.insert(rest.to_owned());
+                let has_ports = PORTED.iter().any(|kind| set.declaration.starts_with(kind));
+                set.members.push(member(rest, has_ports));
             }
             Some(_) | None => {}
         }
@@ -116,10 +131,12 @@ mod tests {
     #[test]
     fn sets_are_read_with_their_members() {
         let text = "create a hash:ip family inet hashsize 1024 maxelem 65536 bucketsize 12\n\
-            add a 10.0.0.1\nadd a 10.0.0.2\ncreate b list:set size 8\nadd b a\n";
+            add a 10.0.0.1\nadd a 10.0.0.2\ncreate b list:set size 8\nadd b a\n\
+            create c hash:net,port family inet6 hashsize 1024\nadd c fd00::/64,tcp:80\n";
         let sets = sets(text);
-        let members: Vec<_> = sets["a"].members.iter().collect();
+        let members: Vec<_> = sets["a"].members.iter().map(Member::to_string).collect();
         assert_eq!(members, ["10.0.0.1", "10.0.0.2"]);
         assert_eq!(sets["b"].declaration, "list:set size 8");
+        assert_eq!(sets["c"].members, [Member::ported("fd00::/64,tcp", 80, 80)]);
     }
 }

@@ -16,7 +16,7 @@ use super::document::lines;
 use super::held::{Held, HeldChain, HeldSet, HeldTable, Placement};
 use super::saved::{SavedRule, comment};
 use super::script::{Origin, Script};
-use super::{ChainName, Document, Ipset, IpsetName, Member, Table, TableName};
+use super::{Document, Ipset, IpsetName, Table, TableName};
 use crate::net::Family;
 
 /// All that is to be written, in order.
@@ -65,11 +65,8 @@ impl Writes {
                 writes.tables.push((family, name, script));
             }
         }
-        let wanted: BTreeSet<&str> = wanted.ipsets.keys().map(|name| name.as_str()).collect();
-        let gone = held
-            .sets
-            .keys()
-            .filter(|name| !wanted.contains(name.as_str()));
+        let names = held.sets.keys();
+        let gone = names.filter(|name| !wanted.ipsets.contains_key(name.as_str()));
         writes.gone = gone.cloned().collect();
         writes
     }
@@ -107,21 +104,16 @@ impl Writes {
     }
 
     fn come(&mut self, name: &IpsetName, held: &HeldSet, set: &Ipset) {
-        for member in set.members.iter().map(Member::as_str) {
-            if !held.members.contains(member) {
-                let origin = Origin::Member(name.clone(), member.to_owned());
-                self.fill.push(&format!("add {name} {member}"), origin);
-            }
+        for member in set.members.without(&held.members) {
+            let origin = Origin::Member(name.clone(), member.to_string());
+            self.fill.push(&format!("add {name} {member}"), origin);
         }
     }
 
     fn go(&mut self, name: &IpsetName, held: &HeldSet, set: &Ipset) {
-        let wanted: BTreeSet<&str> = set.members.iter().map(Member::as_str).collect();
-        for member in &held.members {
-            if !wanted.contains(member.as_str()) {
-                let origin = Origin::Set(name.clone());
-                self.drain.push(&format!("del {name} {member}"), origin);
-            }
+        for member in held.members.without(&set.members) {
+            let origin = Origin::Set(name.clone());
+            self.drain.push(&format!("del {name} {member}"), origin);
         }
     }
 }
@@ -131,8 +123,8 @@ fn created(under: &IpsetName, name: &IpsetName, set: &Ipset) -> Script {
     let mut script = Script::default();
     let line = set.create_line(under);
     script.push(line.trim_end(), Origin::Set(name.clone()));
-    for member in &set.members {
-        let origin = Origin::Member(name.clone(), member.as_str().to_owned());
+    for member in set.members.iter() {
+        let origin = Origin::Member(name.clone(), member.to_string());
         script.push(&format!("add {under} {member}"), origin);
     }
     script
@@ -203,11 +195,10 @@ fn table(
 /// The chains that no rule of ours leads to any more.
 fn gone<'h>(
     held: &'h HeldTable,
-    wanted: &Table,
+    wanted: &'h Table,
 ) -> impl Iterator<Item = (&'h String, &'h HeldChain)> {
-    let wanted: BTreeSet<&str> = wanted.chains.keys().map(ChainName::as_str).collect();
     let chains = held.chains.iter();
-    chains.filter(move |(name, _)| !wanted.contains(name.as_str()))
+    chains.filter(|(name, _)| !wanted.chains.contains_key(name.as_str()))
 }
 
 /// Our rules in chains that are everybody's: taken out by what they say, since others may have moved
@@ -249,13 +240,14 @@ fn heads(held: &HeldTable, wanted: &Table, family: Family, placement: Placement)
 impl Held {
     /// Notes that what differed was written.
     pub(super) fn settle(&mut self, wanted: &Document, placement: Placement) {
-        let mut before = std::mem::take(&mut self.sets);
+        self.sets
+            .retain(|name, _| wanted.ipsets.contains_key(name.as_str()));
         for (name, set) in &wanted.ipsets {
-            let new = match before.remove(name.as_str()) {
-                Some(held) if held.of.as_ref() == Some(set) => held,
-                held => settled(held.as_ref(), set),
-            };
-            self.sets.insert(name.to_string(), new);
+            match self.sets.get_mut(name.as_str()) {
+                Some(held) if held.of.as_ref() == Some(set) => {}
+                Some(held) => *held = settled(Some(&*held), set),
+                None => _ = self.sets.insert(name.to_string(), settled(None, set)),
+            }
         }
         let keys: BTreeSet<_> = self
             .tables
@@ -289,13 +281,17 @@ fn settled(held: Option<&HeldSet>, set: &Arc<Ipset>) -> HeldSet {
 
 impl HeldTable {
     fn settle(&mut self, wanted: &Table, family: Family, placement: Placement) {
-        let mut before = std::mem::take(&mut self.chains);
+        self.chains
+            .retain(|name, _| wanted.chains.contains_key(name.as_str()));
         for (name, rules) in &wanted.chains {
-            let held = match before.remove(name.as_str()) {
-                Some(held) if held.is_of(rules) => held,
-                Some(_) | None => HeldChain::of(name, rules, family),
-            };
-            self.chains.insert(name.to_string(), held);
+            match self.chains.get_mut(name.as_str()) {
+                Some(held) if held.is_of(rules) => {}
+                Some(held) => *held = HeldChain::of(name, rules, family),
+                None => {
+                    let held = HeldChain::of(name, rules, family);
+                    self.chains.insert(name.to_string(), held);
+                }
+            }
         }
         for rules in self.others.values_mut() {
             rules.retain(|rule| !super::held::is_ours(rule));
@@ -319,7 +315,7 @@ impl HeldTable {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::xtables::IpsetType;
+    use crate::backend::xtables::{IpsetType, Member};
 
     fn ipset(kind: IpsetType, members: &[&str]) -> Ipset {
         let mut set = Ipset::empty(kind, Family::V4);

@@ -1,5 +1,6 @@
 //! Iptables and ipset: written, read back, changed under load, and changed for nf_tables and back.
 
+mod again;
 mod agent;
 mod aside;
 mod depth;

@@ -121,10 +121,7 @@ fn merged_in(cells: Vec<Cell>, field: fn(&mut Service) -> &mut Option<Numbers>) 
             all.push(cell);
         }
         let held = field(&mut all[place].service);
-        *held = Some(
-            held.as_ref()
-                .map_or(numbers.clone(), |held| held.or(&numbers)),
-        );
+        *held = Some(held.as_ref().map_or(numbers, |held| held.or(&numbers)));
     }
     all
 }

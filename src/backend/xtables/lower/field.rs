@@ -6,7 +6,7 @@ use crate::net::{Family, Protocol};
 use crate::ruleset::{CtKey, Expression, MetaKey, PayloadField};
 
 /// One field of a lookup.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Field {
     /// An address of the environment's family.
     Address(AddressSide),

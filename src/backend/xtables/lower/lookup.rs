@@ -9,20 +9,12 @@ use super::prefixes::{halved, members, prefix_text, prefixes};
 use super::refusal::Refused;
 use super::service::{self, RULES_MAX};
 use super::spread::spread;
+use super::wide::Wide;
 use crate::backend::xtables::{
-    AddressSide, InterfacePattern, Ipset, IpsetName, IpsetType, Match, Member,
+    AddressSide, InterfacePattern, Ipset, IpsetName, IpsetType, Match, Member, Members,
 };
 use crate::net::{Family, InterfaceName, Protocol};
 use crate::ruleset::{Name, Operator};
-
-/// Ranges of at most so many ports are members of an ipset one by one.
-const PORTS_MAX: u16 = 16;
-
-/// Wider ones have a rule each, where there are no more than so many: else all are members one by one.
-const RANGES_MAX: usize = 16;
-
-/// As long as they are no more than so many members.
-const MEMBERS_MAX: usize = 1 << 20;
 
 /// How many interfaces one of our `hash:net,iface` holds for a prefix. The kernel's most are 64
 /// (`AHASH_MAX_TUNED`, ip_set_hash_gen.h); as members come before others go, it has those of before, too.
@@ -67,6 +59,10 @@ pub(super) struct Lookup<'l> {
     pub(super) family: Family,
     /// Where ipsets go.
     pub(super) ipsets: &'l mut Ipsets,
+    /// The one among them in which each element is members of its own, whatever else there is.
+    pub(super) together: Option<IpsetName>,
+    /// Its elements with wide ranges of ports.
+    pub(super) wide: Wide,
 }
 
 impl Lookup<'_> {
@@ -80,7 +76,8 @@ impl Lookup<'_> {
         }
         let (mut together, mut apart) = (BTreeMap::new(), BTreeMap::new());
         let rest = merged(rest);
-        let ports_max = ports_max(&rest);
+        rest.iter().for_each(|cell| self.wide.add(cell));
+        let ports_max = self.wide.ports_max();
         for cell in rest {
             self.sort(cell, ports_max, &mut together, &mut apart);
         }
@@ -102,6 +99,7 @@ impl Lookup<'_> {
         side: AddressSide,
         cells: &[Cell],
     ) -> Result<Conjunction, Refused> {
+        self.together = Some(self.ipset_name(""));
         self.address_set("", side, cells)
     }
 
@@ -110,7 +108,7 @@ impl Lookup<'_> {
         &self,
         cell: Cell,
         ports_max: u16,
-        together: &mut BTreeMap<[AddressSide; 2], BTreeSet<Member>>,
+        together: &mut BTreeMap<[AddressSide; 2], Vec<Member>>,
         apart: &mut BTreeMap<(Service, Option<AddressSide>), Vec<Cell>>,
     ) {
         for service in with_ports(&cell.service) {
@@ -131,7 +129,7 @@ impl Lookup<'_> {
     fn with_ports(
         &mut self,
         sides: [AddressSide; 2],
-        members: BTreeSet<Member>,
+        members: Vec<Member>,
     ) -> Result<Conjunction, Refused> {
         let kind = match self.keys {
             Keys::Exact => IpsetType::HashIpPort,
@@ -141,6 +139,7 @@ impl Lookup<'_> {
             [_, AddressSide::Destination] => format!(":{}", self.ports),
             [_, AddressSide::Source] => format!(":from-{}", self.ports),
         };
+        self.together = Some(self.ipset_name(&label));
         self.member(&label, kind, members, sides.to_vec())
     }
 
@@ -183,8 +182,7 @@ impl Lookup<'_> {
             Keys::Ranges | Keys::Inline => IpsetType::HashNet,
         };
         let all = cells.iter().filter_map(|cell| cell.addresses.as_ref());
-        let nought = |first: &[u8]| first.iter().all(|byte| *byte == 0);
-        if kind == IpsetType::HashIp && all.clone().any(|(_, first, _)| nought(first)) {
+        if kind == IpsetType::HashIp && all.clone().any(|(_, first, _)| is_nought(first)) {
             return Err("the address of nought bits in a set of addresses".into());
         }
         let all = all.flat_map(|(_, first, last)| members(first, last));
@@ -215,11 +213,11 @@ impl Lookup<'_> {
                 at.entry(prefix_text(&cidr)).or_default().insert(interface);
             }
         }
-        let mut chunks: BTreeMap<usize, BTreeSet<Member>> = BTreeMap::new();
+        let mut chunks: BTreeMap<usize, Vec<Member>> = BTreeMap::new();
         for (prefix, interfaces) in at {
             for (interface, chunk) in spread(&interfaces, INTERFACES_MAX) {
                 let member = Member::new(&format!("{prefix},{interface}"));
-                chunks.entry(chunk).or_default().insert(member);
+                chunks.entry(chunk).or_default().push(member);
             }
         }
         let each = chunks.into_iter().map(|(at, members)| {
@@ -237,69 +235,60 @@ impl Lookup<'_> {
         &mut self,
         label: &str,
         kind: IpsetType,
-        members: BTreeSet<Member>,
+        members: Vec<Member>,
         sides: Vec<AddressSide>,
     ) -> Result<Conjunction, Refused> {
-        let name = IpsetName::of(self.family, &format!("{}{label}", self.name));
+        let name = self.ipset_name(label);
         let family = self.family;
         let ipset = Arc::new(Ipset {
             kind,
             family,
-            members,
+            members: Members::from_iter(members),
         });
         let set = self.set.clone();
-        let made = Made { ipset, set };
-        match self.ipsets.get(&name) {
-            Some(other) if *other != made => {
-                return Err(Refused::namesakes("ipsets", name.as_str()));
-            }
-            Some(_) => {}
-            None => _ = self.ipsets.insert(name.clone(), made),
-        }
+        put(self.ipsets, &name, &Made { ipset, set })?;
         Ok(Conjunction::of(Match::Member(Operator::Eq, name, sides)))
+    }
+
+    fn ipset_name(&self, label: &str) -> IpsetName {
+        IpsetName::of(self.family, &format!("{}{label}", self.name))
     }
 }
 
-/// The widest range of ports whose ports are members one by one.
-fn ports_max(cells: &[Cell]) -> u16 {
-    let wide = |cell: &&Cell| {
-        let ports = cell.service.ports.filter(|_| cell.addresses.is_some());
-        ports.is_some_and(|(_, low, high)| high - low >= PORTS_MAX)
-    };
-    let wide: Vec<&Cell> = cells.iter().filter(wide).collect();
-    let services: BTreeSet<&Service> = wide.iter().map(|cell| &cell.service).collect();
-    let width = |cell: &&Cell| cell.service.ports.map_or(0, |(_, low, high)| high - low);
-    let members = wide
-        .iter()
-        .map(|cell| cidrs(cell).len() * (usize::from(width(cell)) + 1));
-    match services.len() > RANGES_MAX && members.sum::<usize>() <= MEMBERS_MAX {
-        true => u16::MAX,
-        false => PORTS_MAX,
+/// Adds an ipset. One of the same name holds the same, or one of them cannot be.
+pub(super) fn put(ipsets: &mut Ipsets, name: &IpsetName, made: &Made) -> Result<(), Refused> {
+    match ipsets.get(name) {
+        Some(other) if other != made => Err(Refused::namesakes("ipsets", name.as_str())),
+        Some(_) => Ok(()),
+        None => {
+            ipsets.insert(name.clone(), made.clone());
+            Ok(())
+        }
     }
 }
 
 /// A cell as members of an ipset with ports, and the sides of what is looked up there.
-fn ported(cell: &Cell, ports_max: u16) -> Option<([AddressSide; 2], Vec<Member>)> {
+pub(super) fn ported(cell: &Cell, ports_max: u16) -> Option<([AddressSide; 2], Vec<Member>)> {
     let (side, first, last) = cell.addresses.as_ref()?;
     let (port_side, low, high) = cell.service.ports?;
     let protocol = Protocol(cell.service.protocols.as_ref()?.iter().next()?);
     if high - low >= ports_max || !protocol.has_ports() {
         return None;
     }
-    let addresses: Vec<String> = prefixes(first, last)
-        .into_iter()
-        .flat_map(halved)
-        .map(|cidr| prefix_text(&cidr))
-        .collect();
-    let ports = low..=high;
-    let members = ports.flat_map(|port| {
-        let each = addresses.iter();
-        each.map(move |address| Member::new(&format!("{address},{protocol}:{port}")))
+    let addresses = prefixes(first, last).into_iter().flat_map(halved);
+    let members = addresses.map(|cidr| {
+        let address = prefix_text(&cidr);
+        Member::ported(&format!("{address},{protocol}"), low, high)
     });
     Some(([*side, port_side], members.collect()))
 }
 
-fn cidrs(cell: &Cell) -> Vec<crate::net::Cidr> {
+/// The address of nought bits, which no `hash:ip` holds.
+pub(super) fn is_nought(address: &[u8]) -> bool {
+    address.iter().all(|byte| *byte == 0)
+}
+
+pub(super) fn cidrs(cell: &Cell) -> Vec<crate::net::Cidr> {
     cell.addresses
         .as_ref()
         .map(|(_, first, last)| prefixes(first, last))

@@ -8,14 +8,17 @@
 //! ```
 //!
 //! Chains are lowered one by one, for what is known of the packets that come to them. What has been
-//! lowered is kept as long as neither the chain nor a set that it was made of changes.
+//! lowered is kept as long as neither the chain nor a set that it was made of changes, and what a set
+//! becomes is kept as long as the set does not change.
 
 mod action;
 mod cell;
 mod conjunction;
+mod edit;
 mod environment;
 mod field;
 mod line;
+mod looked;
 mod lookup;
 mod numbers;
 mod prefixes;
@@ -26,14 +29,19 @@ mod spread;
 mod test;
 #[cfg(test)]
 mod tests;
+mod touched;
 mod tree;
+mod wanted;
+mod wide;
 mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub use edit::Edit;
 pub use environment::Dispatch;
 pub use refusal::{Place, Refusal, Refusals};
+pub use touched::{Extent, Touched};
 
 use super::{Builtin, ChainName, Document, IpsetName, Rule, TableName, Target};
 use crate::net::{Family, Protocol};
@@ -42,6 +50,7 @@ use crate::ruleset::{
     Table, Verdict,
 };
 use environment::{Environment, Outgoing};
+use looked::Lookups;
 use refusal::Refused;
 use tree::put;
 use writer::{Piece, Writer};
@@ -55,20 +64,14 @@ pub fn lower(table: &Table) -> Result<Document, Refusal> {
     lowered.map_err(|refusals| refusals.first)
 }
 
-/// What changed in a table since it was lowered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Touched {
-    /// Anything.
-    All,
-    /// These chains and sets alone, those that came or went included.
-    These(BTreeSet<Name>, BTreeSet<Name>),
-}
-
 /// What was lowered of a table.
 #[derive(Debug, Clone, Default)]
 pub struct Lowering {
     pieces: BTreeMap<(Name, Environment), Arc<Piece>>,
+    lookups: Lookups,
     told: BTreeSet<Name>,
+    /// Those of the table that was lowered last, unless it is another one now.
+    protocols: Option<BTreeMap<Name, Protocol>>,
     dispatch: Dispatch,
 }
 
@@ -86,24 +89,21 @@ impl Lowering {
     /// # Errors
     /// Everything in the table that xtables cannot say.
     pub fn lower(&mut self, table: &Table, touched: &Touched) -> Result<Document, Refusals> {
-        match touched {
-            Touched::All => self.pieces.clear(),
-            Touched::These(chains, sets) => self.pieces.retain(|(chain, _), piece| {
-                !chains.contains(chain) && piece.sets.is_disjoint(sets)
-            }),
-        }
-        let told = told_apart(table);
-        let renamed: BTreeSet<Name> = told.symmetric_difference(&self.told).cloned().collect();
-        self.pieces.retain(|(chain, _), piece| {
-            !renamed.contains(chain) && piece.leads.is_disjoint(&renamed)
+        let protocols = self.protocols.take();
+        let protocols = protocols.filter(|_| !touched.leads_elsewhere(table));
+        self.touch(touched);
+        let protocols = protocols.unwrap_or_else(|| {
+            self.tell_apart(table);
+            protocol::protocols(table)
         });
         let mut walk = Walk {
             table,
-            protocols: protocol::protocols(table),
-            told,
+            protocols,
+            told: std::mem::take(&mut self.told),
             dispatch: self.dispatch,
             before: std::mem::take(&mut self.pieces),
             pieces: BTreeMap::new(),
+            lookups: std::mem::take(&mut self.lookups),
             document: Document::default(),
             refusals: BTreeSet::new(),
         };
@@ -113,7 +113,10 @@ impl Lowering {
             }
         }
         self.pieces = walk.pieces;
+        self.lookups = walk.lookups;
+        self.lookups.settle();
         self.told = walk.told;
+        self.protocols = Some(walk.protocols);
         let mut refusals = walk.refusals.into_iter();
         match refusals.next() {
             None => Ok(walk.document),
@@ -126,6 +129,34 @@ impl Lowering {
 }
 
 impl Lowering {
+    /// Keeps nothing of what was touched.
+    pub fn touch(&mut self, touched: &Touched) {
+        self.protocols = None;
+        match touched {
+            Touched::All => {
+                self.pieces.clear();
+                self.lookups = Lookups::default();
+            }
+            Touched::These(chains, sets) => {
+                self.pieces.retain(|(chain, _), piece| {
+                    let mut read = piece.sets.iter();
+                    !chains.contains(chain) && !read.any(|set| sets.contains_key(set))
+                });
+                self.lookups.touch(sets);
+            }
+        }
+    }
+
+    /// Finds the chains that have two names, and keeps nothing that names one otherwise.
+    fn tell_apart(&mut self, table: &Table) {
+        let told = told_apart(table);
+        let renamed: BTreeSet<Name> = told.symmetric_difference(&self.told).cloned().collect();
+        self.pieces.retain(|(chain, _), piece| {
+            !renamed.contains(chain) && piece.leads.is_disjoint(&renamed)
+        });
+        self.told = told;
+    }
+
     /// The chain of the table that a chain is, or is a part of.
     pub fn chain(&self, chain: &ChainName) -> Option<&Name> {
         let mut pieces = self.pieces.iter();
@@ -149,6 +180,7 @@ struct Walk<'w> {
     dispatch: Dispatch,
     before: BTreeMap<(Name, Environment), Arc<Piece>>,
     pieces: BTreeMap<(Name, Environment), Arc<Piece>>,
+    lookups: Lookups,
     document: Document,
     refusals: BTreeSet<Refusal>,
 }
@@ -164,7 +196,7 @@ impl Walk<'_> {
         for family in Family::ALL {
             let outgoing = Outgoing::at(hook.point);
             self.follow(name, chain, (table, family), outgoing);
-            let root = ChainName::of(&self.called(name, outgoing));
+            let root = ChainName::of(&called(&self.told, name, outgoing));
             let held = self.document.tables.entry((family, table)).or_default();
             let heads = held.heads.entry(builtin).or_default();
             heads.push(Rule::always(Target::Jump(root)));
@@ -235,7 +267,8 @@ impl Walk<'_> {
                 table: self.table,
                 chain: name,
                 environment,
-                called: &|name| self.called(name, environment.outgoing),
+                called: &|name| called(&self.told, name, environment.outgoing),
+                lookups: &mut self.lookups,
                 piece: Piece::default(),
             };
             Arc::new(writer.write(&rules(chain)))
@@ -243,13 +276,13 @@ impl Walk<'_> {
         self.pieces.insert(key, Arc::clone(&piece));
         piece
     }
+}
 
-    /// A chain's name; one that means something else where packets leave by no interface has two.
-    fn called(&self, name: &Name, outgoing: Outgoing) -> String {
-        match outgoing {
-            Outgoing::Absent if self.told.contains(name) => format!("{name}@host"),
-            Outgoing::Absent | Outgoing::Known => name.to_string(),
-        }
+/// A chain's name; one that means something else where packets leave by no interface has two.
+fn called(told: &BTreeSet<Name>, name: &Name, outgoing: Outgoing) -> String {
+    match outgoing {
+        Outgoing::Absent if told.contains(name) => format!("{name}@host"),
+        Outgoing::Absent | Outgoing::Known => name.to_string(),
     }
 }
 

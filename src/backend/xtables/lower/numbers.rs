@@ -2,18 +2,16 @@
 
 use std::fmt;
 
-/// Numbers of one byte.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Numbers([[bool; 16]; 16]);
+/// Numbers of one byte, each a bit: 0 is the highest of the first half.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Numbers([u128; 2]);
 
 impl Numbers {
     /// The numbers from first to last.
     pub(super) fn range(first: u8, last: u8) -> Self {
-        let mut numbers = Self([[false; 16]; 16]);
-        for number in first..=last {
-            *numbers.at(number) = true;
-        }
-        numbers
+        (first..=last).fold(Self([0; 2]), |numbers, number| {
+            numbers.or(&Self(bit(number)))
+        })
     }
 
     /// One number.
@@ -23,21 +21,19 @@ impl Numbers {
 
     /// The numbers of both.
     pub(super) fn or(&self, other: &Self) -> Self {
-        let mut both = self.clone();
-        for number in other.iter() {
-            *both.at(number) = true;
-        }
-        both
+        let ([a, b], [c, d]) = (self.0, other.0);
+        Self([a | c, b | d])
     }
 
     /// Whether all numbers are among them.
     pub(super) fn is_all(&self) -> bool {
-        self.0.iter().flatten().all(|held| *held)
+        self.0 == [u128::MAX; 2]
     }
 
     /// Whether a number is among them.
     pub(super) fn holds(&self, number: u8) -> bool {
-        self.0[usize::from(number >> 4)][usize::from(number & 0xf)]
+        let ([a, b], [c, d]) = (self.0, bit(number));
+        a & c != 0 || b & d != 0
     }
 
     /// The numbers in order.
@@ -51,9 +47,13 @@ impl Numbers {
             .filter(|number| !self.holds(*number))
             .collect()
     }
+}
 
-    fn at(&mut self, number: u8) -> &mut bool {
-        &mut self.0[usize::from(number >> 4)][usize::from(number & 0xf)]
+fn bit(number: u8) -> [u128; 2] {
+    let bit = (1 << 127) >> (number & 0x7f);
+    match number < 0x80 {
+        true => [bit, 0],
+        false => [0, bit],
     }
 }
 

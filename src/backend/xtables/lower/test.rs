@@ -1,19 +1,20 @@
 //! One test of a rule in an environment.
 
-use super::cell::{Cell, pattern};
+use std::sync::Arc;
+
 use super::conjunction::Conjunction;
 use super::environment::{Environment, Outgoing};
-use super::field::{Direction, Field, Readable, field};
-use super::lookup::{Ipsets, Keys, Lookup};
+use super::field::{Field, Readable, field};
+use super::looked::{About, Asked, Looked, Lookups};
+use super::lookup::{Ipsets, put};
 use super::refusal::Refused;
 use super::service;
 use super::tree::{self, Branch};
+use super::wanted::Wanted;
 use crate::backend::xtables::Match;
-use crate::backend::xtables::name::hash;
 use crate::net::Family;
 use crate::ruleset::{
-    CtKey, CtState, Datatype, Expression, Key, MetaKey, Name, Operand, Operator, Set, SetFlags,
-    Table,
+    CtKey, CtState, Datatype, Expression, Key, MetaKey, Operand, Operator, Table,
 };
 
 /// What a test is in xtables.
@@ -38,19 +39,12 @@ pub(super) struct Reader<'r> {
     pub(super) table: &'r Table,
     /// What is known of packets.
     pub(super) environment: Environment,
+    /// What sets of the table are known to become.
+    pub(super) lookups: &'r mut Lookups,
     /// Where ipsets go.
     pub(super) ipsets: &'r mut Ipsets,
     /// What ipsets of the rule itself are named after.
     pub(super) name: String,
-}
-
-/// Keys to look up, and what ipsets of them are named after.
-#[derive(Debug, Clone)]
-pub(super) struct Wanted<'k> {
-    pub(super) name: String,
-    pub(super) set: Option<Name>,
-    pub(super) keys: Keys,
-    pub(super) elements: Vec<&'k Key>,
 }
 
 impl Reader<'_> {
@@ -83,36 +77,21 @@ impl Reader<'_> {
     }
 
     fn lookup(&mut self, test: &crate::ruleset::Match) -> Result<Found, Refused> {
-        let table = self.table;
-        let inline: Vec<&Key>;
         let wanted = match &test.right {
-            Operand::Key(key) => self.inline(vec![key]),
-            Operand::Anonymous(keys) => {
-                inline = keys.iter().collect();
-                self.inline(inline)
-            }
-            Operand::Set(name) => named(table, name)?,
+            Operand::Key(key) => Wanted::inline(&self.name, vec![key]),
+            Operand::Anonymous(keys) => Wanted::inline(&self.name, keys.iter().collect()),
+            Operand::Set(name) => Wanted::named(self.table, name)?,
             Operand::AnyBit(_) => return Err(Refused::new("bits of anything but `ct state`")),
         };
-        self.found(&test.left, test.operator, wanted)
-    }
-
-    /// Keys that stand in a rule.
-    fn inline<'k>(&self, elements: Vec<&'k Key>) -> Wanted<'k> {
-        Wanted {
-            name: inline_name(&self.name, &elements),
-            set: None,
-            keys: Keys::Inline,
-            elements,
-        }
+        self.found(&test.left, test.operator, &wanted)
     }
 
     /// What looking some keys up comes to.
-    pub(super) fn found(
+    fn found(
         &mut self,
         left: &[Expression],
         operator: Operator,
-        wanted: Wanted<'_>,
+        wanted: &Wanted<'_>,
     ) -> Result<Found, Refused> {
         let Some(fields) = self.fields(left)? else {
             return Ok(match (operator, self.is_absent_interface(left)) {
@@ -122,37 +101,36 @@ impl Reader<'_> {
         };
         let types: Vec<Datatype> = left.iter().map(|part| part.datatype()).collect();
         let dispatch = self.environment.dispatch;
-        if let Some(branches) = tree::branches(dispatch, (&fields, &types), &wanted, |_| ())? {
+        if let Some(branches) = tree::branches(dispatch, (&fields, &types), wanted, |_| ())? {
             return Ok(Found::Tree(operator, branches));
         }
-        if let [Field::Interface(direction)] = fields.as_slice()
-            && wanted.keys != Keys::Exact
-        {
-            return interfaces(*direction, operator, &wanted.elements);
-        }
-        let cells = wanted
-            .elements
-            .iter()
-            .map(|key| Cell::of(key, &types, &fields))
-            .collect::<Result<Vec<_>, _>>()?;
-        let mut lookup = Lookup {
-            name: wanted.name,
-            set: wanted.set,
-            keys: wanted.keys,
-            ports: port_word(&fields),
-            family: self.environment.family,
-            ipsets: self.ipsets,
-        };
-        let named = wanted.keys != Keys::Inline;
-        let tests = match fields.as_slice() {
-            [Field::Address(side)] if named => vec![lookup.addresses(*side, &cells)?],
-            _ => lookup.tests(cells)?,
-        };
+        let looked = self.looked(wanted, (&fields, &types), About::Keys)?;
+        let tests = looked.cases.iter().flat_map(|(_, tests)| tests);
+        let tests: Vec<Conjunction> = tests.cloned().collect();
         Ok(match operator {
             Operator::Eq if tests.is_empty() => Found::Never,
             Operator::Eq => Found::Any(tests),
             Operator::Ne => self.negated(&fields, tests),
         })
+    }
+
+    /// What a lookup comes to, which is worked out where it is not known.
+    pub(super) fn looked(
+        &mut self,
+        wanted: &Wanted<'_>,
+        (fields, types): (&[Field], &[Datatype]),
+        about: About,
+    ) -> Result<Arc<Looked>, Refused> {
+        let asked = Asked {
+            fields: fields.to_vec(),
+            family: self.environment.family,
+            about,
+        };
+        let looked = self.lookups.look(wanted, types, asked)?;
+        for (name, made) in &looked.ipsets {
+            put(self.ipsets, name, made)?;
+        }
+        Ok(looked)
     }
 
     /// The fields; `None` if no packet of the environment has one of them.
@@ -215,74 +193,6 @@ impl Reader<'_> {
         let absent = self.environment.outgoing == Outgoing::Absent;
         Ok(always(absent == (operator == Operator::Eq)))
     }
-}
-
-/// The word for an ipset with ports: of a protocol that keys do not name, each protocol has its own.
-fn port_word(fields: &[Field]) -> String {
-    let implied = fields.iter().find_map(|field| match field {
-        Field::Port(_, protocol) => *protocol,
-        Field::Address(_)
-        | Field::Protocol
-        | Field::IcmpType
-        | Field::IcmpCode
-        | Field::Interface(_)
-        | Field::Mac => None,
-    });
-    match implied {
-        Some(protocol) => protocol.to_string(),
-        None if fields.contains(&Field::Protocol) => "ports".to_owned(),
-        None => "all-ports".to_owned(),
-    }
-}
-
-/// What ipsets of keys in a rule are named after: the rule, which may have several such sets, and the keys.
-pub(super) fn inline_name(rule: &str, elements: &[&Key]) -> String {
-    format!("{rule}:{}", hash(&format!("{elements:?}"), 32))
-}
-
-/// A named set, if the table has it.
-pub(super) fn named<'t>(table: &'t Table, name: &Name) -> Result<Wanted<'t>, Refused> {
-    let set = table.sets.get(name);
-    let set = set.ok_or_else(|| Refused::owned(format!("set \"{name}\", which is not there")))?;
-    Ok(Wanted {
-        name: name.to_string(),
-        set: Some(name.clone()),
-        keys: keys(set)?,
-        elements: set.elements.keys().collect(),
-    })
-}
-
-/// What keys a set has.
-pub(super) fn keys(set: &Set) -> Result<Keys, Refused> {
-    if set.flags.intersects(SetFlags::DYNAMIC | SetFlags::TIMEOUT) || set.timeout.is_some() {
-        return Err(Refused::new(
-            "a set whose elements come from packets or go with time",
-        ));
-    }
-    if set.counted {
-        return Err(Refused::new("a set whose elements count packets"));
-    }
-    Ok(match set.flags.contains(SetFlags::INTERVAL) {
-        true => Keys::Ranges,
-        false => Keys::Exact,
-    })
-}
-
-/// Interfaces that a rule names one by one.
-fn interfaces(direction: Direction, operator: Operator, keys: &[&Key]) -> Result<Found, Refused> {
-    let mut tests = Vec::new();
-    for key in keys {
-        let pattern = pattern(&key.start, key.last())?;
-        tests.push(Conjunction::of(match direction {
-            Direction::In => Match::In(Operator::Eq, pattern),
-            Direction::Out => Match::Out(Operator::Eq, pattern),
-        }));
-    }
-    Ok(match operator {
-        Operator::Eq if tests.is_empty() => Found::Never,
-        Operator::Eq => Found::Any(tests),
-        Operator::Ne => Found::None(Conjunction::default(), tests),
-    })
 }
 
 fn any(test: Match) -> Found {

@@ -1,11 +1,13 @@
 //! Small tables, lowered.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use super::{Lowering, Touched, lower};
 use crate::backend::xtables::{ChainName, Document, IpsetType, TableName};
 use crate::net::Family;
-use crate::ruleset::parse;
+use crate::ruleset::diff::diff;
+use crate::ruleset::{Tracked, fixture, parse};
 
 fn lowered(objects: &str, rules: &str) -> Document {
     let text = format!(
@@ -180,4 +182,42 @@ fn verdicts_that_jump_and_go_to_one_chain_have_an_ipset_each() {
         .map(|set| set.members.len())
         .collect();
     assert_eq!(members, [1, 1]);
+}
+
+#[test]
+fn a_set_that_did_not_change_is_not_lowered_again() {
+    let text = |members: &str| {
+        format!(
+            "table inet margay {{
+                set group {{ type ipv4_addr; elements = {{ {members} }} }}
+                set boxes {{ type ipv4_addr . inet_service; flags interval;
+                    elements = {{ 10.0.0.1 . 80, 10.0.1.0/24 . 100-200 }} }}
+                map refused {{ type ipv4_addr . inet_service : verdict; elements = {{ 10.0.0.3 . 22 : drop }} }}
+                chain forward {{ type filter hook forward priority filter; policy accept;
+                    ip saddr @group accept
+                    ip saddr . tcp dport vmap @refused
+                    ip saddr . tcp dport @boxes accept
+                }}
+            }}"
+        )
+    };
+    let tables = ["10.0.0.1", "10.0.0.1, 10.0.0.2"].map(|members| {
+        let mut tables = parse("test", &text(members)).unwrap().tables;
+        Tracked::from(tables.pop_first().unwrap().1)
+    });
+    let [before, after] = tables;
+    let commit = diff(Some(&before), &after, &fixture::key("margay"));
+    let [step] = commit.steps.as_slice() else {
+        panic!("{commit:?}");
+    };
+    let mut lowering = Lowering::default();
+    let old = lowering.lower(before.table(), &Touched::All).unwrap();
+    let new = lowering.lower(after.table(), &Touched::by(step)).unwrap();
+    let same = |name| Arc::ptr_eq(&old.ipsets[name], &new.ipsets[name]);
+    let lowered = new.ipsets.keys().filter(|name| !same(*name));
+    assert_eq!(
+        lowered.map(ToString::to_string).collect::<Vec<_>>(),
+        ["mgy4-group"]
+    );
+    assert_eq!(new, lower(after.table()).unwrap());
 }

@@ -11,7 +11,7 @@ use super::field::{Direction, Field};
 use super::lookup::Keys;
 use super::prefixes::prefixes;
 use super::refusal::Refused;
-use super::test::Wanted;
+use super::wanted::Wanted;
 use crate::backend::xtables::{Chain, ChainName, InterfacePattern, Match, Rule, Target};
 use crate::net::InterfaceName;
 use crate::ruleset::{Datatype, Key, Operator};
@@ -65,8 +65,8 @@ pub(super) fn branches<T>(
     if !alone && !with_mac {
         return Ok(None);
     }
-    let mut branches = Vec::with_capacity(wanted.elements.len());
-    for key in &wanted.elements {
+    let mut branches = Vec::new();
+    for key in wanted.elements.iter() {
         let cell = Cell::of(key, types, fields)?;
         let (direction, interface) = match &cell.interface {
             Some((direction, InterfacePattern::Exact(name))) => (*direction, name.clone()),

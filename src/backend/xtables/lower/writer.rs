@@ -1,19 +1,22 @@
 //! Chains written rule by rule. Where what follows depends on a tree, the rest of a chain is a chain of
 //! its own, to which packets go and do not jump: so `return` and `goto` mean there what nft means.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::action::{action_of, is_end, is_repeatable, label};
+use super::action::{action_of, is_end, is_repeatable};
 use super::conjunction::Conjunction;
 use super::environment::Environment;
+use super::field::Field;
 use super::line::{Line, joined, merged};
-use super::lookup::{Ipsets, Keys};
+use super::looked::{About, Lookups};
+use super::lookup::Ipsets;
 use super::refusal::{Place, Refusal, Refused};
-use super::test::{Found, Reader, Wanted, inline_name, named};
+use super::test::{Found, Reader};
 use super::tree::{self, Branch, Chains, put};
+use super::wanted::Wanted;
 use crate::backend::xtables::{Chain, ChainName, Match, Rule, Target};
 use crate::ruleset::{
-    ElementData, Expression, Key, Match as NftMatch, Name, Operand, Operator, Rule as NftRule,
+    Datatype, Expression, Key, Match as NftMatch, Name, Operand, Operator, Rule as NftRule,
     Statement, Table, Verdict, VmapSource,
 };
 
@@ -42,6 +45,8 @@ pub(super) struct Writer<'w> {
     pub(super) environment: Environment,
     /// How a chain of the table is called in this environment.
     pub(super) called: &'w dyn Fn(&Name) -> String,
+    /// What sets of the table are known to become.
+    pub(super) lookups: &'w mut Lookups,
     /// What was written.
     pub(super) piece: Piece,
 }
@@ -184,6 +189,7 @@ impl Writer<'_> {
         Reader {
             table: self.table,
             environment,
+            lookups: self.lookups,
             ipsets: &mut self.piece.ipsets,
             name: format!("{}.{at}", self.chain),
         }
@@ -311,22 +317,17 @@ impl Writer<'_> {
             self.piece.sets.insert(name.clone());
         }
         let own = format!("{}.{}", self.chain, after.at);
-        let (wanted, verdicts) = entries(self.table, map, own)?;
+        let wanted = Wanted::map(self.table, map, &own)?;
         let fields = self.reader(line, after.at).fields(key)?;
         let Some(fields) = fields else {
             return Ok(Flow::On);
         };
         let types: Vec<_> = key.iter().map(|part| part.datatype()).collect();
-        let by_key: BTreeMap<&Key, &Verdict> = verdicts.iter().copied().collect();
-        let verdict = |key: &Key| by_key.get(key).copied();
-        let branches = tree::branches(
-            self.environment.dispatch,
-            (&fields, &types),
-            &wanted,
-            verdict,
-        )?;
+        let read = (&fields[..], &types[..]);
+        let verdict = |key: &Key| wanted.elements.verdict(key);
+        let branches = tree::branches(self.environment.dispatch, read, &wanted, verdict)?;
         let Some(branches) = branches else {
-            return self.verdicts(lines, line, key, (&wanted, &verdicts), after);
+            return self.verdicts(lines, line, read, &wanted, after);
         };
         let mut led = Vec::with_capacity(branches.len());
         for branch in branches {
@@ -346,27 +347,18 @@ impl Writer<'_> {
         &mut self,
         lines: &mut Chain,
         line: &Line,
-        key: &[Expression],
-        (wanted, verdicts): (&Wanted<'_>, &[(&Key, &Verdict)]),
+        read: (&[Field], &[Datatype]),
+        wanted: &Wanted<'_>,
         after: Rest<'_>,
     ) -> Result<Flow, Refused> {
-        let mut groups: BTreeMap<&Verdict, Vec<&Key>> = BTreeMap::new();
-        for (key, verdict) in verdicts {
-            groups.entry(verdict).or_default().push(key);
-        }
-        for (verdict, elements) in groups {
-            let wanted = Wanted {
-                name: format!("{}>{}", wanted.name, label(verdict)),
-                set: wanted.set.clone(),
-                keys: wanted.keys,
-                elements,
-            };
-            let mut reader = self.reader(line, after.at);
-            let found = reader.found(key, Operator::Eq, wanted)?;
-            let (Found::Any(tests), Some(target)) = (found, self.verdict(verdict)) else {
+        let mut reader = self.reader(line, after.at);
+        let looked = reader.looked(wanted, read, About::Verdicts)?;
+        for (verdict, tests) in &looked.cases {
+            let target = verdict.as_ref().and_then(|verdict| self.verdict(verdict));
+            let Some(target) = target else {
                 continue;
             };
-            let tests = joined(&line.tests, &tests)?;
+            let tests = joined(&line.tests, tests)?;
             lines.extend(tests.iter().map(|test| test.rule(target.clone())));
         }
         Ok(Flow::On)
@@ -435,41 +427,5 @@ impl Writer<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// The keys of a map, each with its verdict.
-type Entries<'m> = Vec<(&'m Key, &'m Verdict)>;
-
-/// The keys of a map with their verdicts.
-fn entries<'m>(
-    table: &'m Table,
-    map: &'m VmapSource,
-    own: String,
-) -> Result<(Wanted<'m>, Entries<'m>), Refused> {
-    match map {
-        VmapSource::Named(name) => {
-            let wanted = named(table, name)?;
-            let elements = table
-                .sets
-                .get(name)
-                .into_iter()
-                .flat_map(|set| &set.elements);
-            let verdicts = elements.filter_map(|(key, element)| match &element.data {
-                ElementData::Verdict(verdict) => Some((key, verdict)),
-                ElementData::None | ElementData::Value(_) | ElementData::Object(_) => None,
-            });
-            Ok((wanted, verdicts.collect()))
-        }
-        VmapSource::Anonymous(entries) => {
-            let elements: Vec<&Key> = entries.keys().collect();
-            let wanted = Wanted {
-                name: inline_name(&own, &elements),
-                set: None,
-                keys: Keys::Inline,
-                elements,
-            };
-            Ok((wanted, entries.iter().collect()))
-        }
     }
 }
