@@ -23,6 +23,13 @@ pub(crate) fn put(path: &Path, text: &str) -> io::Result<()> {
     fs::rename(&new, path)
 }
 
+/// Writes behind what a file holds, which may be nothing yet.
+pub(crate) fn append(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    let mut file = options.append(true).create(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
+}
+
 /// Removes a file, if it is there.
 pub(crate) fn gone(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {

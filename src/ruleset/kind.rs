@@ -17,7 +17,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// Every name space.
-    pub(super) const ALL: [Self; 4] = [Self::Set, Self::Chain, Self::Counter, Self::Limit];
+    pub(crate) const ALL: [Self; 4] = [Self::Set, Self::Chain, Self::Counter, Self::Limit];
 }
 
 impl From<ObjectKind> for Kind {

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use super::blame::{Blame, Refused};
 use super::depth::too_deep;
 use super::held::{Counts, Held, HeldTable, Placement};
-use super::kept::Kept;
+use super::kept::{Kept, Note, Order};
 use super::lower::{Dispatch, Lowering, Touched};
 use super::provider::{Provider, Spent, Variant};
 use super::said::Said;
 use super::saved::{self, SavedTable};
+use super::stage::{Before, Stage};
 use super::writes::Writes;
 use super::{Document, TableName, write};
 use crate::backend::grace::wait_for_grace;
@@ -67,14 +68,6 @@ enum Way {
     There,
     /// Somebody was killed, or refused, half-way through a step that began there.
     Behind,
-}
-
-/// What one step makes of the table.
-struct Stage<'c> {
-    step: &'c Step,
-    table: Tracked,
-    document: Document,
-    lowering: Lowering,
 }
 
 impl XtablesBackend {
@@ -176,45 +169,84 @@ impl XtablesBackend {
         self.kept.say(&self.said)
     }
 
-    /// What every step of a commit makes of the table. What xtables cannot say is found before
-    /// anything is written.
-    fn stages<'c>(&self, commit: &'c Commit) -> Result<Vec<Stage<'c>>, CommitError> {
-        let mut table = self.table.clone().unwrap_or_default();
-        // Ours stays that of the table in force: how far the steps come is not known yet.
-        let mut lowering = self.lowering.clone();
-        let variant = self.variant();
-        let last = commit.steps.len().saturating_sub(1);
-        let stages = commit.steps.iter().enumerate().map(|(at, step)| {
-            let alone = Commit {
-                table: commit.table.clone(),
-                steps: vec![step.clone()],
+    /// Makes of the table what a commit makes of it, and says what each step does. What xtables cannot say is found
+    /// before anything is written, and the table is then what it was.
+    fn stages<'c>(&mut self, commit: &'c Commit) -> Result<Vec<Stage<'c>>, CommitError> {
+        let mut stages = Vec::with_capacity(commit.steps.len());
+        for step in &commit.steps {
+            let order = match stages.is_empty() {
+                true => Order::First,
+                false => Order::Later,
             };
-            table.apply(&alone);
-            let document = lowering.lower(table.table(), &Touched::by(step));
-            let blame = Blame(table.table(), step.phase, &lowering);
-            let document = document.map_err(|refusals| blame.unsayable(&refusals.first))?;
-            if let Some(way) = too_deep(variant, &document) {
-                return Err(blame.too_deep(variant, &way));
+            match self.stage(&commit.table, step, order) {
+                Ok(stage) => stages.push(stage),
+                Err(error) => {
+                    self.take_back(stages);
+                    return Err(error);
+                }
             }
-            Ok(Stage {
-                step,
-                table: handed(&mut table, at == last),
-                document,
-                lowering: handed(&mut lowering, at == last),
-            })
+        }
+        Ok(stages)
+    }
+
+    fn stage<'c>(
+        &mut self,
+        key: &TableKey,
+        step: &'c Step,
+        order: Order,
+    ) -> Result<Stage<'c>, CommitError> {
+        let before = Before::of(step, self.table.as_ref());
+        let table = self.table.get_or_insert_default();
+        table.apply(&Commit {
+            table: key.clone(),
+            steps: vec![step.clone()],
         });
-        stages.collect()
+        let note = (self.sets == Sets::Ours).then(|| {
+            let part = before.after(step, table);
+            self.kept.note(key, part.as_ref(), table.table(), order)
+        });
+        let mut stage = Stage {
+            step,
+            before,
+            document: Document::default(),
+            note,
+        };
+        match lowered(&mut self.lowering, self.provider.variant(), table, step) {
+            Ok(document) => {
+                stage.document = document;
+                Ok(stage)
+            }
+            Err(error) => {
+                self.take_back(vec![stage]);
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes the table what it was before some steps, which are the last that were taken on it.
+    fn take_back(&mut self, stages: Vec<Stage<'_>>) {
+        for stage in stages.into_iter().rev() {
+            self.lowering.touch(&stage.touched());
+            self.table = stage.before.restored(self.table.take());
+        }
     }
 
     /// Brings what is in force to what a step makes of the table.
-    fn run(&mut self, stage: &Stage<'_>) -> Result<(), CommitError> {
+    fn run(&mut self, stage: &Stage<'_>) -> Result<(), Refused> {
         if stage.step.wait == Wait::Grace {
             wait_for_grace();
         }
-        let written = self.write(&stage.document);
-        written.map_err(|refused| {
-            Blame(stage.table.table(), stage.step.phase, &stage.lowering).of(refused)
-        })
+        self.write(&stage.document)
+    }
+
+    /// The error for what was not written of a step, which is the last that was taken on the table.
+    fn blamed(&self, step: &Step, refused: Refused) -> CommitError {
+        let nothing = Tracked::default();
+        let table = self.table.as_ref().unwrap_or(&nothing).table();
+        let mut lowering = nothing_lowered(self.variant());
+        // Whose a chain or a set is, is known whether or not all of it can be said.
+        let _said = lowering.lower(table, &Touched::All);
+        Blame(table, step.phase, &lowering).of(refused)
     }
 
     /// Goes back to where a step began that did not come to its end. It is as safe as the step: no packet
@@ -275,11 +307,13 @@ impl XtablesBackend {
     pub fn planned(&mut self, commit: &Commit) -> Result<String, CommitError> {
         let mut held = self.read()?;
         let mut text = String::new();
-        for stage in self.stages(commit)? {
+        let stages = self.stages(commit)?;
+        for stage in &stages {
             let writes = Writes::between(&held, &stage.document, self.placement);
             text.push_str(&writes.text());
             held.settle(&stage.document, self.placement);
         }
+        self.take_back(stages);
         Ok(text)
     }
 
@@ -292,30 +326,25 @@ impl XtablesBackend {
     }
 
     /// Runs the steps, and writes down for whoever comes after us what each begins with and is to make of
-    /// it. Where that fails they have to do without.
-    fn follow(&mut self, key: &TableKey, stages: Vec<Stage<'_>>) -> Result<(), CommitError> {
-        let last = stages.len().saturating_sub(1);
-        for (at, stage) in stages.into_iter().enumerate() {
-            // A step that changes nothing here, like one that makes what no rule leads to yet, leaves nothing to
-            // go back from. Where the sets are others', so is the record.
-            let is_idle = self.document.as_ref() == Some(&stage.document);
-            let ours = self.sets == Sets::Ours && (at == last || !is_idle);
-            if ours {
-                let _kept = self.kept.intend(key, stage.table.table());
+    /// it. Where that fails they have to do without, and where the sets are others', so is the record.
+    fn follow(&mut self, stages: Vec<Stage<'_>>) -> Result<(), CommitError> {
+        let mut stages = stages.into_iter();
+        while let Some(stage) = stages.next() {
+            let noted = stage.note.as_ref();
+            let noted = noted.is_some_and(|note| self.kept.intend(note).is_ok());
+            if let Err(refused) = self.run(&stage) {
+                self.take_back(stages.collect());
+                let error = self.blamed(stage.step, refused);
+                self.take_back(vec![stage]);
+                return Err(error);
             }
-            self.run(&stage)?;
-            if ours {
-                let _kept = match *stage.table.table() == Table::default() {
-                    true => {
-                        (self.said, self.written) = (Said::default(), BTreeMap::new());
-                        self.kept.forget()
-                    }
-                    false => self.kept.reach(),
-                };
+            if let Some(note) = stage.note.as_ref().filter(|_| noted) {
+                let _kept = self.kept.reach(note);
             }
-            self.table = Some(stage.table);
+            if let Some(Note::Nothing(_)) = stage.note {
+                (self.said, self.written) = (Said::default(), BTreeMap::new());
+            }
             self.document = Some(stage.document);
-            self.lowering = stage.lowering;
         }
         Ok(())
     }
@@ -323,7 +352,7 @@ impl XtablesBackend {
     /// What is not as it should be, by what is known of the table.
     fn compare(&mut self, key: &TableKey, held: &Held) -> Result<(), String> {
         if self.table.is_none() {
-            self.table = self.kept.read(key).map(Tracked::from);
+            self.table = self.kept.read(key);
         }
         let Some(table) = &self.table else {
             return Err("rules of ours, and no record of what they were made of".to_owned());
@@ -352,11 +381,19 @@ impl XtablesBackend {
     }
 }
 
-/// What the last one who asks takes, and others copy.
-fn handed<T: Clone + Default>(value: &mut T, is_last: bool) -> T {
-    match is_last {
-        true => std::mem::take(value),
-        false => value.clone(),
+/// What a table that a step was taken on is in the terms of xtables.
+fn lowered(
+    lowering: &mut Lowering,
+    variant: Variant,
+    table: &Tracked,
+    step: &Step,
+) -> Result<Document, CommitError> {
+    let document = lowering.lower(table.table(), &Touched::by(step));
+    let blame = Blame(table.table(), step.phase, lowering);
+    let document = document.map_err(|refusals| blame.unsayable(&refusals.first))?;
+    match too_deep(variant, &document) {
+        Some(way) => Err(blame.too_deep(variant, &way)),
+        None => Ok(document),
     }
 }
 
@@ -380,7 +417,7 @@ impl Backend for XtablesBackend {
         self.go_back()?;
         let stages = self.stages(commit)?;
         self.commits = self.commits.wrapping_add(1);
-        self.follow(&commit.table, stages)?;
+        self.follow(stages)?;
         if self.sets == Sets::Ours && !self.written.is_empty() {
             // What is not read back now is believed by its comments.
             let _listened = self.listen();
