@@ -76,9 +76,9 @@ impl Digest {
             "{:?} {:?} {:?} {:?} {:?} {:?}",
             set.key, set.data, set.flags, set.timeout, set.counted, set.comment
         );
-        let elements = set.elements.iter();
+        let (owner, elements) = (owner(name), set.elements.iter());
         let mut sum: Self = elements
-            .map(|(key, element)| Self::of_element(name, key, element))
+            .map(|(key, element)| of_owned(owner, key, element))
             .sum();
         sum += hash(&[b"set", name.logical().as_bytes(), declared.as_bytes()]);
         sum
@@ -86,24 +86,7 @@ impl Digest {
 
     /// The part of one element of a set.
     pub(super) fn of_element(set: &Name, key: &Key, element: &Element) -> Self {
-        let (kind, data): (&[u8], &[u8]) = match &element.data {
-            ElementData::None => (b"", b""),
-            ElementData::Value(bytes) => (b"value", bytes),
-            ElementData::Object(name) => (b"object", name.logical().as_bytes()),
-            ElementData::Verdict(verdict) => verdict_bytes(verdict),
-        };
-        let timeout = element.timeout.map(|timeout| timeout.as_nanos());
-        let timeout = timeout.map(u128::to_be_bytes);
-        hash(&[
-            b"element",
-            set.logical().as_bytes(),
-            &key.start,
-            key.end.as_deref().unwrap_or_default(),
-            kind,
-            data,
-            timeout.as_ref().map_or(&[], |bytes| &bytes[..]),
-            element.comment.as_deref().unwrap_or_default().as_bytes(),
-        ])
+        of_owned(owner(set), key, element)
     }
 
     /// The part of a chain and its rules.
@@ -136,6 +119,36 @@ impl Digest {
     }
 }
 
+/// What stands for a set in the parts of its elements.
+///
+/// A name would take up most of the 64 bytes that are hashed at once, and elements are many.
+fn owner(set: &Name) -> Digest {
+    hash(&[b"element", set.logical().as_bytes()])
+}
+
+/// The part of one element of a set.
+fn of_owned(Digest(owner): Digest, key: &Key, element: &Element) -> Digest {
+    let owner = owner.to_be_bytes();
+    let end = key.end.as_deref().unwrap_or_default();
+    let (kind, data): (&[u8], &[u8]) = match &element.data {
+        ElementData::None => (b"", b""),
+        ElementData::Value(bytes) => (b"value", bytes),
+        ElementData::Object(name) => (b"object", name.logical().as_bytes()),
+        ElementData::Verdict(verdict) => verdict_bytes(verdict),
+    };
+    let timeout = element.timeout.map(|timeout| timeout.as_nanos());
+    let timeout = timeout.map(u128::to_be_bytes);
+    hash(&[
+        &owner,
+        &key.start,
+        end,
+        kind,
+        data,
+        timeout.as_ref().map_or(&[], |bytes| &bytes[..]),
+        element.comment.as_deref().unwrap_or_default().as_bytes(),
+    ])
+}
+
 /// The chain that holds the digest has no part in it.
 fn of_chains_part(chain: &Name, parts: &[&[u8]]) -> Digest {
     if chain.as_str() == STATE_CHAIN {
@@ -149,7 +162,13 @@ fn hash(parts: &[&[u8]]) -> Digest {
     // One call for all parts takes half the time of two for each.
     let mut all = SmallVec::<[u8; 256]>::new();
     for part in parts {
-        all.extend_from_slice(&part.len().to_be_bytes());
+        match u8::try_from(part.len()) {
+            Ok(short) if short < u8::MAX => all.push(short),
+            Ok(_) | Err(_) => {
+                all.push(u8::MAX);
+                all.extend_from_slice(&part.len().to_be_bytes());
+            }
+        }
         all.extend_from_slice(part);
     }
     let mut half = [0; 16];
