@@ -77,8 +77,8 @@ fn by_prefix(blocks: &[Block], wholly: &[Cidr]) -> Vec<(Cidr, RangeSet)> {
         last: u32::MAX,
     });
     let mut all: Vec<Block> = of_blocks.chain(of_wholly).collect();
-    // Prefixes in order come after every prefix around them.
-    all.sort_unstable();
+    // Prefixes in order come after every prefix around them. Either part is mostly in order already.
+    all.sort();
     let of_prefix = all.chunk_by(|a, b| a.prefix == b.prefix);
     let own = of_prefix.filter_map(|blocks| Some((blocks.first()?.prefix, union(blocks))));
     own.collect()

@@ -126,11 +126,9 @@ impl Count {
         let of_shape = self.shapes.entry(shape).or_default();
         of_shape.boxes += boxes.len();
         for block in boxes {
-            let keys = shape.fields(block.first, block.last);
-            let points = keys.iter().filter(|fields| is_point(block.prefix, fields));
-            let exact = points.count();
+            let (exact, ranges) = keys(shape, block);
             of_shape.exact += exact;
-            of_shape.ranges += keys.len() - exact;
+            of_shape.ranges += ranges;
         }
     }
 
@@ -190,13 +188,26 @@ impl Count {
 
 /// Whether the keys of a box are points, which a hash set holds.
 fn is_exact(shape: Shape, block: &Block) -> bool {
-    let mut keys = shape.fields(block.first, block.last).into_iter();
-    keys.all(|fields| is_point(block.prefix, &fields))
+    let (_, ranges) = keys(shape, block);
+    ranges == 0
 }
 
-/// Whether a key has one value alone.
-fn is_point(prefix: Cidr, fields: &Fields) -> bool {
-    prefix.is_host() && fields.iter().all(|(first, last)| first == last)
+/// How many keys of a box are points, and how many are not.
+fn keys(shape: Shape, block: &Block) -> (usize, usize) {
+    let is_host = block.prefix.is_host();
+    if block.first == block.last {
+        return (usize::from(is_host), usize::from(!is_host));
+    }
+    match shape {
+        Shape::Protocol | Shape::Port | Shape::Tcp | Shape::Udp => (0, 1),
+        // Several types and codes may be several boxes.
+        Shape::Icmp => {
+            let all = shape.fields(block.first, block.last);
+            let is_point = |fields: &&Fields| is_host && fields.iter().all(|(a, b)| a == b);
+            let exact = all.iter().filter(is_point).count();
+            (exact, all.len() - exact)
+        }
+    }
 }
 
 impl OfShape {

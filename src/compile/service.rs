@@ -124,7 +124,7 @@ impl Shape {
 }
 
 /// Fields of a key, each with its first and last value: what one box is. They need no allocation.
-pub(super) type Fields = SmallVec<[(Bytes, Bytes); 2]>;
+pub(super) type Fields = SmallVec<[(Bytes, Bytes); 3]>;
 
 /// An inclusive range of services in the numbering of a shape.
 pub(super) type Numbered = (Shape, u32, u32);

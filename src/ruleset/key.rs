@@ -75,9 +75,12 @@ impl Key {
 /// Builds a key field by field, padding as a concatenation of these types needs.
 #[derive(Debug, Default)]
 pub struct KeyBuilder {
-    start: Bytes,
-    end: Bytes,
+    start: Wide,
+    end: Wide,
 }
+
+/// Room for a key of many fields: only the finished one, if it is long, needs an allocation.
+type Wide = SmallVec<[u8; 36]>;
 
 impl KeyBuilder {
     /// Appends one exact field of a concatenation.
