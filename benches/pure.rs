@@ -208,7 +208,9 @@ fn compiled(state: &State) -> Table {
 
 fn without_a_rule(state: &mut State) {
     let name: GroupName = POLICY.parse().unwrap();
-    state.groups.get_mut(&name).unwrap().ingress.remove(2);
+    let policy = state.groups.get_mut(&name).unwrap();
+    let kept = policy.ingress.iter().enumerate().filter(|(n, _)| *n != 2);
+    policy.ingress = kept.map(|(_, rule)| rule.clone()).collect();
 }
 
 fn with_a_member(state: &mut State) {
@@ -250,7 +252,7 @@ fn text_of(state: &State) -> String {
             let rules = group.rules(direction);
             let none = if rules.is_empty() { " []" } else { "" };
             let _ = writeln!(text, "  {direction}:{none}");
-            for rule in rules {
+            for rule in rules.iter() {
                 let _ = writeln!(text, "    - {}", said(rule, direction));
             }
         }

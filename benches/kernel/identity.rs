@@ -16,7 +16,7 @@ use std::net::IpAddr;
 use margay::compile::decider::Decider;
 use margay::compile::names;
 use margay::compile::skeleton::table_key;
-use margay::model::{Direction, GroupName, GroupRule, Peer, Service, State};
+use margay::model::{Direction, GroupName, GroupRule, GroupRules, Peer, Service, State};
 use margay::net::octets;
 use margay::ruleset::key::KeyBuilder;
 use margay::ruleset::transaction::{Commit, Operation, Phase, Step, Wait};
@@ -71,7 +71,7 @@ impl Identities {
         }
     }
 
-    fn allowed(&self, rules: &[GroupRule]) -> Set {
+    fn allowed(&self, rules: &GroupRules) -> Set {
         let all = self.numbers.iter();
         let keys = all.flat_map(|(groups, number)| allowed(groups, *number, rules));
         let plain = |key| (key, Element::default());
@@ -140,7 +140,7 @@ pub(crate) fn forgotten(keys: Vec<Key>) -> Commit {
 }
 
 /// What a combination may do.
-pub(crate) fn allowed(groups: &BTreeSet<GroupName>, number: u32, rules: &[GroupRule]) -> Vec<Key> {
+pub(crate) fn allowed(groups: &BTreeSet<GroupName>, number: u32, rules: &GroupRules) -> Vec<Key> {
     let named =
         |rule: &&GroupRule| matches!(&rule.peer, Peer::Group(peer) if groups.contains(peer));
     let port = |rule: &GroupRule| match rule.service {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use margay::backend::Backend;
 use margay::backend::nft::{NftBackend, Ownership};
 use margay::compile::skeleton::table_key;
-use margay::model::{EndpointName, GroupRule, Service, State};
+use margay::model::{EndpointName, GroupRule, GroupRules, Service, State};
 use margay::net::{Family, PortRange, Protocol};
 use margay::ruleset::cost::longest_path;
 use margay::ruleset::diff::{applied_after, between};
@@ -83,11 +83,16 @@ impl Candidates {
         };
         let (mut state, flow) = worlds::with_flow(size);
         let policy = state.groups.get_mut(&worlds::group(POLICY)).unwrap();
-        policy.egress.clear();
-        policy.ingress.retain(|rule| rule.family == Family::V4);
+        policy.egress = GroupRules::NONE;
+        let of_family = policy
+            .ingress
+            .iter()
+            .filter(|rule| rule.family == Family::V4);
+        let mut rules: Vec<GroupRule> = of_family.cloned().collect();
         // The rule that lets the flow pass stays what it is: it is the last.
-        let peers = policy.ingress.iter_mut().take(groups);
+        let peers = rules.iter_mut().take(groups);
         peers.enumerate().for_each(|(n, rule)| on_a_port(rule, n));
+        policy.ingress = rules.into();
         let sets = worlds::table(&state);
         let identity = identity::rebuilt(sets.clone(), &state, &Identities::of(&state));
         Self {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use margay::compile::compile;
 use margay::compile::skeleton::{Skeleton, table_key};
 use margay::model::{
-    Direction, EndpointName, GroupName, GroupRule, Membership, Origin, Peer, SecurityGroup,
-    Service, State,
+    Direction, EndpointName, GroupName, GroupRule, GroupRules, Membership, Origin, Peer,
+    SecurityGroup, Service, State,
 };
 use margay::net::{Cidr, Family, PortRange, Protocol};
 use margay::ruleset::{Ruleset, Table};
@@ -31,10 +31,10 @@ pub(crate) fn with_flow(size: Flat) -> (State, Flow) {
         policy.ingress.push(last_rule());
         policy.egress.push(last_rule());
     }
-    for (name, egress) in [(OPEN, everything()), (LAST, Vec::new())] {
+    for (name, egress) in [(OPEN, everything()), (LAST, GroupRules::NONE)] {
         let group = SecurityGroup {
             name: name.parse().unwrap(),
-            ingress: Vec::new(),
+            ingress: GroupRules::NONE,
             egress,
         };
         state.groups.insert(group.name.clone(), group);
@@ -56,7 +56,7 @@ pub(crate) fn table(state: &State) -> Table {
 }
 
 /// The rules of the large policy.
-pub(crate) fn policy(state: &State) -> &[GroupRule] {
+pub(crate) fn policy(state: &State) -> &GroupRules {
     state.groups[&group(POLICY)].rules(Direction::Ingress)
 }
 
@@ -82,7 +82,7 @@ fn last_rule() -> GroupRule {
     }
 }
 
-fn everything() -> Vec<GroupRule> {
+fn everything() -> GroupRules {
     let all = |family| GroupRule {
         family,
         service: Service::Any,

@@ -18,6 +18,9 @@ pub struct Book {
     keys: Keys,
     /// The last good value of each key.
     good: BTreeMap<Arc<str>, Arc<[u8]>>,
+    /// What documents say that declare nothing but groups. Policy shares their rules, so that they take no
+    /// room, and the document, which may be very long, need not be read to know what it said.
+    groups: BTreeMap<Arc<str>, BTreeMap<Object, Event>>,
     /// What is wrong with the present value of each key.
     problems: BTreeMap<Arc<str>, Vec<Problem>>,
     /// The documents that declare an object, by key.
@@ -42,6 +45,7 @@ impl Book {
         Self {
             keys,
             good: BTreeMap::new(),
+            groups: BTreeMap::new(),
             problems: BTreeMap::new(),
             declared: BTreeMap::new(),
             contested: BTreeSet::new(),
@@ -157,7 +161,8 @@ impl Book {
         document: &Arc<str>,
         new: Option<(Vec<u8>, Vec<Event>)>,
     ) -> Vec<Event> {
-        let before = self.said(document);
+        let before = self.groups.remove(document);
+        let before = before.unwrap_or_else(|| self.said(document));
         let alone = **document == *key;
         let read = match new {
             Some((value, events)) => {
@@ -171,6 +176,14 @@ impl Book {
             }
         };
         let after = read.map_or_else(|| self.said(document), by_object);
+        let after: BTreeMap<_, _> = after
+            .into_iter()
+            .map(|said| sharing(said, &before))
+            .collect();
+        let is_group = |event: &Event| matches!(event, Event::Group(_));
+        if !after.is_empty() && after.values().all(is_group) {
+            self.groups.insert(document.clone(), after.clone());
+        }
         self.changed(document, before, after)
     }
 
@@ -253,6 +266,15 @@ impl Book {
 fn by_object(events: Vec<Event>) -> BTreeMap<Object, Event> {
     let declaring = events.into_iter().filter(Event::declares);
     declaring.map(|event| (event.object(), event)).collect()
+}
+
+/// What is declared, its rules those of before as far as they are the same.
+fn sharing((object, event): (Object, Event), before: &BTreeMap<Object, Event>) -> (Object, Event) {
+    let event = match (event, before.get(&object)) {
+        (Event::Group(group), Some(Event::Group(old))) => Event::Group(group.sharing(old)),
+        (event, _) => event,
+    };
+    (object, event)
 }
 
 fn has_errors(problems: &[Problem]) -> bool {

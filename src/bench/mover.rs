@@ -4,7 +4,7 @@
 //! old membership nor the new one is lost, and one that meets some of each may pass.
 
 use super::world::{add, everything, group};
-use crate::model::{Endpoint, GroupRule, Membership, Origin, Peer, Service, State};
+use crate::model::{Endpoint, GroupRule, GroupRules, Membership, Origin, Peer, Service, State};
 use crate::net::{Cidr, Family, PortRange, Protocol};
 use crate::scenario::flat::POLICY;
 use crate::scenario::place::HOST;
@@ -28,7 +28,7 @@ pub(super) fn bring(state: &mut State, address: IpAddr) -> Option<()> {
     for (name, own) in GROUPS {
         add(state, name, everything())?;
         let allowed = [own, COMMON].map(|port| rule(family, port, Peer::Cidr(Cidr::any(family))));
-        let ingress = allowed.into_iter().collect::<Option<Vec<_>>>()?;
+        let ingress = allowed.into_iter().collect::<Option<GroupRules>>()?;
         state.groups.get_mut(&group(name)?)?.ingress = ingress;
         let sends = rule(family, SENDS, Peer::Group(group(name)?))?;
         state.groups.get_mut(&group(POLICY)?)?.ingress.push(sends);

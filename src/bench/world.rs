@@ -7,7 +7,7 @@ use super::mover;
 use crate::compile::compile;
 use crate::compile::skeleton::{Skeleton, SkeletonError, table_key};
 use crate::model::{
-    Direction, Endpoint, EndpointName, GroupName, GroupRule, Membership, Origin, Peer,
+    Direction, Endpoint, EndpointName, GroupName, GroupRule, GroupRules, Membership, Origin, Peer,
     SecurityGroup, Service, State,
 };
 use crate::net::{Cidr, Family, PortRange, Protocol};
@@ -141,7 +141,7 @@ impl World {
         let policy = state.groups.get_mut(&group(POLICY)?)?;
         policy.ingress.push(last.clone());
         policy.egress.push(last);
-        for (name, egress) in [(OPEN, everything()), (LAST, Vec::new())] {
+        for (name, egress) in [(OPEN, everything()), (LAST, GroupRules::NONE)] {
             add(&mut state, name, egress)?;
         }
         join(&mut state, "vm0", &[OPEN, LAST])?;
@@ -175,9 +175,10 @@ impl World {
     }
 
     /// The rules of the large policy.
-    pub fn rules(&self, direction: Direction) -> &[GroupRule] {
+    pub fn rules(&self, direction: Direction) -> &GroupRules {
         let group = group(POLICY).and_then(|name| self.state.groups.get(&name));
-        group.map_or(&[], |group| group.rules(direction))
+        let rules = group.map(|group| group.rules(direction));
+        rules.unwrap_or_default()
     }
 
     /// The members of a group, as addresses of a family.
@@ -309,10 +310,10 @@ pub(super) fn group(name: &str) -> Option<GroupName> {
     name.parse().ok()
 }
 
-pub(super) fn add(state: &mut State, name: &str, egress: Vec<GroupRule>) -> Option<()> {
+pub(super) fn add(state: &mut State, name: &str, egress: GroupRules) -> Option<()> {
     let group = SecurityGroup {
         name: group(name)?,
-        ingress: Vec::new(),
+        ingress: GroupRules::NONE,
         egress,
     };
     state.groups.insert(group.name.clone(), group);
@@ -336,7 +337,7 @@ fn last_rule(family: Family) -> Option<GroupRule> {
     })
 }
 
-pub(super) fn everything() -> Vec<GroupRule> {
+pub(super) fn everything() -> GroupRules {
     let all = |family| GroupRule {
         family,
         service: Service::Any,
@@ -372,7 +373,7 @@ fn crowd(state: &mut State, members: u32, family: Family) -> Option<()> {
         peer: Peer::Group(group(CROWD)?),
         origin: Origin::default(),
     });
-    add(state, CROWD, Vec::new())
+    add(state, CROWD, GroupRules::NONE)
 }
 
 fn flow(state: &State, family: Family) -> Option<Flow> {

@@ -5,7 +5,7 @@ use super::fields::Path;
 use super::node::{Node, Place};
 use super::references::{Reference, Target};
 use super::rule;
-use crate::model::{Direction, GroupName, GroupRule, Peer, SecurityGroup};
+use crate::model::{Direction, GroupName, GroupRule, GroupRules, Peer, SecurityGroup};
 
 pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<(Place, Declared)> {
     let errors = reader.findings.errors();
@@ -27,11 +27,11 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<(Place, Decla
     Some((place, Declared::Group(name, group)))
 }
 
-fn rules(reader: &mut Reader<'_>, node: Option<&Node>) -> (Vec<GroupRule>, Vec<GroupRule>) {
+fn rules(reader: &mut Reader<'_>, node: Option<&Node>) -> (GroupRules, GroupRules) {
     let path = Path::Field(&Path::Document, "rules");
     let fields = node.and_then(|node| reader.findings.fields(node, &path, &["ingress", "egress"]));
     let Some(fields) = fields else {
-        return (Vec::new(), Vec::new());
+        return (GroupRules::NONE, GroupRules::NONE);
     };
     let mut listed = |name, direction| {
         let path = Path::Field(&path, name);

@@ -14,7 +14,7 @@ use super::decider::{Decider, passes};
 use super::difference::Difference;
 use super::endpoints::Elements;
 use super::kin::Kin;
-use super::objects::Objects;
+use super::objects::Standing;
 use super::remark::Remark;
 use super::roster::{Roster, Subject};
 use super::settings;
@@ -61,7 +61,7 @@ pub(super) struct Placed {
 pub(super) struct Made {
     /// How many stacks ask it.
     pub(super) users: usize,
-    pub(super) objects: Objects,
+    pub(super) standing: Standing,
     pub(super) uses: BTreeSet<Use>,
 }
 
@@ -135,7 +135,7 @@ impl Compiler {
     /// What to know about policies in use, by the names of their chains.
     pub fn remarks(&self) -> BTreeSet<&Remark> {
         let made = self.policies.values();
-        made.flat_map(|made| &made.objects.remarks).collect()
+        made.flat_map(|made| &made.standing.remarks).collect()
     }
 
     /// What the kernel should hold, alone.
@@ -248,7 +248,8 @@ impl Compiler {
         let came_or_went = new.is_some() != old.is_some();
         let decider = Decider::Group(name.clone());
         for direction in Direction::ALL {
-            let [old, new] = [old.as_ref(), new].map(|g| g.map_or(&[][..], |g| g.rules(direction)));
+            let [old, new] = [old.as_ref(), new].map(|group| group.map(|g| g.rules(direction)));
+            let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
             let policy = (decider.clone(), direction);
             if self.policies.contains_key(&policy)
                 && let Some(difference) = Difference::between(old, new)

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use super::outcome::LogLine;
-use crate::model::{Action, Direction, GroupName, GroupRule, PolicyName, ProfileName, Rule, State};
+use crate::model::{
+    Action, Direction, GroupName, GroupRules, PolicyName, ProfileName, Rule, State,
+};
 
 /// A list of rules for each direction, by who says them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,7 +32,7 @@ impl fmt::Display for Decider {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Rules<'s> {
     /// Rules that allow, in no order.
-    Group(&'s [GroupRule]),
+    Group(&'s GroupRules),
     /// Rules of which the first that matches counts.
     Ordered(&'s [Rule]),
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::GroupRule;
+use crate::model::{GroupRule, GroupRules};
 
 /// Rules that a list lost and gained, in whatever order.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,16 +15,11 @@ pub(super) struct Difference {
 
 impl Difference {
     /// What makes the new list of the old one; none where they say the same.
-    pub(super) fn between(old: &[GroupRule], new: &[GroupRule]) -> Option<Self> {
-        let alike = |(a, b): &(&GroupRule, &GroupRule)| a == b;
-        let front = old.iter().zip(new).take_while(alike).count();
-        let (old, new) = (&old[front..], &new[front..]);
-        let back = old.iter().rev().zip(new.iter().rev());
-        let back = back.take_while(alike).count();
-        let (old, new) = (&old[..old.len() - back], &new[..new.len() - back]);
+    pub(super) fn between(old: &GroupRules, new: &GroupRules) -> Option<Self> {
+        let [old, new] = old.apart(new);
         let mut balance: BTreeMap<_, (i64, &GroupRule)> = BTreeMap::new();
-        let weighed = old.iter().map(|rule| (rule, -1));
-        for (rule, weight) in weighed.chain(new.iter().map(|rule| (rule, 1))) {
+        let weighed = old.iter().map(|rule| (*rule, -1));
+        for (rule, weight) in weighed.chain(new.iter().map(|rule| (*rule, 1))) {
             let says = (rule.family, rule.service, &rule.peer);
             balance.entry(says).or_insert((0, rule)).0 += weight;
         }
@@ -65,7 +60,7 @@ mod tests {
     }
 
     fn between(old: &[&str], new: &[&str]) -> Option<Difference> {
-        Difference::between(&rules(old), &rules(new))
+        Difference::between(&rules(old).into(), &rules(new).into())
     }
 
     #[test]

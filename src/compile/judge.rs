@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use crate::model::{
-    Action, Direction, Endpoint, EntityMatch, GroupRule, Peer, PortMatch, Rule, Selector, Service,
-    State,
+    Action, Direction, Endpoint, EntityMatch, GroupRule, GroupRules, Peer, PortMatch, Rule,
+    Selector, Service, State,
 };
 use crate::net::{Family, Protocol};
 use crate::ruleset::packet::{Packet, Transport};
@@ -12,7 +12,7 @@ use crate::ruleset::packet::{Packet, Transport};
 /// The rules of a group that allow a packet, with their positions.
 pub(super) fn allowing<'s>(
     state: &State,
-    rules: &'s [GroupRule],
+    rules: &'s GroupRules,
     direction: Direction,
     packet: &Packet,
 ) -> Vec<(usize, &'s GroupRule)> {

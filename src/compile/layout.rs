@@ -324,7 +324,8 @@ mod tests {
     use crate::compile::decider::Decider;
     use crate::compile::policy;
     use crate::model::{
-        Direction, Event, GroupRule, Origin, Peer, SecurityGroup, Service, Settings, State,
+        Direction, Event, GroupRule, GroupRules, Origin, Peer, SecurityGroup, Service, Settings,
+        State,
     };
     use crate::net::{PortRange, Protocol};
 
@@ -340,7 +341,7 @@ mod tests {
         let group = SecurityGroup {
             name: "web".parse().unwrap(),
             ingress: rules.collect(),
-            egress: Vec::new(),
+            egress: GroupRules::NONE,
         };
         let decider = Decider::Group(group.name.clone());
         let mut state = State::default();

@@ -29,6 +29,7 @@ mod lane;
 mod layout;
 mod matching;
 mod mix;
+mod neighbours;
 mod objects;
 mod outcome;
 mod policy;

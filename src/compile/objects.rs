@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::census::Census;
+use super::neighbours::Neighbours;
 use super::remark::Remark;
 use crate::net::Family;
 use crate::ruleset::tracked::Tracked;
@@ -17,10 +18,31 @@ pub(super) struct Objects {
     pub(super) counters: BTreeMap<Name, Option<String>>,
     /// The sets that they look up and nobody else does.
     pub(super) sets: BTreeMap<Name, Set>,
-    /// How many prefixes it names, by family, where all its rules are one run.
-    pub(super) censuses: BTreeMap<Family, Census>,
+    /// The prefixes that it names, by family, where all its rules are one run.
+    pub(super) counted: BTreeMap<Family, Counted>,
     /// What to know about it.
     pub(super) remarks: BTreeSet<Remark>,
+}
+
+/// What stands in the table of what a policy was made of, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Standing {
+    chains: BTreeSet<Name>,
+    counters: BTreeSet<Name>,
+    sets: BTreeSet<Name>,
+    /// The prefixes that it names, by family, where all its rules are one run.
+    pub(super) counted: BTreeMap<Family, Counted>,
+    /// What to know about it.
+    pub(super) remarks: BTreeSet<Remark>,
+}
+
+/// The prefixes of a family.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Counted {
+    /// How many there are of which kind.
+    pub(super) census: Census,
+    /// Which.
+    pub(super) neighbours: Neighbours,
 }
 
 impl Objects {
@@ -63,45 +85,41 @@ impl Objects {
         self.sets.insert(name, map);
     }
 
-    /// Puts these into the table in the place of others, which are there: what is the same stays.
-    pub(super) fn replace(&self, old: &Self, table: &mut Tracked) {
-        for name in old
-            .chains
-            .keys()
-            .filter(|name| !self.chains.contains_key(*name))
-        {
+    /// Puts these into the table in the place of what stands there: what is the same stays.
+    pub(super) fn replace(self, old: &Standing, table: &mut Tracked) -> Standing {
+        let new = Standing {
+            chains: self.chains.keys().cloned().collect(),
+            counters: self.counters.keys().cloned().collect(),
+            sets: self.sets.keys().cloned().collect(),
+            counted: self.counted,
+            remarks: self.remarks,
+        };
+        for name in old.chains.difference(&new.chains) {
             table.remove_chain(name);
         }
-        for name in old
-            .sets
-            .keys()
-            .filter(|name| !self.sets.contains_key(*name))
-        {
+        for name in old.sets.difference(&new.sets) {
             table.remove_set(name);
         }
-        for name in old
-            .counters
-            .keys()
-            .filter(|name| !self.counters.contains_key(*name))
-        {
+        for name in old.counters.difference(&new.counters) {
             table.remove_counter(name);
         }
-        let is_new = |(name, chain): &(&Name, &Chain)| old.chains.get(*name) != Some(*chain);
-        for (name, chain) in self.chains.iter().filter(is_new) {
-            table.put_chain(name.clone(), chain.clone());
+        for (name, chain) in self.chains {
+            table.put_chain(name, chain);
         }
-        let is_new = |(name, set): &(&Name, &Set)| old.sets.get(*name) != Some(*set);
-        for (name, set) in self.sets.iter().filter(is_new) {
-            table.put_set(name.clone(), set.clone());
+        for (name, set) in self.sets {
+            table.put_set(name, set);
         }
-        for (name, comment) in &self.counters {
-            table.put_counter(name.clone(), comment.clone());
+        for (name, comment) in self.counters {
+            table.put_counter(name, comment);
         }
+        new
     }
+}
 
-    /// Takes these out of the table.
+impl Standing {
+    /// Takes all of it out of the table.
     pub(super) fn remove_from(&self, table: &mut Tracked) {
-        Self::default().replace(self, table);
+        let _nothing = Objects::default().replace(self, table);
     }
 }
 

@@ -8,6 +8,7 @@ use super::layout::{Cut, Layout};
 use super::matching::Matching;
 use super::mix::{self, Piece};
 use super::names;
+use super::neighbours::Neighbours;
 use super::objects::Objects;
 use super::program::Program;
 use super::remark::Remark;
@@ -42,7 +43,7 @@ pub(super) fn objects(
 ) -> Objects {
     let owner = names::decider(decider, direction);
     let rules = decider.rules(state, direction);
-    let rules = rules.unwrap_or(Rules::Group(&[]));
+    let rules = rules.unwrap_or(Rules::Group(Default::default()));
     let writer = Writer {
         program: Program {
             owner: &owner,
@@ -125,9 +126,10 @@ impl Writer<'_> {
         if let [run] = runs
             && run.counter.is_none()
         {
-            let census = objects.censuses.entry(run.family).or_default();
-            census.kinds = run.kinds_of_prefixes();
-            census.others = run.others();
+            let counted = objects.counted.entry(run.family).or_default();
+            counted.census.kinds = run.kinds_of_prefixes();
+            counted.census.others = run.others();
+            counted.neighbours = Neighbours::of(&run.prefixes);
         }
         rules
     }
@@ -151,8 +153,8 @@ impl Writer<'_> {
                     if let ([run], Some(count)) = (runs, count)
                         && run.counter.is_none()
                     {
-                        let census = objects.censuses.entry(run.family).or_default();
-                        census.lanes.insert(lane, count);
+                        let counted = objects.counted.entry(run.family).or_default();
+                        counted.census.lanes.insert(lane, count);
                     }
                 }
                 Piece::Mix(place, mix) => {

@@ -10,7 +10,7 @@ use super::outcome::{LogLine, Outcome};
 use super::run::{Plain, Run};
 use super::selection::Selection;
 use super::simple::{Peers, simple};
-use crate::model::{DenyAction, Direction, GroupRule, Peer, PolicyCounters, Rule};
+use crate::model::{DenyAction, Direction, GroupRules, Peer, PolicyCounters, Rule};
 use crate::net::{Cidr, Family};
 use crate::ruleset::Name;
 
@@ -34,13 +34,16 @@ pub(super) struct Program<'c> {
 impl Program<'_> {
     /// The runs of one family; sets and counters of single rules go to the objects.
     pub(super) fn runs(&self, objects: &mut Objects, family: Family, rules: Rules<'_>) -> Vec<Run> {
-        match rules {
+        let mut runs = match rules {
             Rules::Group(rules) => self.allowing(objects, family, rules),
             Rules::Ordered(rules) => self.ordered(objects, family, rules),
-        }
+        };
+        // Sorted once for all lanes: what is taken from a list in order is in order.
+        runs.iter_mut().for_each(|run| run.prefixes.sort_unstable());
+        runs
     }
 
-    fn allowing(&self, objects: &mut Objects, family: Family, rules: &[GroupRule]) -> Vec<Run> {
+    fn allowing(&self, objects: &mut Objects, family: Family, rules: &GroupRules) -> Vec<Run> {
         let mut runs = Runs::new(self, family);
         for rule in rules.iter().filter(|rule| rule.family == family) {
             let text = || rule.text(self.direction);

@@ -28,14 +28,7 @@ impl Compiler {
             self.place(&name, new);
         }
         loop {
-            let flipped = self.roster.take_flipped();
-            let using = self.policies.iter().filter(|(_, made)| {
-                made.uses
-                    .iter()
-                    .any(|(selection, _)| flipped.contains(selection))
-            });
-            let using: Vec<_> = using.map(|(policy, _)| policy.clone()).collect();
-            self.dirty.all(using);
+            self.dirty_flipped();
             let dirty = std::mem::take(&mut self.dirty.policies);
             if dirty.is_empty() {
                 break;
@@ -48,6 +41,21 @@ impl Compiler {
             }
         }
         self.table.sign();
+    }
+
+    /// Policies whose rules depend on whether a selection holds prefixes.
+    fn dirty_flipped(&mut self) {
+        let flipped = self.roster.take_flipped();
+        // Hardly ever is there one, and there may be very many policies.
+        if flipped.is_empty() {
+            return;
+        }
+        let using = self.policies.iter().filter(|(_, made)| {
+            let mut uses = made.uses.iter();
+            uses.any(|(selection, _)| flipped.contains(selection))
+        });
+        let using: Vec<_> = using.map(|(policy, _)| policy.clone()).collect();
+        self.dirty.all(using);
     }
 
     fn settle_settings(&mut self) {
@@ -161,7 +169,7 @@ impl Compiler {
     fn forget(&mut self, policy: &(Decider, Direction)) {
         self.dirty.policies.remove(policy);
         if let Some(made) = self.policies.remove(policy) {
-            made.objects.remove_from(&mut self.table);
+            made.standing.remove_from(&mut self.table);
             for one in &made.uses {
                 self.roster.release(&mut self.table, one);
             }
@@ -174,13 +182,14 @@ impl Compiler {
         let rules = decider.rules(&self.state, *direction);
         if let (Some(Rules::Group(rules)), Some(made)) = (rules, self.policies.get_mut(policy)) {
             let edited = Edited {
-                objects: &made.objects,
+                standing: &made.standing,
+                table: self.table.table(),
                 owner: &names::decider(decider, *direction),
                 cut: policy::cut(Rules::Group(rules), &self.settings),
-                rules,
+                rules: rules.len(),
             };
             if let Some(edit) = edited.edit(difference) {
-                edit.apply(&mut made.objects, &mut self.table);
+                edit.apply(&mut made.standing, &mut self.table);
                 return;
             }
         }
@@ -194,7 +203,7 @@ impl Compiler {
             return;
         };
         let rules = decider.rules(&self.state, direction);
-        let uses = uses(rules.unwrap_or(Rules::Group(&[])));
+        let uses = uses(rules.unwrap_or(Rules::Group(Default::default())));
         for one in uses.difference(&old.uses) {
             self.roster.acquire(&mut self.table, one);
         }
@@ -205,13 +214,13 @@ impl Compiler {
             &self.settings,
             self.roster.prefixed(),
         );
-        objects.replace(&old.objects, &mut self.table);
+        let standing = objects.replace(&old.standing, &mut self.table);
         for one in old.uses.difference(&uses) {
             self.roster.release(&mut self.table, one);
         }
         let made = Made {
             users: old.users,
-            objects,
+            standing,
             uses,
         };
         self.policies.insert(policy, made);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use super::Origin;
+use super::{GroupRules, Origin};
 use crate::net::{Cidr, Family, InvalidValue, PortRange, Protocol};
 
 /// Longest name of a group or an endpoint, in bytes.
@@ -73,17 +73,27 @@ pub struct SecurityGroup {
     /// The name, which is also the name of the set of its members.
     pub name: GroupName,
     /// What may reach the members.
-    pub ingress: Vec<GroupRule>,
+    pub ingress: GroupRules,
     /// What the members may reach.
-    pub egress: Vec<GroupRule>,
+    pub egress: GroupRules,
 }
 
 impl SecurityGroup {
     /// The rules of one direction.
-    pub fn rules(&self, direction: Direction) -> &[GroupRule] {
+    pub fn rules(&self, direction: Direction) -> &GroupRules {
         match direction {
             Direction::Ingress => &self.ingress,
             Direction::Egress => &self.egress,
+        }
+    }
+
+    /// The same, its rules those of another one as far as they are the same.
+    #[must_use]
+    pub fn sharing(self, other: &Self) -> Self {
+        Self {
+            ingress: self.ingress.sharing(&other.ingress),
+            egress: self.egress.sharing(&other.egress),
+            ..self
         }
     }
 }
@@ -134,6 +144,11 @@ impl Peer {
 }
 
 impl GroupRule {
+    /// Whether another one says the same and was written in the same place.
+    pub(super) fn is_twin(&self, other: &Self) -> bool {
+        self == other && self.origin.is_there(&other.origin)
+    }
+
     /// The rule in the grammar of the documents, as it stands in the list of a direction.
     pub fn text(&self, direction: Direction) -> String {
         let preposition = match direction {

@@ -13,6 +13,13 @@ pub struct Origin {
     pub line: u32,
 }
 
+impl Origin {
+    /// Whether it is the same place.
+    pub(super) fn is_there(&self, other: &Self) -> bool {
+        (self.line, &self.source) == (other.line, &other.source)
+    }
+}
+
 impl PartialEq for Origin {
     fn eq(&self, _: &Self) -> bool {
         true

@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::Random;
 use super::place::HOST;
 use crate::model::{
-    Endpoint, GroupName, GroupRule, Membership, Origin, Peer, SecurityGroup, Service, State,
+    Endpoint, GroupName, GroupRule, GroupRules, Membership, Origin, Peer, SecurityGroup, Service,
+    State,
 };
 use crate::net::{Cidr, Family, PortRange, Protocol};
 
@@ -200,6 +201,7 @@ fn service(random: &mut Random, n: usize, family: Family) -> Service {
 }
 
 fn group(name: &str, rules: Vec<GroupRule>) -> Option<SecurityGroup> {
+    let rules = GroupRules::from(rules);
     Some(SecurityGroup {
         name: name.parse().ok()?,
         ingress: rules.clone(),
@@ -291,7 +293,8 @@ mod tests {
             };
             let state = flat(size, 1);
             let policy = state.groups.values().find(|g| g.name.as_str() == POLICY);
-            let policy = policy.map(|group| &group.ingress).into_iter().flatten();
+            let policy = policy.map(|group| group.ingress.iter());
+            let policy = policy.into_iter().flatten();
             let (groups, prefixes): (Vec<_>, Vec<_>) =
                 policy.partition(|rule| matches!(rule.peer, Peer::Group(_)));
             assert_eq!((groups.len(), prefixes.len()), (2 * 20, rules));

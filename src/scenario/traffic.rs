@@ -44,7 +44,7 @@ fn beside_a_rule(random: &mut Random, world: &World) -> Option<Probe> {
         .groups()
         .iter()
         .filter_map(|name| world.state.groups.get(name))
-        .flat_map(|group| group.rules(direction))
+        .flat_map(|group| group.rules(direction).iter())
         .collect();
     if rules.is_empty() {
         return anywhere(random, world);

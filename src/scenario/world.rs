@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use super::Random;
 use super::place::{self, ADDRESSES_IN_SLOT, GHOST, HOST, SLOTS};
 use crate::model::{
-    Endpoint, GroupName, GroupRule, HostAction, Membership, Metadata, Origin, Peer, SecurityGroup,
-    Service, Settings, State,
+    Endpoint, GroupName, GroupRule, GroupRules, HostAction, Membership, Metadata, Origin, Peer,
+    SecurityGroup, Service, Settings, State,
 };
 use crate::net::{Cidr, Family, MacAddress, PortRange, Protocol};
 
@@ -173,7 +173,7 @@ fn member_of(random: &mut Random, groups: &[GroupName]) -> GroupName {
 fn group(random: &mut Random, name: GroupName, state: &State, known: &[IpAddr]) -> SecurityGroup {
     let names: BTreeSet<&GroupName> = state.endpoints.values().flat_map(|e| e.groups()).collect();
     let named: Vec<&GroupName> = names.into_iter().chain([&name]).collect();
-    let rules = |random: &mut Random| -> Vec<GroupRule> {
+    let rules = |random: &mut Random| -> GroupRules {
         let count = 1 + random.below(8);
         (0..count).map(|_| rule(random, &named, known)).collect()
     };

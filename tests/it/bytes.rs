@@ -9,8 +9,8 @@ use margay::backend::nft::{Catalog, Ownership, encode};
 use margay::compile::compile;
 use margay::compile::skeleton::{Skeleton, table_key};
 use margay::model::{
-    Endpoint, EndpointName, GroupName, GroupRule, Membership, Origin, Peer, SecurityGroup, Service,
-    State,
+    Endpoint, EndpointName, GroupName, GroupRule, GroupRules, Membership, Origin, Peer,
+    SecurityGroup, Service, State,
 };
 use margay::net::{Family, PortRange, Protocol};
 use margay::ruleset::Table;
@@ -41,16 +41,16 @@ const KINDS: [Kind; 9] = [
         policy(state).ingress.push(rule("198.51.100.0/24", 9_000));
     }),
     ("one rule removed", |state| {
-        let at = policy(state).ingress.iter().position(is_ranging).unwrap();
-        policy(state).ingress.remove(at);
+        rewrite(state, |rules| {
+            let at = rules.iter().position(is_ranging).unwrap();
+            rules.remove(at);
+        });
     }),
     ("a rule's range edited", |state| {
-        let rule = policy(state)
-            .ingress
-            .iter_mut()
-            .find(|rule| is_ranging(rule))
-            .unwrap();
-        rule.service = Service::Ports(Protocol::TCP, PortRange::new(7, 9).unwrap());
+        rewrite(state, |rules| {
+            let rule = rules.iter_mut().find(|rule| is_ranging(rule)).unwrap();
+            rule.service = Service::Ports(Protocol::TCP, PortRange::new(7, 9).unwrap());
+        });
     }),
     ("an endpoint appears", |state| {
         let mut endpoint = endpoint(state, "vm7").clone();
@@ -155,8 +155,8 @@ fn spare_groups(state: &mut State) {
     for (endpoint, name) in [("vm7", "spare7"), ("vm8", "spare8")] {
         let group = SecurityGroup {
             name: name.parse().unwrap(),
-            ingress: vec![rule("192.0.2.0/24", 80)],
-            egress: Vec::new(),
+            ingress: [rule("192.0.2.0/24", 80)].into(),
+            egress: GroupRules::NONE,
         };
         state.groups.insert(group.name.clone(), group);
         join(state, endpoint, &[POLICY, name]);
@@ -188,6 +188,12 @@ fn endpoint<'s>(state: &'s mut State, name: &str) -> &'s mut Endpoint {
         .endpoints
         .get_mut(&name.parse::<EndpointName>().unwrap())
         .unwrap()
+}
+
+fn rewrite(state: &mut State, change: impl FnOnce(&mut Vec<GroupRule>)) {
+    let mut rules: Vec<GroupRule> = policy(state).ingress.iter().cloned().collect();
+    change(&mut rules);
+    policy(state).ingress = rules.into();
 }
 
 fn policy(state: &mut State) -> &mut SecurityGroup {

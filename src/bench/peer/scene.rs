@@ -82,7 +82,7 @@ impl<'a> Scene<'a> {
     /// The groups that rules in use name as the other end, each in the families that it is named in.
     pub(super) fn peers(&self) -> BTreeSet<(&'a GroupName, Family)> {
         let all = self.groups.values();
-        all.flat_map(|group| Direction::ALL.map(|direction| group.rules(direction)))
+        all.flat_map(|group| Direction::ALL.map(|direction| group.rules(direction).iter()))
             .flatten()
             .filter_map(named)
             .collect()

@@ -13,14 +13,14 @@ use super::laid;
 use super::lane::Lane;
 use super::layout::{Cut, box_keys};
 use super::names;
-use super::objects::Objects;
+use super::objects::{Counted, Standing};
 use super::prefixes::{PrefixRule, Prefixes};
 use super::run;
 use super::service::Shape;
 use crate::model::{GroupRule, Peer};
-use crate::net::{Cidr, Family};
+use crate::net::Family;
 use crate::ruleset::tracked::Tracked;
-use crate::ruleset::{Element, Key, Name};
+use crate::ruleset::{Element, Key, Name, Table};
 
 /// More changed rules than this are not worth looking for what is near each of them.
 const RULES_MAX: usize = 64;
@@ -32,7 +32,15 @@ const NEAR_SHARE: usize = 4;
 #[derive(Debug, Default)]
 pub(super) struct Edit {
     sets: Vec<(Name, Keys)>,
-    censuses: BTreeMap<Family, Census>,
+    families: BTreeMap<Family, Replaced>,
+}
+
+/// What becomes of the rules of a family.
+#[derive(Debug)]
+struct Replaced {
+    census: Census,
+    gone: Vec<PrefixRule>,
+    came: Vec<PrefixRule>,
 }
 
 /// Keys of one set.
@@ -45,14 +53,16 @@ struct Keys {
 /// The policy that is edited.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Edited<'p> {
-    /// What was made of it.
-    pub(super) objects: &'p Objects,
+    /// What of it is in the table.
+    pub(super) standing: &'p Standing,
+    /// The table.
+    pub(super) table: &'p Table,
     /// Its chain.
     pub(super) owner: &'p Name,
     /// What becomes of packets that end early.
     pub(super) cut: Cut,
-    /// Its rules now.
-    pub(super) rules: &'p [GroupRule],
+    /// How many rules it has now.
+    pub(super) rules: usize,
 }
 
 impl Edited<'_> {
@@ -64,7 +74,7 @@ impl Edited<'_> {
         };
         let mut changed = difference.gone.iter().chain(&difference.came);
         // Where nothing was counted the order of rules may matter, which is no part of a difference.
-        let uncounted = self.objects.censuses.is_empty();
+        let uncounted = self.standing.counted.is_empty();
         if uncounted || difference.len() > RULES_MAX || !changed.all(prefixes) {
             return None;
         }
@@ -74,7 +84,8 @@ impl Edited<'_> {
             let came = of_family(&difference.came, family);
             if !gone.is_empty() || !came.is_empty() {
                 let census = self.family(family, &gone, &came, &mut edit.sets)?;
-                edit.censuses.insert(family, census);
+                let replaced = Replaced { census, gone, came };
+                edit.families.insert(family, replaced);
             }
         }
         Some(edit)
@@ -87,14 +98,15 @@ impl Edited<'_> {
         came: &[PrefixRule],
         sets: &mut Vec<(Name, Keys)>,
     ) -> Option<Census> {
-        let mut census = self.objects.censuses.get(&family)?.clone();
+        let counted = self.standing.counted.get(&family)?;
+        let mut census = counted.census.clone();
         let worth = census.worth();
         census.count_kinds(&run::kinds(family, gone), &run::kinds(family, came));
         if census.worth() != worth {
             return None;
         }
-        let new = self.near(family, gone, came)?;
-        let old = without(&new, came, gone);
+        let old = self.near(counted, gone, came)?;
+        let new = without(&old, gone, came);
         for &lane in worth {
             let [old, new] = [&old, &new].map(|rules| Prefixes::of(family, lane, rules));
             if old != new {
@@ -117,45 +129,38 @@ impl Edited<'_> {
 
     /// The keys of a set that has several before and after, so that it stays what it is.
     fn stays(&self, name: &Name, keys: Keys) -> Option<(Name, Keys)> {
-        let before = self.objects.sets.get(name)?.elements.len();
+        let before = self.table.sets.get(name)?.elements.len();
         let after = before + keys.came.len() - keys.gone.len();
         (before > 1 && after > 1).then(|| (name.clone(), keys))
     }
 
-    /// The rules of a family whose prefixes lie around or inside those of changed rules, unless they are
-    /// so many that all may as well be made again.
+    /// The rules before whose prefixes lie around or inside those of changed rules, unless they are so many
+    /// that all may as well be made again.
     fn near(
         &self,
-        family: Family,
+        counted: &Counted,
         gone: &[PrefixRule],
         came: &[PrefixRule],
     ) -> Option<Vec<PrefixRule>> {
-        let mut changed: Vec<Cidr> = gone.iter().chain(came).map(|(prefix, _)| *prefix).collect();
-        changed.sort_unstable();
-        changed.dedup();
-        let nests = |one: &Cidr, other: &Cidr| one.covers(other) || other.covers(one);
-        let rules = self.rules.iter().filter(|rule| rule.family == family);
-        let near = rules.filter_map(of_prefix);
-        let near = near.filter(|(prefix, _)| changed.iter().any(|one| nests(one, prefix)));
-        let near: Vec<PrefixRule> = near.collect();
-        (near.len() <= RULES_MAX + self.rules.len() / NEAR_SHARE).then_some(near)
+        let changed = gone.iter().chain(came).map(|(prefix, _)| *prefix);
+        let most = RULES_MAX + self.rules / NEAR_SHARE;
+        counted.neighbours.near(&changed.collect(), most)
     }
 }
 
 impl Edit {
-    /// Makes the change, in what was made of the policy and in the table.
-    pub(super) fn apply(self, objects: &mut Objects, table: &mut Tracked) {
-        objects.censuses.extend(self.censuses);
+    /// Makes the change, in what is known of the policy and in the table.
+    pub(super) fn apply(self, standing: &mut Standing, table: &mut Tracked) {
+        for (family, replaced) in self.families {
+            let counted = standing.counted.entry(family).or_default();
+            counted.census = replaced.census;
+            counted.neighbours.replace(&replaced.gone, &replaced.came);
+        }
         for (name, keys) in self.sets {
-            let Some(set) = objects.sets.get_mut(&name) else {
-                continue;
-            };
             for key in &keys.gone {
-                set.elements.remove(key);
                 table.remove_element(&name, key);
             }
             for key in keys.came {
-                set.insert(key.clone());
                 table.insert_element(&name, key, Element::default());
             }
         }

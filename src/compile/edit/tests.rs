@@ -4,11 +4,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::compile::decider::Decider;
+use crate::compile::objects::Objects;
 use crate::compile::policy;
 use crate::model::{
-    Direction, InvalidCheck, PolicyCounters, SecurityGroup, Service, Settings, State,
+    Direction, GroupRules, InvalidCheck, PolicyCounters, SecurityGroup, Service, Settings, State,
 };
-use crate::net::{PortRange, Protocol};
+use crate::net::{Cidr, PortRange, Protocol};
 
 /// A policy of a group with these rules, alone.
 struct World {
@@ -21,8 +22,8 @@ impl World {
     fn of(rules: &[GroupRule], settings: &Settings) -> Self {
         let group = SecurityGroup {
             name: "web".parse().unwrap(),
-            ingress: rules.to_vec(),
-            egress: Vec::new(),
+            ingress: rules.to_vec().into(),
+            egress: GroupRules::NONE,
         };
         let mut state = State::default();
         state.groups.insert(group.name.clone(), group.clone());
@@ -45,33 +46,41 @@ impl World {
     }
 }
 
-fn into_table(objects: &Objects) -> Tracked {
+fn standing(objects: Objects) -> (Standing, Tracked) {
     let mut table = Tracked::default();
-    objects.replace(&Objects::default(), &mut table);
-    table
+    let standing = objects.replace(&Standing::default(), &mut table);
+    (standing, table)
 }
 
 /// What was made of some rules, edited to be what others are made into; whether that can be.
 fn edited(old: &[GroupRule], new: &[GroupRule], settings: &Settings) -> bool {
-    let Some(difference) = Difference::between(old, new) else {
+    let [before, after] = [old, new].map(|rules| GroupRules::from(rules.to_vec()));
+    let Some(difference) = Difference::between(&before, &after) else {
         return false;
     };
     let [before, after] = [old, new].map(|rules| World::of(rules, settings));
-    let mut objects = before.objects();
-    let mut table = into_table(&objects);
+    let (mut standing, mut table) = self::standing(before.objects());
     let owner = names::decider(&after.decider, Direction::Ingress);
     let edited = Edited {
-        objects: &objects,
+        standing: &standing,
+        table: table.table(),
         owner: &owner,
-        cut: policy::cut(crate::compile::decider::Rules::Group(new), &after.settings),
-        rules: new,
+        cut: policy::cut(
+            after
+                .decider
+                .rules(&after.state, Direction::Ingress)
+                .unwrap(),
+            settings,
+        ),
+        rules: new.len(),
     };
     let edit = edited.edit(&difference);
     let is_edit = edit.is_some();
     if let Some(edit) = edit {
-        edit.apply(&mut objects, &mut table);
-        assert_eq!(objects, after.objects());
-        assert_eq!(table.table(), into_table(&after.objects()).table());
+        edit.apply(&mut standing, &mut table);
+        let (expected, scratch) = self::standing(after.objects());
+        assert_eq!(standing, expected);
+        assert_eq!(table.table(), scratch.table());
     }
     is_edit
 }

@@ -101,6 +101,7 @@ impl Tracked {
     /// Makes a set what is given. Where only elements differ, only those are touched.
     pub fn put_set(&mut self, name: Name, set: Set) {
         match self.table.sets.get(&name) {
+            Some(held) if *held == set => {}
             Some(held) if is_declared_alike(held, &set) => {
                 let held = held.elements.keys();
                 let gone = held.filter(|key| !set.elements.contains_key(*key));

@@ -2,7 +2,7 @@
 
 use margay::compile::skeleton::{Skeleton, table_key};
 use margay::compile::{Compiler, compile};
-use margay::model::{Event, GroupRule, SecurityGroup, State};
+use margay::model::{Event, GroupRule, GroupRules, SecurityGroup, State};
 use margay::scenario::Random;
 use margay::scenario::flat::{Flat, POLICY, flat};
 use margay::scenario::place::HOST;
@@ -24,12 +24,19 @@ fn policy(state: &State) -> SecurityGroup {
 }
 
 /// One rule goes, or one of the others comes.
-fn change(random: &mut Random, rules: &mut Vec<GroupRule>, others: &[GroupRule]) {
+fn change(random: &mut Random, list: &mut GroupRules, others: &[GroupRule]) {
+    let mut rules: Vec<GroupRule> = list.iter().cloned().collect();
     if random.percent(50) && !rules.is_empty() {
         rules.remove(random.below(rules.len()));
     } else {
         rules.push(random.pick(others).clone());
     }
+    // As one is that was read anew, or one that is known to be a change of another.
+    let rules = GroupRules::from(rules);
+    *list = match random.percent(50) {
+        true => rules.sharing(list),
+        false => rules,
+    };
 }
 
 proptest! {
@@ -43,6 +50,7 @@ proptest! {
         let skeleton = Skeleton::builtin().unwrap();
         let mut state = world(rules, groups_named, seed);
         let others = policy(&world(400, groups_named, seed ^ 1)).ingress;
+        let others: Vec<GroupRule> = others.iter().cloned().collect();
         let mut compiler = Compiler::of(state.clone(), HOST, &skeleton);
         let mut random = Random::new(seed);
         for several in at_once {

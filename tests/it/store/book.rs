@@ -153,7 +153,7 @@ fn a_file_with_an_error_keeps_all_of_its_last_good_version() {
 /// The only port that a group allows.
 fn port(state: &State, name: &str) -> Option<String> {
     let group = state.groups.get(&name.parse().unwrap())?;
-    Some(group.ingress[0].service.to_string())
+    Some(group.ingress.iter().next()?.service.to_string())
 }
 
 #[test]

@@ -1,0 +1,246 @@
+//! Lists of a group's rules, of which copies share what they have in common.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::GroupRule;
+
+/// Most rules of a stretch. A list of 100,000 is about 800 of them.
+const STRETCH: usize = 128;
+
+/// Rules in the order of the document.
+///
+/// They lie in stretches that copies share. So to copy a list, or to drop a copy, costs next to nothing,
+/// and what tells two lists apart is found without a look at what they share.
+#[derive(Clone, Default)]
+pub struct GroupRules(Vec<Stretch>);
+
+type Stretch = Arc<[GroupRule]>;
+
+impl GroupRules {
+    /// No rules.
+    pub const NONE: Self = Self(Vec::new());
+
+    /// The rules in order.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &GroupRule> + Clone {
+        flat(&self.0)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.iter().map(|stretch| stretch.len()).sum()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Puts a rule behind all others.
+    pub fn push(&mut self, rule: GroupRule) {
+        self.extend([rule]);
+    }
+
+    /// What is left of two lists without what both begin with and what both end with.
+    pub fn apart<'r>(&'r self, other: &'r Self) -> [Vec<&'r GroupRule>; 2] {
+        let [mut ours, mut theirs] = self.unshared(other).map(flat);
+        let is_same = |(a, b): &(&GroupRule, &GroupRule)| a == b;
+        let front = ours.clone().zip(theirs.clone()).take_while(is_same).count();
+        if let Some(last) = front.checked_sub(1) {
+            let _same = (ours.nth(last), theirs.nth(last));
+        }
+        let back = ours.clone().rev().zip(theirs.clone().rev());
+        if let Some(last) = back.take_while(is_same).count().checked_sub(1) {
+            let _same = (ours.nth_back(last), theirs.nth_back(last));
+        }
+        [ours, theirs].map(Iterator::collect)
+    }
+
+    /// The same rules, of which those are another list's that both begin with or end with and that were
+    /// written in the same place.
+    #[must_use]
+    pub fn sharing(&self, other: &Self) -> Self {
+        let mut rest = self.iter();
+        let begins = |stretch: &&Stretch| {
+            let mut after = rest.clone();
+            let mut each = stretch.iter();
+            let is_same = each.all(|rule| after.next().is_some_and(|own| own.is_twin(rule)));
+            if is_same {
+                rest = after;
+            }
+            is_same
+        };
+        let front: Vec<&Stretch> = other.0.iter().take_while(begins).collect();
+        let ends = |stretch: &&Stretch| {
+            let mut before = rest.clone();
+            let mut each = stretch.iter().rev();
+            let is_same = each.all(|rule| before.next_back().is_some_and(|own| own.is_twin(rule)));
+            if is_same {
+                rest = before;
+            }
+            is_same
+        };
+        let others = other.0.get(front.len()..).unwrap_or_default();
+        let back: Vec<&Stretch> = others.iter().rev().take_while(ends).collect();
+        let between: Self = rest.cloned().collect();
+        let front = front.into_iter().cloned();
+        let back = back.into_iter().rev().cloned();
+        Self(front.chain(between.0).chain(back).collect())
+    }
+
+    /// The stretches that are left of two lists without those that both begin with and both end with.
+    fn unshared<'r>(&'r self, other: &'r Self) -> [&'r [Stretch]; 2] {
+        let is_same = |(a, b): &(&Stretch, &Stretch)| Arc::ptr_eq(a, b);
+        let front = self.0.iter().zip(&other.0).take_while(is_same).count();
+        let [ours, theirs] = [self, other].map(|list| list.0.get(front..).unwrap_or_default());
+        let back = ours.iter().rev().zip(theirs.iter().rev());
+        let back = back.take_while(is_same).count();
+        [ours, theirs].map(|list| list.get(..list.len() - back).unwrap_or_default())
+    }
+}
+
+fn flat(stretches: &[Stretch]) -> impl DoubleEndedIterator<Item = &GroupRule> + Clone {
+    stretches.iter().flat_map(|stretch| stretch.iter())
+}
+
+impl Default for &GroupRules {
+    fn default() -> Self {
+        static NONE: GroupRules = GroupRules::NONE;
+        &NONE
+    }
+}
+
+impl Extend<GroupRule> for GroupRules {
+    fn extend<I: IntoIterator<Item = GroupRule>>(&mut self, rules: I) {
+        let mut rules = rules.into_iter().peekable();
+        let room = |last: &mut Stretch| last.len() < STRETCH;
+        let last = self.0.pop_if(room);
+        let mut open: Vec<GroupRule> = last.map_or_else(Vec::new, |last| last.to_vec());
+        while rules.peek().is_some() {
+            let room = STRETCH - open.len();
+            open.extend(rules.by_ref().take(room));
+            if open.len() == STRETCH {
+                self.0.push(std::mem::take(&mut open).into());
+            }
+        }
+        if !open.is_empty() {
+            self.0.push(open.into());
+        }
+    }
+}
+
+impl FromIterator<GroupRule> for GroupRules {
+    fn from_iter<I: IntoIterator<Item = GroupRule>>(rules: I) -> Self {
+        let mut list = Self::NONE;
+        list.extend(rules);
+        list
+    }
+}
+
+impl From<Vec<GroupRule>> for GroupRules {
+    fn from(rules: Vec<GroupRule>) -> Self {
+        rules.into_iter().collect()
+    }
+}
+
+impl<const N: usize> From<[GroupRule; N]> for GroupRules {
+    fn from(rules: [GroupRule; N]) -> Self {
+        rules.into_iter().collect()
+    }
+}
+
+impl PartialEq for GroupRules {
+    fn eq(&self, other: &Self) -> bool {
+        let [ours, theirs] = self.unshared(other).map(flat);
+        ours.eq(theirs)
+    }
+}
+
+impl Eq for GroupRules {}
+
+impl fmt::Debug for GroupRules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Origin, Peer, Service};
+    use crate::net::{Cidr, Family};
+
+    fn rule(number: u32, line: u32) -> GroupRule {
+        GroupRule {
+            family: Family::V4,
+            service: Service::Any,
+            peer: Peer::Cidr(Cidr::host(std::net::Ipv4Addr::from(number).into())),
+            origin: Origin { source: None, line },
+        }
+    }
+
+    /// Rules of these numbers, each on the line of its place.
+    fn list(numbers: impl IntoIterator<Item = u32>) -> GroupRules {
+        let rules = numbers.into_iter().zip(1..);
+        rules.map(|(number, line)| rule(number, line)).collect()
+    }
+
+    fn shared(one: &GroupRules, other: &GroupRules) -> usize {
+        let is_others = |stretch: &&Stretch| other.0.iter().any(|own| Arc::ptr_eq(own, stretch));
+        one.0.iter().filter(is_others).count()
+    }
+
+    #[test]
+    fn what_is_put_behind_a_copy_leaves_all_else_shared() {
+        let before = list(0..1_000);
+        let mut after = before.clone();
+        after.push(rule(9_999, 1_001));
+        assert_eq!((before.len(), after.len()), (1_000, 1_001));
+        assert_eq!(shared(&before, &after), before.0.len() - 1);
+        assert_eq!(before.apart(&after), [vec![], vec![&rule(9_999, 0)]]);
+        assert_ne!(before, after);
+        assert!(after.iter().eq(list((0..1_000).chain([9_999])).iter()));
+    }
+
+    #[test]
+    fn what_was_read_anew_shares_what_stands_where_it_stood() {
+        let before = list(0..1_000);
+        let again = list(0..1_000);
+        assert_eq!((shared(&again, &before), &again), (0, &before));
+        assert_eq!(shared(&again.sharing(&before), &before), before.0.len());
+        // Of a rule in the middle all that comes behind it is on another line.
+        let longer = list((0..500).chain([9_999]).chain(500..1_000));
+        let sharing = longer.sharing(&before);
+        assert!(sharing.iter().eq(longer.iter()));
+        assert_eq!(shared(&sharing, &before), 500 / STRETCH);
+        let lines: Vec<u32> = sharing.iter().map(|rule| rule.origin.line).collect();
+        assert_eq!(lines, (1..=1_001).collect::<Vec<_>>());
+        // One in the place of another leaves the lines as they are.
+        let other = list((0..500).chain([9_999]).chain(501..1_000));
+        let sharing = other.sharing(&before);
+        assert!(sharing.iter().eq(other.iter()));
+        assert_eq!(shared(&sharing, &before), before.0.len() - 1);
+        assert_eq!(before.apart(&sharing), [[&rule(500, 0)], [&rule(9_999, 0)]]);
+    }
+
+    #[test]
+    fn lists_are_apart_where_neither_their_beginnings_nor_their_ends_agree() {
+        let all = [
+            list([1, 2, 3]),
+            list([1, 3]),
+            list([]),
+            list([3, 1, 2, 3]),
+            list([1, 1, 1]),
+        ];
+        for (one, other) in all
+            .iter()
+            .flat_map(|one| all.iter().map(move |other| (one, other)))
+        {
+            let [ours, theirs] = one.apart(other);
+            assert_eq!(one == other, ours.is_empty() && theirs.is_empty());
+            assert_eq!(ours.len() + other.len(), theirs.len() + one.len());
+            assert!(ours.is_empty() || ours.first() != theirs.first());
+            assert!(ours.is_empty() || ours.last() != theirs.last());
+        }
+    }
+}
