@@ -338,10 +338,12 @@ impl XtablesBackend {
                 self.take_back(vec![stage]);
                 return Err(error);
             }
-            if let Some(note) = stage.note.as_ref().filter(|_| noted) {
+            // Nothing is left to have a record of, whether that could be written down or not.
+            let is_gone = matches!(stage.note, Some(Note::Nothing(_)));
+            if let Some(note) = stage.note.as_ref().filter(|_| noted || is_gone) {
                 let _kept = self.kept.reach(note);
             }
-            if let Some(Note::Nothing(_)) = stage.note {
+            if is_gone {
                 (self.said, self.written) = (Said::default(), BTreeMap::new());
             }
             self.document = Some(stage.document);

@@ -105,7 +105,7 @@ impl Kept {
         let mut table = Tracked::from(table(&whole, key)?);
         Steps::read(&steps, &whole).take(&mut table, key)?;
         let known = self.measured(&whole);
-        // Those of an earlier table are written over.
+        // Behind those of an earlier table nothing is written: the whole table comes next, and they go.
         self.known = known.filter(|known| steps.is_empty() || steps.starts_with(&known.heading));
         Some(table)
     }
@@ -156,12 +156,17 @@ impl Kept {
 
     /// Writes down what is to be in force, before anything is done for it.
     pub(super) fn intend(&mut self, note: &Note) -> io::Result<()> {
+        // Where something goes wrong nobody knows what a later step would be behind.
+        let known = self.known.take();
         let text = match note {
-            Note::Whole(text) | Note::Nothing(text) => return self.put(&self.next(), text),
+            Note::Whole(text) | Note::Nothing(text) => {
+                self.put(&self.next(), text)?;
+                self.known = known;
+                return Ok(());
+            }
             Note::Step(text) => text,
         };
-        // Where something went wrong before, nobody knows what this would be behind.
-        let mut known = self.known.take().ok_or(ErrorKind::NotFound)?;
+        let mut known = known.ok_or(ErrorKind::NotFound)?;
         private::gone(&self.next())?;
         let text = match known.steps {
             0 => {
@@ -384,6 +389,20 @@ mod tests {
         // As if somebody had been killed before they took them away.
         fs::write(world.kept.steps(), steps).unwrap();
         assert_eq!(world.found(), [Some(3), None]);
+    }
+
+    #[test]
+    fn behind_a_table_that_could_not_be_written_no_step_is() {
+        let mut world = World::new();
+        world.taken(1);
+        let step = world.note(2);
+        assert!(matches!(step, Note::Step(_)));
+        fs::create_dir(world.kept.next()).unwrap();
+        let whole = Note::Whole("table inet margay { }".to_owned());
+        assert!(world.kept.intend(&whole).is_err());
+        fs::remove_dir(world.kept.next()).unwrap();
+        assert!(world.kept.intend(&step).is_err());
+        assert_eq!(world.found(), [Some(1), None]);
     }
 
     #[test]

@@ -187,7 +187,7 @@ mod tests {
                 let (gone, come): (Vec<u64>, Vec<u64>) = numbers
                     .into_iter()
                     .partition(|number| held.contains(number));
-                // Empty at the end, as at the beginning.
+                // Few at the end, as at the beginning.
                 let come = if turn > 200 { Vec::new() } else { come };
                 gone.iter().for_each(|number| _ = held.remove(number));
                 held.extend(&come);
@@ -195,6 +195,10 @@ mod tests {
                     |numbers: &[u64]| -> Vec<Key> { numbers.iter().copied().map(key).collect() };
                 edited.edit(set, &keys(&gone), &keys(&come));
             }
+            // None at all: an ipset that holds nothing is not looked up, and is again when something comes.
+            let last: Vec<Key> = held.into_iter().map(key).collect();
+            edited.edit(set, &last, &[]);
+            edited.edit(set, &[], &[key(7)]);
         }
     }
 
