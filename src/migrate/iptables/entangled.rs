@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::{
-    Chain, ConntrackTarget, Direction, Dump, Hook, InterfacePattern, Match, Rule, Sense, Side,
-    Table, Target, Test, Threshold,
+    Chain, ConntrackTarget, Direction, Dump, HashLimit, HashMode, Hook, InterfacePattern, Match,
+    Rule, Sense, Side, Table, Target, Test,
 };
 use crate::net::{PortRange, Protocol};
 
@@ -126,25 +126,48 @@ fn exact(one: &Match) -> Option<Exact<'_>> {
     }
 }
 
-/// Rules of one name share a bucket that either side of the rate is asked of; an element of nft has one side.
+/// Rules of one name share buckets, which are as the rule that came first has them.
 fn rates(dump: &Dump, found: &mut BTreeMap<usize, String>) {
-    let mut sides: BTreeMap<&str, BTreeSet<(Threshold, usize)>> = BTreeMap::new();
+    let mut users: BTreeMap<&str, Vec<(&HashLimit, usize)>> = BTreeMap::new();
     for (_, _, rule) in dump.rules() {
         for one in &rule.matches {
             if let Test::HashLimit(limit) = &one.test {
-                let side = (limit.threshold, rule.line);
-                sides.entry(&limit.name).or_default().insert(side);
+                let users = users.entry(&limit.name).or_default();
+                users.push((limit, rule.line));
             }
         }
     }
-    for (name, sides) in sides {
-        let thresholds: BTreeSet<_> = sides.iter().map(|(side, _)| side).collect();
-        if thresholds.len() > 1 {
-            let reason =
-                format!("hashlimit {name} is asked both for what is above and what is not");
-            found.extend(sides.iter().map(|(_, line)| (*line, reason.clone())));
+    for (name, users) in users {
+        if let Some(what) = unlike(&users) {
+            let reason = format!("hashlimit {name} {what}");
+            found.extend(users.iter().map(|(_, line)| (*line, reason.clone())));
         }
     }
+}
+
+/// What rules of one name share in iptables, and could not in nft.
+fn unlike(users: &[(&HashLimit, usize)]) -> Option<&'static str> {
+    let (first, _) = users.first()?;
+    let differ = |same: fn(&HashLimit, &HashLimit) -> bool| {
+        users.iter().any(|(other, _)| !same(first, other))
+    };
+    // An element of nft has one side of a rate.
+    if differ(|one, other| one.threshold == other.threshold) {
+        return Some("is asked both for what is above and what is not");
+    }
+    if differ(|one, other| buckets(one) == buckets(other)) {
+        return Some(
+            "has the mode, masks, size and times of the rule that comes first, and another rule has others",
+        );
+    }
+    let one_bucket = first.modes.is_empty() && users.len() > 1;
+    one_bucket.then_some("of no mode is one limit that several rules ask")
+}
+
+/// All that makes buckets what they are, but their rate: modes, masks, how many there are and when they go.
+fn buckets(limit: &HashLimit) -> (&[HashMode], [Option<u8>; 2], [Option<u64>; 2]) {
+    let masks = [limit.source_mask, limit.destination_mask];
+    (&limit.modes, masks, [limit.table_max, limit.expire_ms])
 }
 
 /// A list holds addresses as the rule that wrote them masked them.

@@ -12,9 +12,6 @@ use crate::migrate::nft::{self, Object, Statement};
 use crate::net::{Family, Protocol};
 use crate::ruleset::Name;
 
-/// The option of TCP that says how large a segment may be (`TCPOPT_MSS`).
-const SEGMENT_SIZE: u8 = 2;
-
 /// A table of nft in the making.
 #[derive(Debug)]
 pub(super) struct Draft<'h> {
@@ -76,10 +73,10 @@ impl Draft<'_> {
         let of_connection = matches
             .iter()
             .any(|one| one.sense == Sense::Is && matches!(one.test, Test::ConnectionProtocol(_)));
-        let sized = matches.iter().any(|one| {
-            one.sense == Sense::Is
-                && matches!(one.test, Test::TcpMss(_) | Test::TcpOption(SEGMENT_SIZE))
-        });
+        // `--tcp-option 2` meets an option of any length, also such as names no size.
+        let sized = matches
+            .iter()
+            .any(|one| one.sense == Sense::Is && matches!(one.test, Test::TcpMss(_)));
         self.rule = Sheet {
             protocol,
             names_connection_protocol: protocol.is_some() || of_connection,

@@ -275,6 +275,25 @@ fn a_set_of_another_table_is_another_one() {
 }
 
 #[test]
+fn a_rate_of_another_table_is_another_one() {
+    let rule = "-A INPUT -m hashlimit --hashlimit-upto 1/sec --hashlimit-burst 5 --hashlimit-mode srcip --hashlimit-name a -j ACCEPT";
+    let dump = |table: &str| format!("*{table}\n:INPUT DROP [0:0]\n{rule}\nCOMMIT\n");
+    let host = host(&(dump("filter") + &dump("mangle")), Family::V4).unwrap();
+    let translation = translate(&host);
+    assert!(proven(&host, &translation.ruleset).unwrap().is_equal());
+    let table = |name: &str, priority: i32| {
+        format!(
+            "table ip {name} {{\n\tset hashlimit-a {{\n\t\ttype ipv4_addr\n\t\tsize 65535\n\t\tflags dynamic,timeout\n\t}}\n\
+             \tchain INPUT {{\n\t\ttype filter hook input priority {priority}; policy drop;\n\
+             \t\tupdate @hashlimit-a {{ ip saddr timeout 1s limit rate 1/second burst 5 packets }} accept\n\t}}\n}}\n"
+        )
+    };
+    let text = format!("{}{}", table("mangle", -150), table("filter", 0));
+    let apart = verify(&host.dumps, &host.sets, &parse(&text).unwrap()).unwrap();
+    assert!(!apart.is_equal(), "each has buckets of its own");
+}
+
+#[test]
 fn a_set_that_both_families_change_is_left_out() {
     let dump = |action: &str| {
         Some(format!(
@@ -332,45 +351,77 @@ fn chains_for_helpers_have_names_of_their_own() {
 
 #[test]
 fn what_is_not_quite_the_same_is_told_by_a_packet() {
-    for (rule, statements, same) in [
+    for (chain, rule, statements, same) in [
         (
+            "FORWARD",
             "-p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1400",
             "tcp flags & (syn | rst) == syn tcp option maxseg size set 1400",
             false,
         ),
         (
+            "FORWARD",
             "-p tcp -m tcp --tcp-flags SYN,RST SYN -m tcpmss --mss 1:65535 -j TCPMSS --set-mss 1400",
             "tcp flags & (syn | rst) == syn tcp option maxseg size 1-65535 tcp option maxseg size set 1400",
             true,
         ),
         (
+            "FORWARD",
             "-p tcp -m tcp --tcp-flags SYN,RST SYN --tcp-option 2 -j TCPMSS --clamp-mss-to-pmtu",
             "tcp flags & (syn | rst) == syn tcp option maxseg exists tcp option maxseg size set rt mtu",
             true,
         ),
         (
+            "PREROUTING",
             "-m socket --transparent -j DROP",
             "socket wildcard 0 socket transparent 1 drop",
             false,
         ),
         (
+            "PREROUTING",
             "-m socket --nowildcard -j DROP",
             "socket wildcard <= 1 drop",
             false,
         ),
         (
+            "PREROUTING",
             "-m socket --nowildcard -j DROP",
             "socket transparent <= 1 drop",
             true,
         ),
     ] {
-        let dump = format!("*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING {rule}\nCOMMIT\n");
+        let dump = format!("*mangle\n:{chain} ACCEPT [0:0]\n-A {chain} {rule}\nCOMMIT\n");
         let host = host(&dump, Family::V4).unwrap();
+        let hook = chain.to_lowercase();
         let text = format!(
-            "table ip mangle {{\n\tchain PREROUTING {{\n\t\ttype filter hook prerouting priority mangle; policy accept;\n\t\t{statements}\n\t}}\n}}\n"
+            "table ip mangle {{\n\tchain {chain} {{\n\t\ttype filter hook {hook} priority mangle; policy accept;\n\t\t{statements}\n\t}}\n}}\n"
         );
         let report = verify(&host.dumps, &host.sets, &parse(&text).unwrap()).unwrap();
         assert_eq!(report.is_equal(), same, "{rule}: {:#?}", report.parts);
+    }
+}
+
+#[test]
+fn a_segment_size_is_clamped_alike_where_packets_are_forwarded() {
+    let named = "-m tcpmss --mss 1:65535";
+    let clamp = "--clamp-mss-to-pmtu";
+    for (chain, asks, size, class, equal) in [
+        ("FORWARD", named, clamp, Class::Equivalent, true),
+        ("OUTPUT", named, clamp, Class::Approximate, false),
+        ("POSTROUTING", named, clamp, Class::Approximate, false),
+        ("OUTPUT", named, "--set-mss 1400", Class::Equivalent, true),
+        // Its length is not asked, nor does the proof see that.
+        ("FORWARD", "--tcp-option 2", clamp, Class::Approximate, true),
+    ] {
+        let dump = format!(
+            "*mangle\n:{chain} ACCEPT [0:0]\n:mss - [0:0]\n-A {chain} -j mss\n\
+             -A mss -p tcp -m tcp --tcp-flags SYN,RST SYN {asks} -j TCPMSS {size}\nCOMMIT\n"
+        );
+        let host = host(&dump, Family::V4).unwrap();
+        let translation = translate(&host);
+        let found = translation.judgements.iter().map(|one| one.class).max();
+        assert_eq!(found, Some(class), "{dump}");
+        let report = proven(&host, &translation.ruleset).unwrap();
+        assert_eq!(report.is_equal(), equal, "{dump}{:#?}", report.parts);
     }
 }
 

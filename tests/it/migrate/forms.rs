@@ -101,7 +101,7 @@ fn every_form_of_a_set_is_judged_as_it_should() {
 }
 
 /// Rules that share what the kernel keeps in a way that nft cannot, and so many of them that are left out for it.
-const SHARING: [(&str, &str, &[&str], usize); 10] = [
+const SHARING: [(&str, &str, &[&str], usize); 17] = [
     (
         "raw",
         "PREROUTING",
@@ -137,6 +137,69 @@ const SHARING: [(&str, &str, &[&str], usize); 10] = [
             "-m hashlimit --hashlimit-above 1/sec --hashlimit-mode srcip --hashlimit-name a -j DROP",
         ],
         2,
+    ),
+    (
+        "filter",
+        "INPUT",
+        &[
+            "-m hashlimit --hashlimit-upto 1/sec --hashlimit-mode srcip --hashlimit-name a -j ACCEPT",
+            "-m hashlimit --hashlimit-upto 1/sec --hashlimit-mode dstip --hashlimit-name a -j DROP",
+        ],
+        2,
+    ),
+    (
+        "filter",
+        "INPUT",
+        &[
+            "-m hashlimit --hashlimit-upto 1/sec --hashlimit-mode srcip --hashlimit-srcmask 24 --hashlimit-name a -j ACCEPT",
+            "-m hashlimit --hashlimit-upto 1/sec --hashlimit-mode srcip --hashlimit-srcmask 16 --hashlimit-name a -j DROP",
+        ],
+        2,
+    ),
+    (
+        "filter",
+        "INPUT",
+        &[
+            "-m hashlimit --hashlimit-upto 1/sec --hashlimit-mode dstip --hashlimit-dstmask 24 --hashlimit-name a -j ACCEPT",
+            "-m hashlimit --hashlimit-upto 1/sec --hashlimit-mode dstip --hashlimit-name a -j DROP",
+        ],
+        2,
+    ),
+    (
+        "filter",
+        "INPUT",
+        &[
+            "-m hashlimit --hashlimit-upto 1/sec --hashlimit-mode srcip --hashlimit-name a -j ACCEPT",
+            "-m hashlimit --hashlimit-upto 1/sec --hashlimit-mode srcip --hashlimit-name a --hashlimit-htable-expire 5000 -j DROP",
+        ],
+        2,
+    ),
+    (
+        "filter",
+        "INPUT",
+        &[
+            "-m hashlimit --hashlimit-upto 1/sec --hashlimit-mode srcip --hashlimit-name a --hashlimit-htable-max 10 -j ACCEPT",
+            "-m hashlimit --hashlimit-upto 1/sec --hashlimit-mode srcip --hashlimit-name a --hashlimit-htable-max 20 -j DROP",
+        ],
+        2,
+    ),
+    (
+        "filter",
+        "INPUT",
+        &[
+            "-m hashlimit --hashlimit-upto 1/sec --hashlimit-name a -j ACCEPT",
+            "-m hashlimit --hashlimit-upto 1/sec --hashlimit-name a -j DROP",
+        ],
+        2,
+    ),
+    (
+        "filter",
+        "INPUT",
+        &[
+            "-m hashlimit --hashlimit-upto 1/sec --hashlimit-mode srcip --hashlimit-name a -j ACCEPT",
+            "-m hashlimit --hashlimit-upto 1/sec --hashlimit-mode srcip --hashlimit-name a -j DROP",
+        ],
+        0,
     ),
     (
         "filter",

@@ -5,7 +5,7 @@ use super::super::class::Obstacle;
 use super::super::condition::{dscp_field, ecn_field};
 use super::super::draft::Draft;
 use super::{Ends, single};
-use crate::migrate::iptables::{Bits, Connmark, HopLimit, SegmentSize, Sense, Target};
+use crate::migrate::iptables::{Bits, Connmark, Hook, HopLimit, SegmentSize, Sense, Target};
 use crate::migrate::nft::{Expression, Field, Statement, Value, Verdict};
 use crate::net::Family;
 
@@ -61,6 +61,13 @@ fn segment(draft: &mut Draft<'_>, size: SegmentSize) -> Statement {
             "TCPMSS adds the option to a SYN without a segment size, with 536 at most (1220 in IPv6), and nft does \
              not; -m tcpmss --mss 1:65535 before it leaves such packets out",
         ),
+    }
+    let forward_alone = draft.rule.hooks.iter().all(|hook| *hook == Hook::Forward);
+    if size == SegmentSize::ClampToPathMtu && !forward_alone {
+        draft.approximate(
+            "on the loopback interface, whose MTU is above 65535, rt mtu is 536, where iptables leaves the segment size \
+             alone",
+        );
     }
     let field = Expression::TcpOption {
         kind: "maxseg".to_owned(),

@@ -40,9 +40,9 @@ pub(super) fn rate(amount: u64, unit: &str, burst: u64) -> String {
     format!("no more than {amount}/{unit}, burst {burst}")
 }
 
-/// The same for each of some keys.
-pub(super) fn rate_for_each(rate: &str, key: &str) -> String {
-    format!("{rate}, for each {key}")
+/// The same for each of some keys, which a set keeps: what two rules take from one of it, one of two sets has twice.
+pub(super) fn rate_for_each(rate: &str, key: &str, set: &str) -> String {
+    format!("{rate}, for each {key} of {}", set_name(set))
 }
 
 /// More connections than these.

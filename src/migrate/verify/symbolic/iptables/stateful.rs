@@ -82,7 +82,8 @@ impl Ground<'_> {
             HashMode::SourcePort => (fields::sport(), fields::sport().largest()),
             HashMode::DestinationPort => (fields::dport(), fields::dport().largest()),
         });
-        labels::rate_for_each(&rate, &sorted_key(key.collect()))
+        let set = Name::from_parts(&format!("hashlimit-{}", limit.name));
+        labels::rate_for_each(&rate, &sorted_key(key.collect()), set.as_str())
     }
 
     fn masked_address(&self, side: Side, length: Option<u8>) -> (Variable, u128) {

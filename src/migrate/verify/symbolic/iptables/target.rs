@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::program::{ACCEPT, DROP, Source};
-use super::super::{Condition, Step, fields, labels};
+use super::super::{Condition, Pattern, Step, fields, labels};
 use super::{Ground, write};
 use crate::migrate::ipset::Type;
 use crate::migrate::iptables::{
@@ -51,6 +51,7 @@ impl Ground<'_> {
                 let address = address.filter(|address| !address.is_unspecified());
                 tproxy(&tproxy_label(address, Some(*port)), *mark)
             }
+            Target::TcpMss(size) => self.segment(*size, chain),
             other => self.change(other),
         }
     }
@@ -58,11 +59,20 @@ impl Ground<'_> {
     /// Which address NETMAP changes: the destination of what comes, the source of what goes.
     fn translated(&self, chain: &str) -> Side {
         let comes = |hook: Hook| matches!(hook, Hook::Prerouting | Hook::Output);
+        if self.is_reached(chain, comes) {
+            Side::Destination
+        } else {
+            Side::Source
+        }
+    }
+
+    /// Whether packets come to a chain from one of some hooks.
+    fn is_reached(&self, chain: &str, from: impl Fn(Hook) -> bool) -> bool {
         let built_in = self
             .table
             .chains
             .iter()
-            .filter(|chain| chain.hook.is_some_and(comes));
+            .filter(|chain| chain.hook.is_some_and(&from));
         let mut reached: BTreeSet<&str> = built_in.map(|chain| chain.name.as_str()).collect();
         let mut waiting: Vec<&str> = reached.iter().copied().collect();
         while let Some(name) = waiting.pop() {
@@ -75,11 +85,22 @@ impl Ground<'_> {
                 }
             }
         }
-        if reached.contains(chain) {
-            Side::Destination
-        } else {
-            Side::Source
+        reached.contains(chain)
+    }
+
+    /// A segment size is written. What this host sends to itself may have an MTU that nft's `rt mtu` does not hold.
+    fn segment(&self, size: SegmentSize, chain: &str) -> Vec<Step> {
+        let elsewhere = |hook: Hook| hook != Hook::Forward;
+        if size != SegmentSize::ClampToPathMtu || !self.is_reached(chain, elsewhere) {
+            return segment(size);
         }
+        let loopback = Pattern::Exactly("lo".to_owned());
+        let loopback = Condition::Name(fields::oifname(), loopback);
+        let borne = vec![Step::Note(labels::segment("of the loopback interface"))];
+        vec![Step::Branch(vec![
+            (loopback.clone(), borne),
+            (loopback.negated(), segment(size)),
+        ])]
     }
 
     /// Targets after which a packet goes on.
@@ -99,7 +120,6 @@ impl Ground<'_> {
             Target::Connmark(connmark) => connection_mark(*connmark),
             Target::NoTrack => vec![write(fields::ct_state(), 4)],
             Target::Ct(ct) => connection(ct),
-            Target::TcpMss(size) => segment(*size),
             Target::TcpOptStrip(options) => {
                 let each = options
                     .iter()

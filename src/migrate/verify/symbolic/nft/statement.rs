@@ -151,7 +151,8 @@ impl Ground<'_> {
         let text = super::super::iptables::sorted_key(parts.clone());
         let asked = statements.iter().find_map(|statement| match statement {
             Statement::Limit(limit) => {
-                Some(ask(labels::rate_for_each(&rate(limit), &text), limit.over))
+                let each = labels::rate_for_each(&rate(limit), &text, &self.called(set));
+                Some(ask(each, limit.over))
             }
             Statement::ConnLimit { over, count } => {
                 Some(ask(labels::connections(*count, &text), !over))
