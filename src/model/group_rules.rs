@@ -64,7 +64,9 @@ impl GroupRules {
         let begins = |stretch: &&Stretch| {
             let mut after = rest.clone();
             let mut each = stretch.iter();
-            let is_same = each.all(|rule| after.next().is_some_and(|own| own.is_twin(rule)));
+            // A short one would stay short for ever in a list that grows by a rule at a time.
+            let is_same = stretch.len() >= STRETCH / 2
+                && each.all(|rule| after.next().is_some_and(|own| own.is_twin(rule)));
             if is_same {
                 rest = after;
             }
@@ -221,6 +223,17 @@ mod tests {
         assert!(sharing.iter().eq(other.iter()));
         assert_eq!(shared(&sharing, &before), before.0.len() - 1);
         assert_eq!(before.apart(&sharing), [[&rule(500, 0)], [&rule(9_999, 0)]]);
+    }
+
+    #[test]
+    fn a_list_that_grows_by_a_rule_at_a_time_has_no_short_stretches() {
+        let mut grown = GroupRules::NONE;
+        for length in 1..=1_000 {
+            grown = list(0..length).sharing(&grown);
+        }
+        assert_eq!(grown, list(0..1_000));
+        let short = grown.0.iter().filter(|stretch| stretch.len() < STRETCH / 2);
+        assert!(short.count() <= 1);
     }
 
     #[test]
