@@ -19,7 +19,7 @@ use margay::scenario::{Random, place};
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 
-use super::kinds::{Kind, Size};
+use super::kinds::{Kind, Size, States};
 use super::load::{Clock, Seen, shots};
 use super::record::Record;
 use super::script::{far, remote_address};
@@ -312,9 +312,12 @@ fn switch(name: &'static str, sides: [(String, Value); 2], others: Vec<(String, 
         }
         state
     });
-    let size = Size::Small;
     Switch {
-        kind: Kind { name, size, states },
+        kind: Kind {
+            name,
+            size: Size::Small,
+            states: States::new(Box::new(|| states)),
+        },
         key,
         values,
         others,

@@ -1,5 +1,7 @@
 //! The kinds of update: two states each, and between them packets whose answer must not waver.
 
+use std::sync::LazyLock;
+
 use margay::model::State;
 use margay::scenario::Random;
 
@@ -11,8 +13,11 @@ use super::script::Script;
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
     pub(crate) size: Size,
-    pub(crate) states: [State; 2],
+    pub(crate) states: States,
 }
+
+/// Two states, made when they are asked for: there are large ones, and most tests take a few kinds of all.
+pub(crate) type States = LazyLock<[State; 2], Box<dyn FnOnce() -> [State; 2] + Send>>;
 
 /// How much an update changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,17 +47,13 @@ pub(crate) fn all() -> Vec<Kind> {
 
 fn of_rules() -> Vec<Kind> {
     vec![
-        kind(
-            "a rule added and removed",
-            Size::Small,
+        kind("a rule added and removed", Size::Small, move || {
             [
                 server(&["udp 100 from group client"]),
                 server(&["udp 100 from group client", "udp 200-220 from slot 0"]),
-            ],
-        ),
-        kind(
-            "a rule's ranges edited",
-            Size::Small,
+            ]
+        }),
+        kind("a rule's ranges edited", Size::Small, move || {
             [
                 server(&[
                     "udp 100-200 from slot 0",
@@ -64,8 +65,8 @@ fn of_rules() -> Vec<Kind> {
                     "udp 290-390 from slot 2",
                     "tcp 1-9 from slot 3",
                 ]),
-            ],
-        ),
+            ]
+        }),
         replaced("10 rules replaced", Size::Small, 10),
         replaced("1,000 rules replaced", Size::Large, 1_000),
         replaced("10,000 rules replaced", Size::Large, 10_000),
@@ -76,19 +77,15 @@ fn of_rules() -> Vec<Kind> {
 fn of_members() -> Vec<Kind> {
     let one = || server(&["udp 100 from group client"]).remote(1, "client");
     vec![
-        kind(
-            "members added and removed",
-            Size::Small,
-            [one().remote(2, "other"), one().remote(2, "client")],
-        ),
-        kind(
-            "members swapped between groups",
-            Size::Small,
+        kind("members added and removed", Size::Small, move || {
+            [one().remote(2, "other"), one().remote(2, "client")]
+        }),
+        kind("members swapped between groups", Size::Small, move || {
             [
                 swapped().remote(1, "client").remote(2, "other"),
                 swapped().remote(1, "other").remote(2, "client"),
-            ],
-        ),
+            ]
+        }),
         grown(),
     ]
 }
@@ -99,59 +96,67 @@ fn of_several() -> Vec<Kind> {
         kind(
             "an endpoint of two large groups changes both",
             Size::Small,
-            [
-                crowded().endpoint("c", 2, 2, "open, more"),
-                crowded().endpoint("c", 2, 2, "closed, most"),
-            ],
+            move || {
+                [
+                    crowded().endpoint("c", 2, 2, "open, more"),
+                    crowded().endpoint("c", 2, 2, "closed, most"),
+                ]
+            },
         ),
         kind(
             "members here and elsewhere change at once",
             Size::Small,
-            [
-                crossed().remote(1, "near").endpoint("c", 2, 2, "far"),
-                crossed().remote(1, "far").endpoint("c", 2, 2, "near"),
-            ],
+            move || {
+                [
+                    crossed().remote(1, "near").endpoint("c", 2, 2, "far"),
+                    crossed().remote(1, "far").endpoint("c", 2, 2, "near"),
+                ]
+            },
         ),
     ]
 }
 
 fn of_endpoints() -> Vec<Kind> {
     let one = || server(&["udp 100 from group client"]);
-    let two = || {
+    let two = move || {
         one()
             .endpoint("c", 2, 2, "client")
             .endpoint("d", 3, 3, "other")
     };
     vec![
-        kind(
-            "an endpoint changes groups",
-            Size::Small,
+        kind("an endpoint changes groups", Size::Small, move || {
             [
                 changing().endpoint("c", 2, 2, "open"),
                 changing().endpoint("c", 2, 2, "closed"),
-            ],
-        ),
+            ]
+        }),
         moved(),
         kind(
             "an endpoint appears and disappears",
             Size::Small,
-            [one(), one().endpoint("c", 2, 2, "client")],
+            move || [one(), one().endpoint("c", 2, 2, "client")],
         ),
         kind(
             "an address reused by another endpoint",
             Size::Small,
-            [
-                two(),
-                one()
-                    .endpoint("c", 2, 4, "client")
-                    .endpoint("d", 3, 2, "other"),
-            ],
+            move || {
+                [
+                    two(),
+                    one()
+                        .endpoint("c", 2, 4, "client")
+                        .endpoint("d", 3, 2, "other"),
+                ]
+            },
         ),
     ]
 }
 
-fn kind(name: &'static str, size: Size, scripts: [Script; 2]) -> Kind {
-    let states = scripts.map(|script| script.state());
+fn kind(
+    name: &'static str,
+    size: Size,
+    scripts: impl FnOnce() -> [Script; 2] + Send + 'static,
+) -> Kind {
+    let states = States::new(Box::new(|| scripts().map(|script| script.state())));
     Kind { name, size, states }
 }
 
@@ -168,13 +173,15 @@ fn server<R: AsRef<str>>(ingress: &[R]) -> Script {
 
 /// As many rules as wanted, half of them anew; who comes from slot 0 may use port 100 in both.
 fn replaced(name: &'static str, size: Size, rules: usize) -> Kind {
-    let halves = ["udp 100-199 from slot 0", "udp 50-150 from slot 0"].map(|stable| {
+    let half = move |stable: &str| {
         let mut random = Random::new(u64::try_from(stable.len()).unwrap());
         let mut all = vec![stable.to_owned()];
         all.extend((1..rules).map(|n| rule(&mut random, n)));
         server(&all)
-    });
-    kind(name, size, halves)
+    };
+    kind(name, size, move || {
+        ["udp 100-199 from slot 0", "udp 50-150 from slot 0"].map(half)
+    })
 }
 
 /// Ports that no probe uses, from as many places as such a long list has: every fourth is a range of
@@ -287,12 +294,12 @@ fn members(count: u16) -> Script {
 
 /// A new interval set under the same rule: prefixes from which everything is allowed.
 fn prefixes(name: &'static str, count: usize) -> Kind {
-    let halves = [0, 1].map(|half| {
+    let half = move |half: usize| {
         let far = (0..count).map(|n| format!("from far {}", 3 * n + half));
         let all: Vec<String> = ["from slot 0".to_owned()].into_iter().chain(far).collect();
         server(&all)
-    });
-    kind(name, Size::Large, halves)
+    };
+    kind(name, Size::Large, move || [0, 1].map(half))
 }
 
 /// What must show wrong verdicts in one transaction.
@@ -318,17 +325,17 @@ fn moved() -> Kind {
     kind(
         "an endpoint moves to a new bundle",
         Size::Small,
-        [
-            moving().endpoint("c", 2, 2, "client"),
-            moving().endpoint("c", 2, 2, "client, other"),
-        ],
+        move || {
+            [
+                moving().endpoint("c", 2, 2, "client"),
+                moving().endpoint("c", 2, 2, "client, other"),
+            ]
+        },
     )
 }
 
 fn grown() -> Kind {
-    kind(
-        "a set grows past its size",
-        Size::Large,
-        [members(10), members(3_000)],
-    )
+    kind("a set grows past its size", Size::Large, move || {
+        [members(10), members(3_000)]
+    })
 }

@@ -6,7 +6,7 @@ use margay::codec;
 use margay::net::Family;
 use margay::scenario::place;
 
-use super::kinds::{Kind, Size};
+use super::kinds::{Kind, Size, States};
 use super::script::remote_address;
 
 /// All of them.
@@ -19,52 +19,58 @@ pub(crate) fn all() -> Vec<Kind> {
 
 fn of_policies() -> Vec<Kind> {
     vec![
-        kind("policy order swapped", [ordered(1, 2), ordered(2, 1)]),
-        kind("a tier's default changed", [tiered("Deny"), tiered("Pass")]),
-        kind("a Deny set replaced", [denying(2), denying(3)]),
-        kind("first-match rules replaced", [mixed(150), mixed(350)]),
-        kind(
-            "a Pass rule's selector changes",
-            [passing("open"), passing("closed")],
-        ),
+        kind("policy order swapped", move || {
+            [ordered(1, 2), ordered(2, 1)]
+        }),
+        kind("a tier's default changed", move || {
+            [tiered("Deny"), tiered("Pass")]
+        }),
+        kind("a Deny set replaced", move || [denying(2), denying(3)]),
+        kind("first-match rules replaced", move || {
+            [mixed(150), mixed(350)]
+        }),
+        kind("a Pass rule's selector changes", move || {
+            [passing("open"), passing("closed")]
+        }),
     ]
 }
 
 fn of_labels() -> Vec<Kind> {
     let both = |first, second| selecting().remote(1, first).remote(2, second);
     vec![
-        kind(
-            "a selector's members moving",
-            [both("open", "closed"), both("closed", "open")],
-        ),
-        kind(
-            "an endpoint moves between selections",
+        kind("a selector's members moving", move || {
+            [both("open", "closed"), both("closed", "open")]
+        }),
+        kind("an endpoint moves between selections", move || {
             [
                 selecting().endpoint("c", 2, "open"),
                 selecting().endpoint("c", 2, "closed"),
-            ],
-        ),
+            ]
+        }),
         kind(
             "a label change moves an endpoint between bundles",
-            [
-                changing().endpoint("c", 2, "open"),
-                changing().endpoint("c", 2, "closed"),
-            ],
+            move || {
+                [
+                    changing().endpoint("c", 2, "open"),
+                    changing().endpoint("c", 2, "closed"),
+                ]
+            },
         ),
         kind(
             "a label change moves an endpoint between verdict maps",
-            [
-                changing().mixes().endpoint("c", 2, "open"),
-                changing().mixes().endpoint("c", 2, "closed"),
-            ],
+            move || {
+                [
+                    changing().mixes().endpoint("c", 2, "open"),
+                    changing().mixes().endpoint("c", 2, "closed"),
+                ]
+            },
         ),
-        kind(
-            "members of selectors that deny and allow",
+        kind("members of selectors that deny and allow", move || {
             [
                 opposed().remote(1, "open").remote(2, "closed"),
                 opposed().remote(1, "closed").remote(2, "open"),
-            ],
-        ),
+            ]
+        }),
     ]
 }
 
@@ -73,27 +79,27 @@ fn of_several() -> Vec<Kind> {
     vec![
         kind(
             "an endpoint moves between tiers of verdict maps",
-            [
-                layered().mixes().endpoint("c", 2, "open"),
-                layered().mixes().endpoint("c", 2, "closed"),
-            ],
+            move || {
+                [
+                    layered().mixes().endpoint("c", 2, "open"),
+                    layered().mixes().endpoint("c", 2, "closed"),
+                ]
+            },
         ),
-        kind(
-            "an endpoint that rules select at its own end",
+        kind("an endpoint that rules select at its own end", move || {
             [
                 receiving().endpoint("c", 2, "open"),
                 receiving().endpoint("c", 2, "closed"),
-            ],
-        ),
-        kind(
-            "a selector that denies and a policy's own set",
-            [beside(2).remote(1, "closed"), beside(1).remote(1, "open")],
-        ),
+            ]
+        }),
+        kind("a selector that denies and a policy's own set", move || {
+            [beside(2).remote(1, "closed"), beside(1).remote(1, "open")]
+        }),
     ]
 }
 
-fn kind(name: &'static str, documents: [Documents; 2]) -> Kind {
-    let states = documents.map(|documents| documents.state());
+fn kind(name: &'static str, documents: impl FnOnce() -> [Documents; 2] + Send + 'static) -> Kind {
+    let states = States::new(Box::new(|| documents().map(|documents| documents.state())));
     let size = Size::Small;
     Kind { name, size, states }
 }

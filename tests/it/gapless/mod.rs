@@ -114,7 +114,7 @@ fn updates(size: Size, commits: &[Commit]) -> usize {
     let waits = steps.any(|step| step.wait == Wait::Grace);
     match (size, waits, is_soak()) {
         (Size::Small, false, false) => 1_000,
-        (Size::Small, true, false) => 200,
+        (Size::Small, true, false) => 60,
         (Size::Large, _, false) => 20,
         (Size::Small, _, true) => 10_000,
         (Size::Large, _, true) => 300,

@@ -15,7 +15,7 @@ use margay::model::State;
 use margay::ruleset::Tracked;
 use margay::scenario::place;
 
-use crate::gapless::kinds::{self, Kind};
+use crate::gapless::kinds::{self, Kind, States};
 use crate::gapless::load::{Clock, Seen, shots};
 use crate::gapless::{is_soak, pause, under_load};
 use crate::support::netns::{in_netns_alone, nft, report};
@@ -25,11 +25,11 @@ use crate::support::prober::{Wiring, places};
 pub(super) fn unchanged(of: &str) -> Kind {
     let mut kinds = kinds::all().into_iter();
     let kind = kinds.find(|kind| kind.name == of).unwrap();
-    let [state, _] = kind.states;
+    let state = move || kind.states[0].clone();
     Kind {
         name: "unchanged",
-        states: [state.clone(), state],
-        ..kind
+        size: kind.size,
+        states: States::new(Box::new(move || [state(), state()])),
     }
 }
 
