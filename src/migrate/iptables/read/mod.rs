@@ -4,6 +4,7 @@
 //! unknown, so that nobody takes the rule for less than it is.
 
 mod address;
+mod foreign;
 mod icmp;
 mod line;
 mod module;

@@ -7,7 +7,7 @@ use super::number::flip;
 use super::option::{self, Given, Options};
 use super::port::protocol;
 use super::words::Word;
-use super::{module, target};
+use super::{foreign, module, target};
 use crate::migrate::iptables::{Counters, Direction, Match, Sense, Side, Target, Test};
 use crate::net::{Family, Protocol, decimal};
 
@@ -374,7 +374,8 @@ fn alternatives(generic: &[Given], family: Family, matches: Vec<Match>) -> Vec<V
 
 fn conditions(used: &Use, family: Family) -> Vec<Match> {
     if used.options.is_none() {
-        let reason = format!("module {} is not known", used.name);
+        let reason = foreign::reason(&used.name);
+        let reason = reason.unwrap_or_else(|| format!("module {} is not known", used.name));
         return vec![unknown(&used.text, &reason)];
     }
     match module::tests(&used.name, &used.given, family) {
@@ -387,10 +388,8 @@ fn destination(used: &Use, place: &Place<'_>) -> Target {
     let read = match used.options {
         Some(_) => target::read(&used.name, &used.given, place),
         None if place.chains.contains(&used.name) => Ok(Target::Jump(used.name.clone())),
-        None => Err(format!(
-            "{} is neither a chain nor a known target",
-            used.name
-        )),
+        None => Err(foreign::reason(&used.name)
+            .unwrap_or_else(|| format!("{} is neither a chain nor a known target", used.name))),
     };
     read.unwrap_or_else(|reason| Target::Unknown {
         text: used.text.clone(),
