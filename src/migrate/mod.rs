@@ -5,6 +5,7 @@ pub mod host;
 pub mod inventory;
 pub mod ipset;
 pub mod iptables;
+mod naming;
 pub mod nft;
 pub mod plan;
 pub mod translate;

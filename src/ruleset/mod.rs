@@ -35,7 +35,7 @@ pub use datatype::Datatype;
 pub use expression::{CtKey, Expression, FibFlags, FibResult, MetaKey, PayloadField};
 pub use key::{Bytes, Key};
 pub(crate) use kind::Kind;
-pub use name::Name;
+pub use name::{NAME_BYTES_MAX, Name};
 pub use parse::{ParseError, parse};
 pub use rule::Rule;
 pub use set::{Data, Element, ElementBody, ElementData, Elements, ObjectKind, Set, SetFlags};

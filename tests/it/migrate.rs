@@ -7,8 +7,10 @@ mod forms;
 mod forms_packets;
 mod mutant;
 mod mutation;
+mod named;
 mod packets;
 mod replay;
+mod rings;
 mod verify;
 mod walker;
 

@@ -5,19 +5,19 @@ use std::net::IpAddr;
 
 use super::{
     Chain, ConntrackTarget, Direction, Dump, HashLimit, HashMode, Hook, InterfacePattern, Match,
-    Rule, Sense, Side, Table, Target, Test,
+    RateUnit, Recent, RecentAction, Rule, Sense, Side, Table, Target, Test,
 };
-use crate::net::{PortRange, Protocol};
+use crate::net::{Family, PortRange, Protocol};
 
-/// Such rules by their lines, each with what it shares.
-pub fn entangled(dump: &Dump) -> BTreeMap<usize, String> {
+/// Such rules of a dump by their lines, each with what it shares, be it with rules of another family.
+pub fn entangled(dump: &Dump, dumps: &[Dump]) -> BTreeMap<usize, String> {
     let mut found = BTreeMap::new();
     for table in &dump.tables {
         connections(table, &mut found);
         helpers(table, &mut found);
     }
     rates(dump, &mut found);
-    lists(dump, &mut found);
+    lists(dump, dumps, &mut found);
     found
 }
 
@@ -126,31 +126,68 @@ fn exact(one: &Match) -> Option<Exact<'_>> {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "only one test has buckets")]
 /// Rules of one name share buckets, which are as the rule that came first has them.
 fn rates(dump: &Dump, found: &mut BTreeMap<usize, String>) {
-    let mut users: BTreeMap<&str, Vec<(&HashLimit, usize)>> = BTreeMap::new();
-    for (_, _, rule) in dump.rules() {
-        for one in &rule.matches {
-            if let Test::HashLimit(limit) = &one.test {
-                let users = users.entry(&limit.name).or_default();
-                users.push((limit, rule.line));
+    let mut users: BTreeMap<&str, Vec<User<'_>>> = BTreeMap::new();
+    for (number, table) in dump.tables.iter().enumerate() {
+        for chain in &table.chains {
+            // Chains of users are loaded by their names, behind those that the kernel has.
+            let own = chain.hook.map_or(chain.name.as_str(), |_| "");
+            let turn = (number, chain.hook.is_none(), chain.hook, own);
+            for rule in &chain.rules {
+                let limits = rule.matches.iter().filter_map(|one| match &one.test {
+                    Test::HashLimit(limit) => Some(limit),
+                    _ => None,
+                });
+                for limit in limits {
+                    let turn = (turn, rule.line);
+                    users
+                        .entry(&limit.name)
+                        .or_default()
+                        .push(User { limit, turn });
+                }
             }
         }
     }
     for (name, users) in users {
         if let Some(what) = unlike(&users) {
             let reason = format!("hashlimit {name} {what}");
-            found.extend(users.iter().map(|(_, line)| (*line, reason.clone())));
+            let lines = users.iter().map(|user| user.turn.1);
+            found.extend(lines.map(|line| (line, reason.clone())));
         }
     }
 }
 
+/// A rule of a name, and when it is loaded: its table and its chain come first, and then its line.
+struct User<'r> {
+    limit: &'r HashLimit,
+    turn: ((usize, bool, Option<Hook>, &'r str), usize),
+}
+
 /// What rules of one name share in iptables, and could not in nft.
-fn unlike(users: &[(&HashLimit, usize)]) -> Option<&'static str> {
-    let (first, _) = users.first()?;
+fn unlike(users: &[User<'_>]) -> Option<&'static str> {
+    let first = users.iter().min_by_key(|user| user.turn.1)?;
+    let loaded = users.iter().min_by_key(|user| user.turn)?;
+    let first_line = first.turn.1;
+    let first = first.limit;
     let differ = |same: fn(&HashLimit, &HashLimit) -> bool| {
-        users.iter().any(|(other, _)| !same(first, other))
+        users.iter().any(|other| !same(first, other.limit))
     };
+    if differ(|one, other| (one.rate, one.beyond()) == (other.rate, other.beyond()))
+        && loaded.turn.1 != first_line
+    {
+        return Some(
+            "has the rate of the rule that is loaded first, which programs order otherwise than the dump",
+        );
+    }
+    let in_bytes = |limit: &HashLimit| limit.rate.unit == RateUnit::Bytes;
+    if users
+        .iter()
+        .any(|other| in_bytes(other.limit) != in_bytes(first))
+    {
+        return Some("is asked for packets and for bytes");
+    }
     // An element of nft has one side of a rate.
     if differ(|one, other| one.threshold == other.threshold) {
         return Some("is asked both for what is above and what is not");
@@ -170,31 +207,61 @@ fn buckets(limit: &HashLimit) -> (&[HashMode], [Option<u8>; 2], [Option<u64>; 2]
     (&limit.modes, masks, [limit.table_max, limit.expire_ms])
 }
 
-/// A list holds addresses as the rule that wrote them masked them.
-fn lists(dump: &Dump, found: &mut BTreeMap<usize, String>) {
+/// A list has the mask of the rule that is loaded first, and one rule may throw away what another one asks for.
+fn lists(dump: &Dump, dumps: &[Dump], found: &mut BTreeMap<usize, String>) {
+    let mut users: BTreeMap<&str, Vec<(Family, &Recent, usize)>> = BTreeMap::new();
+    for other in dumps {
+        for (_, _, rule) in other.rules() {
+            for one in &rule.matches {
+                if let Test::Recent(recent) = &one.test {
+                    let user = (other.family, recent, rule.line);
+                    users.entry(&recent.name).or_default().push(user);
+                }
+            }
+        }
+    }
+    for (name, users) in users {
+        if let Some(what) = at_odds(&users) {
+            let reason = format!("list {name} of recent {what}");
+            let own = users.iter().filter(|(family, _, _)| *family == dump.family);
+            found.extend(own.map(|(_, _, line)| (*line, reason.clone())));
+        }
+    }
+}
+
+/// What rules of one list ask of it that only one of them gets.
+fn at_odds(users: &[(Family, &Recent, usize)]) -> Option<&'static str> {
     let whole = |mask: &IpAddr| match mask {
         IpAddr::V4(mask) => mask.to_bits() == u32::MAX,
         IpAddr::V6(mask) => mask.to_bits() == u128::MAX,
     };
-    let mut masks: BTreeMap<&str, BTreeSet<(Option<IpAddr>, usize)>> = BTreeMap::new();
-    for (_, _, rule) in dump.rules() {
-        for one in &rule.matches {
-            if let Test::Recent(recent) = &one.test {
-                let mask = recent.mask.filter(|mask| !whole(mask));
-                masks
-                    .entry(&recent.name)
-                    .or_default()
-                    .insert((mask, rule.line));
-            }
-        }
+    let masks = users
+        .iter()
+        .map(|(_, recent, _)| recent.mask.filter(|mask| !whole(mask)));
+    let masks: BTreeSet<_> = masks.collect();
+    if masks.len() > 1 {
+        return Some("is used with several masks");
     }
-    for (name, masks) in masks {
-        let different: BTreeSet<_> = masks.iter().map(|(mask, _)| mask).collect();
-        if different.len() > 1 {
-            let reason = format!("list {name} of recent is used with several masks");
-            found.extend(masks.iter().map(|(_, line)| (*line, reason.clone())));
-        }
+    // A mask of IPv4 has no bits for the rest of an address of IPv6.
+    let families: BTreeSet<_> = users.iter().map(|(family, _, _)| *family).collect();
+    let short = |(family, recent, _): &(Family, &Recent, usize)| {
+        *family == Family::V4 && recent.mask.is_some()
+    };
+    if families.len() > 1 && users.iter().any(short) {
+        return Some("is one for IPv4 and IPv6, and has a mask of IPv4");
     }
+    let reaped = users.iter().filter(|(_, recent, _)| recent.reap);
+    let reaped = reaped.filter_map(|(_, recent, _)| recent.window()).min();
+    let longest = users
+        .iter()
+        .filter(|(_, recent, _)| recent.action != RecentAction::Set);
+    let outlives = |reaped: u32| {
+        let mut windows = longest.map(|(_, recent, _)| recent.window());
+        windows.any(|window| window.is_none_or(|window| window > reaped))
+    };
+    reaped
+        .is_some_and(outlives)
+        .then_some("is reaped of addresses that other rules still ask for")
 }
 
 /// The way to a helper is gone twice in nft, so nothing on it may change with time, or with connection tracking.

@@ -1,5 +1,9 @@
 //! Rates: `limit` and `hashlimit`.
 
+use std::collections::BTreeMap;
+
+use super::{Rule, Test};
+
 /// How much in how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rate {
@@ -67,4 +71,35 @@ pub struct HashLimit {
     pub table_max: Option<u64>,
     /// `htable-expire`, in milliseconds.
     pub expire_ms: Option<u64>,
+}
+
+/// The rates of `hashlimit` by their names. Rules of one name share the buckets of the one that is loaded first.
+pub fn rates<'r>(rules: impl Iterator<Item = &'r Rule>) -> BTreeMap<String, HashLimit> {
+    let mut rates: BTreeMap<String, (usize, HashLimit)> = BTreeMap::new();
+    for rule in rules {
+        for one in &rule.matches {
+            let Test::HashLimit(limit) = &one.test else {
+                continue;
+            };
+            let first = rates.get(&limit.name).map(|(line, _)| *line);
+            if first.is_none_or(|line| rule.line < line) {
+                rates.insert(limit.name.clone(), (rule.line, limit.clone()));
+            }
+        }
+    }
+    let named = rates.into_iter();
+    named.map(|(name, (_, limit))| (name, limit)).collect()
+}
+
+impl HashLimit {
+    /// How much beyond the rate may come at once; of bytes that is as much as a second has, where nothing says it.
+    pub fn beyond(&self) -> Option<u64> {
+        const DEFAULT: u64 = 5;
+        match self.rate.unit {
+            RateUnit::Bytes => self.burst,
+            RateUnit::Second | RateUnit::Minute | RateUnit::Hour | RateUnit::Day => {
+                Some(self.burst.unwrap_or(DEFAULT))
+            }
+        }
+    }
 }

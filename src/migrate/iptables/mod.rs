@@ -16,14 +16,14 @@ pub use address::{Address, InterfacePattern, Masked, Span};
 pub use dump::{Chain, Counters, Dump, Hook, Policy, Table, TableName};
 pub use entangled::entangled;
 pub use flags::{AddressTypes, ConnectionStates, ConnectionStatus, ExtensionHeaders, TcpFlags};
-pub use limit::{HashLimit, HashMode, Rate, RateUnit, Threshold};
+pub use limit::{HashLimit, HashMode, Rate, RateUnit, Threshold, rates};
 pub use matching::{
     AddressKind, Bound, ChunkMode, ConnectionField, Direction, Icmp, LoopbackRoute, Match,
     MatchSet, PacketType, Physical, PolicyElement, RoutingHeader, Sense, Side, SocketOption,
     Statistic, Test,
 };
 pub use read::{ReadError, read};
-pub use recent::{Recent, RecentAction};
+pub use recent::{List, Recent, RecentAction, TIMES_MAX, lists};
 pub use rule::Rule;
 pub use target::{
     Bits, Connmark, ConntrackTarget, HopLimit, Log, Nat, NatRange, NetfilterLog, Queue, Reject,

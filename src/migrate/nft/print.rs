@@ -127,6 +127,9 @@ impl fmt::Display for Set {
         if let Some(timeout) = self.timeout {
             writeln!(f, "\t\ttimeout {}", time(timeout))?;
         }
+        if let Some(interval) = self.gc_interval {
+            writeln!(f, "\t\tgc-interval {}", time(interval))?;
+        }
         if let Some(size) = self.size {
             writeln!(f, "\t\tsize {size}")?;
         }

@@ -25,6 +25,8 @@ pub struct Set {
     pub auto_merge: bool,
     /// How long an element stays that says nothing of its own.
     pub timeout: Option<Duration>,
+    /// How often the kernel clears away what is no longer in the set; once a second where nothing says it.
+    pub gc_interval: Option<Duration>,
     /// The most elements.
     pub size: Option<u32>,
     /// `counter`: what each element does when it is looked up.
@@ -84,6 +86,7 @@ impl Set {
             timeouts: false,
             auto_merge: false,
             timeout: None,
+            gc_interval: None,
             size: None,
             statements: Vec::new(),
             comment: None,

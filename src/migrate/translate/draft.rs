@@ -7,7 +7,7 @@ use super::names::Names;
 use super::ports::Ports;
 use super::scope::Shared;
 use crate::migrate::ipset;
-use crate::migrate::iptables::{Hook, Match, Rate, Sense, TableName, Test};
+use crate::migrate::iptables::{HashLimit, Hook, List, Match, Sense, TableName, Test};
 use crate::migrate::nft::{self, Object, Statement};
 use crate::net::{Family, Protocol};
 use crate::ruleset::Name;
@@ -35,10 +35,10 @@ pub(super) struct Draft<'h> {
     pub(super) chains: BTreeMap<Name, nft::Chain>,
     /// Sets of which elements overlapped.
     pub(super) cut: BTreeSet<Name>,
-    /// The times that rules ask of each list of `recent`.
-    pub(super) windows: BTreeMap<String, BTreeSet<Option<u32>>>,
-    /// The rate that each name of `hashlimit` has.
-    pub(super) rates: BTreeMap<Name, (Rate, Option<u64>)>,
+    /// What rules ask of each list of `recent`.
+    pub(super) lists: BTreeMap<String, List>,
+    /// The rates of `hashlimit`, as the first rule of each name has them.
+    pub(super) rates: BTreeMap<String, HashLimit>,
     /// Rules by their lines that share with others what nft cannot share, with what that is.
     pub(super) entangled: BTreeMap<usize, String>,
     pub(super) rule: Sheet,
@@ -57,6 +57,8 @@ pub(super) struct Sheet {
     pub(super) hooks: BTreeSet<Hook>,
     /// Where it stands, for names.
     pub(super) line: usize,
+    /// What has to happen before a test that was just said is asked, in rules of their own.
+    pub(super) first: Vec<Vec<Statement>>,
     /// The worst of what was noted.
     pub(super) class: Class,
     /// Why it is no better.
@@ -83,6 +85,7 @@ impl Draft<'_> {
             names_segment_size: sized,
             hooks: hooks.clone(),
             line,
+            first: Vec::new(),
             class: Class::Native,
             reasons: Vec::new(),
         };

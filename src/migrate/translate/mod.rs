@@ -95,7 +95,7 @@ pub fn translate_known(host: &Host, known: Known) -> Translation {
         notes: unused(host),
     };
     for dump in &host.dumps {
-        let entangled = entangled(dump);
+        let entangled = entangled(dump, &host.dumps);
         let mut judged = Vec::new();
         for tables in whole.shared.groups(dump) {
             let (made, judgements) = table::translate(dump.family, &tables, &entangled, &whole);

@@ -26,7 +26,7 @@ pub(super) fn translate(draft: &mut Draft<'_>, rule: &Rule) -> Outcome<Vec<Vec<S
             "call it something else",
         ));
     }
-    let cases = conditions(draft, rule)?;
+    let (mut rules, cases) = conditions(draft, rule)?;
     let ends: Ends = if let Target::Netmap(prefix) = &rule.target {
         netmap::ends(draft, rule, *prefix)?
     } else {
@@ -36,10 +36,7 @@ pub(super) fn translate(draft: &mut Draft<'_>, rule: &Rule) -> Outcome<Vec<Vec<S
         draft.equivalent(format!("one rule becomes {}", cases.len() * ends.len()));
     }
     if asked_twice(&cases, &ends) {
-        return Err(Obstacle::new(
-            "the rule becomes several, each of which would ask a limit, a counter or a set once more",
-            "split it so that the limit stands behind all else, in a chain of its own",
-        ));
+        return Err(asks_once_more());
     }
     if cases.len() > 1 && cases.iter().flatten().any(has_own_state) {
         draft.approximate(
@@ -49,10 +46,9 @@ pub(super) fn translate(draft: &mut Draft<'_>, rule: &Rule) -> Outcome<Vec<Vec<S
     if cases.is_empty() {
         draft.equivalent("no packet can match, so there is nothing to say");
     }
-    let mut rules = Vec::new();
     for (at, end) in ends.iter().enumerate() {
-        for case in &cases {
-            let first = rules.is_empty();
+        for (number, case) in cases.iter().enumerate() {
+            let first = at == 0 && number == 0;
             let counters = rule.counters.map(|counters| match first {
                 true => (counters.packets, counters.bytes),
                 false => (0, 0),
@@ -92,6 +88,13 @@ fn is_unwritable(rule: &Rule) -> bool {
     names.chain(of_target).any(bad)
 }
 
+fn asks_once_more() -> Obstacle {
+    Obstacle::new(
+        "the rule becomes several, each of which would ask a limit, a counter or a set once more",
+        "split it so that the limit stands behind all else, in a chain of its own",
+    )
+}
+
 /// Whether one packet would meet a statement that remembers packets in more than one of the rules.
 fn asked_twice(cases: &Cases, ends: &Ends) -> bool {
     if ends.len() > 1 {
@@ -125,7 +128,8 @@ fn has_state(statement: &Statement) -> bool {
     ) || matches!(statement, Statement::Match(test) if counts(test))
 }
 
-fn conditions(draft: &mut Draft<'_>, rule: &Rule) -> Outcome<Cases> {
+/// The ways in which a rule holds, and the rules that stand before those.
+fn conditions(draft: &mut Draft<'_>, rule: &Rule) -> Outcome<(Cases, Cases)> {
     quirks(draft, rule);
     // What asks for a protocol can go where the next thing asked implies it.
     let after_header = rule.matches.iter().map(|one| &one.test).find(|test| {
@@ -140,9 +144,22 @@ fn conditions(draft: &mut Draft<'_>, rule: &Rule) -> Outcome<Cases> {
     });
     let implied = after_header.is_some_and(implies_protocol);
     let mut all = always();
+    let mut first = Vec::new();
     for one in &rule.matches {
         let implied = implied && one.sense == Sense::Is;
-        all = product(all, &cases(draft, one, implied)?);
+        let found = cases(draft, one, implied)?;
+        let remembers = all.iter().flatten().any(has_state);
+        for before in std::mem::take(&mut draft.rule.first) {
+            if remembers {
+                return Err(asks_once_more());
+            }
+            first.extend(product(all.clone(), &vec![before]));
+        }
+        // What was asked before is asked all the same where this never holds.
+        if found.is_empty() && remembers {
+            first.append(&mut all);
+        }
+        all = product(all, &found);
         if all.len() > CASES_MAX {
             return Err(Obstacle::new(
                 format!("the rule would become more than {CASES_MAX} rules of nft"),
@@ -150,7 +167,7 @@ fn conditions(draft: &mut Draft<'_>, rule: &Rule) -> Outcome<Cases> {
             ));
         }
     }
-    Ok(all)
+    Ok((first, all))
 }
 
 /// What iptables does beyond what its options say.

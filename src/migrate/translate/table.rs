@@ -9,7 +9,7 @@ use super::ports::Ports;
 use super::scope::Shared;
 use super::{Judgement, reach, rule, tracked};
 use crate::migrate::ipset;
-use crate::migrate::iptables::{self, Hook, TableName, Test};
+use crate::migrate::iptables::{self, Hook, TableName};
 use crate::migrate::nft::{self, Base, HookPoint, Policy, Statement};
 use crate::net::Family;
 use crate::ruleset::Name;
@@ -73,7 +73,12 @@ fn draft<'h>(
     entangled: &BTreeMap<usize, String>,
     whole: &'h Whole<'h>,
 ) -> Draft<'h> {
-    let deep = tables.iter().flat_map(|table| reach::too_deep(table));
+    let chains = tables.iter().flat_map(|table| &table.chains);
+    let rules = chains.flat_map(|chain| &chain.rules);
+    let lists = iptables::lists(rules.clone());
+    let deep = tables
+        .iter()
+        .flat_map(|table| reach::too_deep(table, &lists));
     let mut entangled = entangled.clone();
     entangled.extend(deep.map(|line| {
         (
@@ -94,8 +99,8 @@ fn draft<'h>(
         sets: BTreeMap::new(),
         chains: BTreeMap::new(),
         cut: BTreeSet::new(),
-        windows: windows(tables),
-        rates: BTreeMap::new(),
+        lists,
+        rates: iptables::rates(rules),
         entangled,
         rule: Sheet {
             protocol: None,
@@ -103,6 +108,7 @@ fn draft<'h>(
             names_segment_size: false,
             hooks: BTreeSet::new(),
             line: 0,
+            first: Vec::new(),
             class: Class::Native,
             reasons: Vec::new(),
         },
@@ -135,25 +141,6 @@ fn nft_family(family: Family) -> nft::Family {
         Family::V4 => nft::Family::Ip,
         Family::V6 => nft::Family::Ip6,
     }
-}
-
-/// The times that rules ask of each list of `recent`; a list that is only written has one without a time.
-fn windows(tables: &[&iptables::Table]) -> BTreeMap<String, BTreeSet<Option<u32>>> {
-    let mut windows: BTreeMap<String, BTreeSet<Option<u32>>> = BTreeMap::new();
-    let chains = tables.iter().flat_map(|table| &table.chains);
-    let rules = chains.flat_map(|chain| &chain.rules);
-    for one in rules.flat_map(|rule| &rule.matches) {
-        if let Test::Recent(recent) = &one.test {
-            let asked = windows.entry(recent.name.clone()).or_default();
-            if recent.action != iptables::RecentAction::Set {
-                asked.insert(recent.seconds);
-            }
-        }
-    }
-    for asked in windows.values_mut().filter(|asked| asked.is_empty()) {
-        asked.insert(None);
-    }
-    windows
 }
 
 fn judged(

@@ -361,14 +361,21 @@ fn what_is_not_quite_the_same_is_told_by_a_packet() {
         (
             "FORWARD",
             "-p tcp -m tcp --tcp-flags SYN,RST SYN -m tcpmss --mss 1:65535 -j TCPMSS --set-mss 1400",
-            "tcp flags & (syn | rst) == syn tcp option maxseg size 1-65535 tcp option maxseg size set 1400",
+            "tcp flags & (syn | rst) == syn tcp option maxseg length 4 tcp option maxseg size 1-65535 tcp option maxseg size set 1400",
             true,
+        ),
+        // An option that is longer names no size in iptables.
+        (
+            "FORWARD",
+            "-p tcp -m tcp --tcp-flags SYN,RST SYN -m tcpmss --mss 1:65535 -j TCPMSS --set-mss 1400",
+            "tcp flags & (syn | rst) == syn tcp option maxseg size 1-65535 tcp option maxseg size set 1400",
+            false,
         ),
         (
             "FORWARD",
             "-p tcp -m tcp --tcp-flags SYN,RST SYN --tcp-option 2 -j TCPMSS --clamp-mss-to-pmtu",
             "tcp flags & (syn | rst) == syn tcp option maxseg exists tcp option maxseg size set rt mtu",
-            true,
+            false,
         ),
         (
             "PREROUTING",
@@ -409,8 +416,14 @@ fn a_segment_size_is_clamped_alike_where_packets_are_forwarded() {
         ("OUTPUT", named, clamp, Class::Approximate, false),
         ("POSTROUTING", named, clamp, Class::Approximate, false),
         ("OUTPUT", named, "--set-mss 1400", Class::Equivalent, true),
-        // Its length is not asked, nor does the proof see that.
-        ("FORWARD", "--tcp-option 2", clamp, Class::Approximate, true),
+        // Its length is not asked.
+        (
+            "FORWARD",
+            "--tcp-option 2",
+            clamp,
+            Class::Approximate,
+            false,
+        ),
     ] {
         let dump = format!(
             "*mangle\n:{chain} ACCEPT [0:0]\n:mss - [0:0]\n-A {chain} -j mss\n\
@@ -440,4 +453,19 @@ fn marks_that_are_copied_are_compared_in_the_end() {
     assert_ne!(changed, printed);
     let found = outcome(&changed);
     assert!(matches!(found, Outcome::Different(_)), "{found:?}");
+}
+
+#[test]
+fn an_option_in_the_last_octet_is_not_seen() {
+    for (kind, equal) in [(0, false), (1, false), (2, true)] {
+        let dump = format!(
+            "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p tcp -m tcp --tcp-option {kind} -j DROP\nCOMMIT\n"
+        );
+        let host = host(&dump, Family::V4).unwrap();
+        let translation = translate(&host);
+        let class = translation.judgements[0].class;
+        assert_eq!(class == Class::Native, equal, "{kind}: {class}");
+        let report = proven(&host, &translation.ruleset).unwrap();
+        assert_eq!(report.is_equal(), equal, "{kind}");
+    }
 }

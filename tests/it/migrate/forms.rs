@@ -101,7 +101,7 @@ fn every_form_of_a_set_is_judged_as_it_should() {
 }
 
 /// Rules that share what the kernel keeps in a way that nft cannot, and so many of them that are left out for it.
-const SHARING: [(&str, &str, &[&str], usize); 17] = [
+const SHARING: [(&str, &str, &[&str], usize); 22] = [
     (
         "raw",
         "PREROUTING",
@@ -198,6 +198,51 @@ const SHARING: [(&str, &str, &[&str], usize); 17] = [
         &[
             "-m hashlimit --hashlimit-upto 1/sec --hashlimit-mode srcip --hashlimit-name a -j ACCEPT",
             "-m hashlimit --hashlimit-upto 1/sec --hashlimit-mode srcip --hashlimit-name a -j DROP",
+        ],
+        0,
+    ),
+    (
+        "filter",
+        "INPUT",
+        &[
+            "-m hashlimit --hashlimit-upto 1/sec --hashlimit-mode srcip --hashlimit-name a -j ACCEPT",
+            "-m hashlimit --hashlimit-upto 2/sec --hashlimit-mode srcip --hashlimit-name a -j DROP",
+        ],
+        0,
+    ),
+    (
+        "filter",
+        "INPUT",
+        &[
+            "-m hashlimit --hashlimit-upto 1/sec --hashlimit-mode srcip --hashlimit-name a -j ACCEPT",
+            "-m hashlimit --hashlimit-upto 1000b/s --hashlimit-mode srcip --hashlimit-name a -j DROP",
+        ],
+        2,
+    ),
+    (
+        "filter",
+        "INPUT",
+        &[
+            "-m recent --rcheck --seconds 60 --reap --name a --rsource -j DROP",
+            "-m recent --rcheck --seconds 90 --name a --rsource -j DROP",
+        ],
+        2,
+    ),
+    (
+        "filter",
+        "INPUT",
+        &[
+            "-m recent --rcheck --seconds 60 --reap --name a --rsource -j DROP",
+            "-m recent --remove --name a --rsource",
+        ],
+        2,
+    ),
+    (
+        "filter",
+        "INPUT",
+        &[
+            "-m recent --rcheck --seconds 60 --reap --hitcount 3 --name a --rsource -j DROP",
+            "-m recent --update --seconds 60 --name a --rsource -j DROP",
         ],
         0,
     ),

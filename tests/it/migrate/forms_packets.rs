@@ -23,7 +23,7 @@ const WORKERS: usize = 4;
 
 /// What is put before a form that would hold for no packet otherwise, or behind one that would change nothing that is
 /// seen, by words of its rule.
-const COMPANIONS: [(&str, Place, &str); 11] = [
+const COMPANIONS: [(&str, Place, &str); 12] = [
     (
         "--set --name a --rsource",
         Place::Behind,
@@ -53,6 +53,11 @@ const COMPANIONS: [(&str, Place, &str); 11] = [
         "--hitcount",
         Place::Before,
         "-m recent --set --name a --rsource",
+    ),
+    (
+        "--hitcount 3 --name a --rdest",
+        Place::Before,
+        "-m recent --set --name a --rdest",
     ),
     (
         "--add-set addresses",

@@ -44,7 +44,11 @@ COMMIT
 ";
 
 /// Both sides of a dump, or nothing where the machine has no iptables or gives no namespace.
-fn replayed(test: &str, dump: &str, change: impl Fn(String) -> String) -> Option<Replay> {
+pub(super) fn replayed(
+    test: &str,
+    dump: &str,
+    change: impl Fn(String) -> String,
+) -> Option<Replay> {
     replayed_of(Family::V4, test, dump, change)
 }
 

@@ -37,6 +37,8 @@ fn property(cursor: &mut Cursor<'_>, set: &mut Set) -> Result<(), NftError> {
         set.auto_merge = true;
     } else if cursor.eat("timeout") {
         set.timeout = Some(cursor.time()?);
+    } else if cursor.eat("gc-interval") {
+        set.gc_interval = Some(cursor.time()?);
     } else if cursor.eat("size") {
         set.size = Some(cursor.number()?);
     } else if cursor.eat("comment") {

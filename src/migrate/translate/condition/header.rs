@@ -27,7 +27,7 @@ pub(super) fn cases(draft: &mut Draft<'_>, asked: &Asked) -> Outcome<Cases> {
         Test::Port(side, port) => self::port(draft, sense, *side, *port),
         Test::Multiport(side, list) => ports(draft, sense, *side, list),
         Test::TcpFlags { mask, set } => Ok(tcp_flags(sense, *mask, *set)),
-        Test::TcpOption(kind) => Ok(tcp_option(sense, *kind)),
+        Test::TcpOption(kind) => Ok(tcp_option(draft, sense, *kind)),
         Test::TcpMss(span) => Ok(segment(sense, *span)),
         Test::Icmp(icmp) => Ok(self::icmp(sense, *icmp)),
         Test::Icmpv6(icmp) => Ok(icmpv6(sense, *icmp)),
@@ -158,7 +158,12 @@ fn flag_value(flags: TcpFlags) -> Value {
 
 /// `--tcp-option`. A later fragment lacks every option in nft, where iptables does not look for one: a comparison that
 /// always holds where there is a header leaves it out.
-fn tcp_option(sense: Sense, kind: u8) -> Cases {
+fn tcp_option(draft: &mut Draft<'_>, sense: Sense, kind: u8) -> Cases {
+    if kind < 2 {
+        draft.approximate(
+            "nft does not look at the last octet of a header, where an option of one octet often is",
+        );
+    }
     let left = Expression::TcpOption {
         kind: kind.to_string(),
         field: None,
@@ -172,17 +177,23 @@ fn tcp_option(sense: Sense, kind: u8) -> Cases {
     }
 }
 
-/// `-m tcpmss`: a packet that says no size has none between two.
+/// `-m tcpmss`: a packet that says no size has none between two, nor has one whose option is longer or shorter than the
+/// size takes.
 fn segment(sense: Sense, span: Span<u16>) -> Cases {
     let option = |field: Option<&str>| Expression::TcpOption {
         kind: "maxseg".to_owned(),
         field: field.map(str::to_owned),
     };
+    let length = |sense| compared(sense, option(Some("length")), Value::Number(4)).into();
     let size = compared(sense, option(Some("size")), numbers(span)).into();
     let missing = compared(Sense::Is, option(None), presence(Sense::IsNot)).into();
     match sense {
-        Sense::Is => vec![vec![size]],
-        Sense::IsNot => vec![vec![size], vec![readable().into(), missing]],
+        Sense::Is => vec![vec![length(Sense::Is), size]],
+        Sense::IsNot => vec![
+            vec![length(Sense::Is), size],
+            vec![length(Sense::IsNot)],
+            vec![readable().into(), missing],
+        ],
     }
 }
 

@@ -11,6 +11,7 @@ use super::unsayable;
 use crate::migrate::iptables::{
     HashLimit, HashMode, Match, Rate, RateUnit, Sense, Side, Test, Threshold,
 };
+use crate::migrate::naming;
 use crate::migrate::nft::{Amount, Expression, Limit, Statement, Value};
 use crate::net::Family;
 use crate::ruleset::Name;
@@ -59,14 +60,8 @@ fn spelled(rate: &Rate, burst: Option<u64>, threshold: Threshold) -> Limit {
 
 /// `hashlimit`: a set of which each element has a rate.
 fn hash_limit(draft: &mut Draft<'_>, asked: &HashLimit) -> Outcome<Cases> {
-    const DEFAULT_BURST: u64 = 5;
-    let burst = match asked.rate.unit {
-        RateUnit::Bytes => asked.burst,
-        RateUnit::Second | RateUnit::Minute | RateUnit::Hour | RateUnit::Day => {
-            Some(asked.burst.unwrap_or(DEFAULT_BURST))
-        }
-    };
-    let limit = Statement::Limit(spelled(&asked.rate, burst, asked.threshold));
+    let first = draft.rates.get(&asked.name).unwrap_or(asked).clone();
+    let limit = Statement::Limit(spelled(&first.rate, first.beyond(), asked.threshold));
     if asked.modes.is_empty() {
         draft.equivalent("hashlimit of no mode is one limit");
         return Ok(one(limit));
@@ -82,31 +77,23 @@ fn hash_limit(draft: &mut Draft<'_>, asked: &HashLimit) -> Outcome<Cases> {
         "hashlimit is a set whose elements have a limit; where it is full, a packet is dropped by \
          iptables and does not match in nft",
     );
-    let name = Name::from_parts(&format!("hashlimit-{}", asked.name));
-    let idle = asked.expire_ms.map_or_else(
-        || Duration::from_secs(idle_seconds(asked.rate.unit)),
+    let name = naming::rate(&asked.name);
+    let Ok(name) = Name::new(&name) else {
+        return Err(Obstacle::new(
+            "the name of the rate is longer than that of a set can be",
+            "give it a shorter name",
+        ));
+    };
+    let idle = first.expire_ms.map_or_else(
+        || Duration::from_secs(idle_seconds(first.rate.unit)),
         Duration::from_millis,
     );
-    let set = draft.dynamic_set(name.clone(), types.clone());
-    if set.key != types {
-        return Err(Obstacle::new(
-            format!(
-                "hashlimit {} is kept for something else by another rule",
-                asked.name
-            ),
-            "give each of the two rules a name of its own",
-        ));
-    }
-    set.timeouts = true;
-    let kept = (asked.rate, burst);
-    if *draft.rates.entry(name.clone()).or_insert(kept) != kept {
-        draft.approximate(
-            "rules of one name have the rate of the first in iptables; in nft an address has that of the rule \
-             which saw it first",
-        );
+    if (first.rate, first.beyond()) != (asked.rate, asked.beyond()) {
+        draft.equivalent("rules of one name have the rate of the one that is loaded first");
     }
     let set = draft.dynamic_set(name.clone(), types);
-    if let Some(most) = asked.table_max.and_then(|most| u32::try_from(most).ok()) {
+    set.timeouts = true;
+    if let Some(most) = first.table_max.and_then(|most| u32::try_from(most).ok()) {
         set.size = Some(most);
     }
     Ok(one(Statement::Dynamic {

@@ -8,6 +8,7 @@ mod header;
 mod limit;
 mod meta;
 mod recent;
+mod ring;
 mod set;
 mod time;
 

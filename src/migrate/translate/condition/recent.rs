@@ -1,5 +1,6 @@
 //! `recent`: a set for each time that rules ask of a list, since an element of nft is there or not.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::case::{Cases, Outcome, member};
@@ -7,9 +8,14 @@ use super::super::class::Obstacle;
 use super::super::draft::Draft;
 use super::address::address_field;
 use super::limit::address_type;
-use crate::migrate::iptables::{Recent, RecentAction, Sense};
+use super::ring::Ring;
+use crate::migrate::iptables::{Recent, RecentAction, Sense, TIMES_MAX};
+use crate::migrate::naming;
 use crate::migrate::nft::{Amount, Expression, Limit, Statement, Value};
-use crate::ruleset::Name;
+use crate::ruleset::{NAME_BYTES_MAX, Name};
+
+/// So much longer is the name of a chain than that of its list.
+const SUFFIX: usize = ".of1000.src".len();
 
 /// Says what is done with a list.
 pub(super) fn cases(draft: &mut Draft<'_>, sense: Sense, recent: &Recent) -> Outcome<Cases> {
@@ -19,55 +25,107 @@ pub(super) fn cases(draft: &mut Draft<'_>, sense: Sense, recent: &Recent) -> Out
             "leave --rttl out",
         ));
     }
+    if sense == Sense::IsNot && recent.action != RecentAction::Check {
+        return Err(Obstacle::new(
+            "a negated match that changes a list",
+            "write one rule that changes the list and one that asks it with ! --rcheck",
+        ));
+    }
+    let longest = naming::list(&recent.name, Some(u32::MAX)).len() + SUFFIX;
+    if longest > NAME_BYTES_MAX {
+        return Err(Obstacle::new(
+            "the name of the list is longer than that of a set can be",
+            "give the list a shorter name",
+        ));
+    }
     draft.equivalent("recent is a set, which keeps 65,535 addresses where a list keeps 100");
-    let field = Expression::Field(address_field(draft.family, recent.side));
-    let key = vec![match recent.mask {
-        Some(mask) if !covers(mask) => Expression::And(Box::new(field), Value::Address(mask)),
-        Some(_) | None => field,
-    }];
-    let windows: Vec<_> = draft
-        .windows
-        .get(&recent.name)
-        .into_iter()
-        .flatten()
-        .copied()
-        .collect();
-    let mut sets = Vec::new();
-    for seconds in windows {
-        let name = set_name(&recent.name, seconds);
-        let set = draft.dynamic_set(name.clone(), vec![address_type(draft.family)]);
-        set.timeouts = seconds.is_some();
-        sets.push((name, seconds));
+    let used = Used::of(draft, recent);
+    match recent.times().filter(|times| *times > TIMES_MAX) {
+        Some(count) => counted(draft, sense, recent, count, used.key),
+        None => Ok(vec![used.said(draft, sense, recent)]),
     }
-    let written = |operation: &str| {
-        let each = sets.iter().map(|(name, seconds)| {
-            let timeout = seconds.filter(|_| operation != "delete");
-            dynamic(operation, name, &key, timeout, Vec::new())
+}
+
+/// What of an address is kept where.
+struct Used {
+    key: Vec<Expression>,
+    sets: Vec<(Name, Option<u32>)>,
+    rings: BTreeMap<Option<u32>, Ring>,
+}
+
+impl Used {
+    fn of(draft: &mut Draft<'_>, recent: &Recent) -> Self {
+        let field = Expression::Field(address_field(draft.family, recent.side));
+        let key = vec![match recent.mask {
+            Some(mask) if !covers(mask) => Expression::And(Box::new(field), Value::Address(mask)),
+            Some(_) | None => field,
+        }];
+        let list = draft.lists.get(&recent.name).cloned().unwrap_or_default();
+        let mut sets = Vec::new();
+        for seconds in list.windows {
+            let name = set_name(&recent.name, seconds);
+            let set = draft.dynamic_set(name.clone(), vec![address_type(draft.family)]);
+            set.timeouts = seconds.is_some();
+            sets.push((name, seconds));
+        }
+        let rings = list.counted.into_iter().map(|(seconds, most)| {
+            let what = (recent.side, key.clone());
+            (
+                seconds,
+                Ring::new(draft, &recent.name, (seconds, most), what),
+            )
         });
-        each.collect::<Vec<_>>()
-    };
-    let asked = set_name(&recent.name, recent.seconds);
-    if let Some(count) = recent.hit_count.filter(|count| *count > 1) {
-        return counted(draft, sense, recent, count, key);
+        let rings = rings.collect();
+        Self { key, sets, rings }
     }
-    let found = |sense| Statement::from(member(sense, key.clone(), &asked));
-    match (recent.action, sense) {
-        (RecentAction::Set, Sense::Is) => Ok(vec![written("update")]),
-        (RecentAction::Check, sense) => Ok(vec![vec![found(sense)]]),
-        (RecentAction::Update, Sense::Is) => {
-            let statements = std::iter::once(found(Sense::Is)).chain(written("update"));
-            Ok(vec![statements.collect()])
+
+    /// The one case of a match, with what has to happen first noted down.
+    fn said(&self, draft: &mut Draft<'_>, sense: Sense, recent: &Recent) -> Vec<Statement> {
+        let holds = self.holds(draft, sense, recent);
+        let changes: Vec<_> = match recent.action {
+            RecentAction::Set | RecentAction::Update => {
+                self.rings.values().map(|ring| ring.note(draft)).collect()
+            }
+            RecentAction::Remove => self.rings.values().map(|ring| ring.forget(draft)).collect(),
+            RecentAction::Check => Vec::new(),
+        };
+        for change in changes {
+            let rule = holds.iter().cloned().chain([change]).collect();
+            draft.rule.first.push(rule);
         }
-        (RecentAction::Remove, Sense::Is) => {
-            let statements = std::iter::once(found(Sense::Is)).chain(written("delete"));
-            Ok(vec![statements.collect()])
+        let written = self.sets.iter().filter_map(|(name, seconds)| {
+            let seconds = seconds.map(|seconds| Duration::from_secs(seconds.into()));
+            match recent.action {
+                RecentAction::Set | RecentAction::Update => {
+                    Some(dynamic("update", name, &self.key, seconds))
+                }
+                RecentAction::Remove => Some(dynamic("delete", name, &self.key, None)),
+                RecentAction::Check => None,
+            }
+        });
+        holds.iter().cloned().chain(written).collect()
+    }
+
+    /// What must hold; where packets are counted, after a chain has counted them.
+    fn holds(&self, draft: &mut Draft<'_>, sense: Sense, recent: &Recent) -> Option<Statement> {
+        if recent.action == RecentAction::Set {
+            return None;
         }
-        (RecentAction::Set | RecentAction::Update | RecentAction::Remove, Sense::IsNot) => {
-            Err(Obstacle::new(
-                "a negated match that changes a list",
-                "write one rule that changes the list and one that asks it with ! --rcheck",
-            ))
-        }
+        let ring = self.rings.get(&recent.window());
+        let asked = match recent.times().zip(ring) {
+            Some((times, ring)) => {
+                draft.equivalent(
+                    "--hitcount is a ring of sets, one for each packet that counts; two packets of one address at \
+                     once may count as one, and of more than 640 in a second some are not noted, so that those that \
+                     count are up to a second older",
+                );
+                let (ask, answer) = ring.ask(draft, times);
+                draft.rule.first.push(vec![ask]);
+                answer
+            }
+            None => set_name(&recent.name, recent.window()),
+        };
+        Some(member(sense, self.key.clone(), &asked).into())
     }
 }
 
@@ -79,7 +137,7 @@ fn counted(
     count: u32,
     key: Vec<Expression>,
 ) -> Outcome<Cases> {
-    let window = recent.seconds.unwrap_or(0);
+    let window = recent.window().unwrap_or(0);
     if recent.action == RecentAction::Remove || sense == Sense::IsNot || window == 0 {
         return Err(Obstacle::new(
             "--hitcount without --seconds, negated, or with --remove",
@@ -87,18 +145,23 @@ fn counted(
         ));
     }
     draft.approximate(
-        "--hitcount in --seconds is a limit in nft: as many at once, but the count runs off evenly \
+        "so large a --hitcount is a limit in nft: as many at once, but the count runs off evenly \
          instead of a window that slides",
     );
-    let name = Name::from_parts(&format!("recent-{}-{count}-in-{window}", recent.name));
+    let asked = set_name(&recent.name, recent.window());
+    let name = Name::from_parts(&format!("{asked}.rate{count}"));
     let set = draft.dynamic_set(name.clone(), vec![address_type(draft.family)]);
     set.timeouts = true;
     let limit = Statement::Limit(rate(count, window));
-    let asked = set_name(&recent.name, recent.seconds);
-    let statements = vec![
-        Statement::from(member(Sense::Is, key.clone(), &asked)),
-        dynamic("update", &name, &key, Some(window), vec![limit]),
-    ];
+    let limited = Statement::Dynamic {
+        operation: "update".to_owned(),
+        set: name,
+        key: key.clone(),
+        timeout: Some(Duration::from_secs(window.into())),
+        statements: vec![limit],
+        data: None,
+    };
+    let statements = vec![Statement::from(member(Sense::Is, key, &asked)), limited];
     Ok(vec![statements])
 }
 
@@ -122,28 +185,25 @@ fn rate(count: u32, window: u32) -> Limit {
     }
 }
 
-fn dynamic(
+/// A key is put into a set, or taken out of it.
+pub(super) fn dynamic(
     operation: &str,
     set: &Name,
     key: &[Expression],
-    seconds: Option<u32>,
-    statements: Vec<Statement>,
+    timeout: Option<Duration>,
 ) -> Statement {
     Statement::Dynamic {
         operation: operation.to_owned(),
         set: set.clone(),
         key: key.to_vec(),
-        timeout: seconds.map(|seconds| Duration::from_secs(seconds.into())),
-        statements,
+        timeout,
+        statements: Vec::new(),
         data: None,
     }
 }
 
 fn set_name(list: &str, seconds: Option<u32>) -> Name {
-    Name::from_parts(&match seconds {
-        None => format!("recent-{list}"),
-        Some(seconds) => format!("recent-{list}-{seconds}"),
-    })
+    Name::from_parts(&naming::list(list, seconds))
 }
 
 fn covers(mask: std::net::IpAddr) -> bool {

@@ -93,6 +93,11 @@ pub(super) fn fib_type(flags: &[&str]) -> Variable {
     Variable::new(&format!("fib {} type", flags.join(" . ")), 4)
 }
 
+/// How long the option is that names it.
+pub(super) fn segment_option() -> Variable {
+    Variable::new("length of tcp option 2", 8)
+}
+
 /// The largest segment that a SYN promises.
 pub(super) fn segment_size() -> Variable {
     Variable::new("segment size", 16)

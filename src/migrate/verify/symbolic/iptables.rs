@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::program::{ACCEPT, DROP, Source};
 use super::{BaseChain, Entry, Place, Program, Rule, Step};
 use crate::migrate::ipset::Set;
-use crate::migrate::iptables::{self as model, Dump, Policy, RecentAction, Table, Target, Test};
+use crate::migrate::iptables::{self as model, Dump, HashLimit, List, Policy, Table, Target, Test};
 use crate::net::Protocol;
 
 mod calendar;
@@ -25,35 +25,28 @@ struct Ground<'a> {
     family: crate::net::Family,
     sets: &'a [Set],
     table: &'a Table,
-    lists: &'a Lists,
+    /// What is asked of lists of `recent`. A list is one for all tables.
+    lists: &'a BTreeMap<String, List>,
+    /// The rates of `hashlimit`, as the rule of each name has them that is loaded first.
+    rates: &'a BTreeMap<String, HashLimit>,
     /// Sets that rules change: they are the host's, whichever table a rule is in.
     changed: &'a BTreeSet<&'a str>,
     /// What rules share with others that no text of nft can share, by line.
     entangled: &'a BTreeMap<usize, String>,
 }
 
-/// The times that rules ask of each list of `recent`. A list is one for all tables.
-type Lists = BTreeMap<String, List>;
-
-/// A list of `recent`.
-#[derive(Debug, Default)]
-struct List {
-    /// The times that are asked for.
-    windows: BTreeSet<Option<u32>>,
-    /// Whether a rule puts packets into it.
-    written: bool,
-}
-
 /// One of the dumps as a program. Set elements are those of the dump of the sets.
 pub(super) fn program(dump: &Dump, dumps: &[Dump], sets: &[Set]) -> Program {
     let mut program = Program::default();
-    let lists = lists(dump);
+    let lists = model::lists(dump.rules().map(|(_, _, rule)| rule));
+    let rates = model::rates(dump.rules().map(|(_, _, rule)| rule));
     let changed = changed(dumps);
-    let entangled = model::entangled(dump);
+    let entangled = model::entangled(dump, dumps);
     for table in &dump.tables {
         let ground = Ground {
             entangled: &entangled,
             lists: &lists,
+            rates: &rates,
             changed: &changed,
             family: dump.family,
             sets,
@@ -94,27 +87,6 @@ fn changed(dumps: &[Dump]) -> BTreeSet<&str> {
         _ => &[],
     });
     actions.map(|(_, set, _)| set.as_str()).collect()
-}
-
-/// What is asked of lists. A list that nobody asks is written to all the same.
-fn lists(dump: &Dump) -> Lists {
-    let mut lists = Lists::new();
-    for (_, _, rule) in dump.rules() {
-        for found in &rule.matches {
-            let Test::Recent(recent) = &found.test else {
-                continue;
-            };
-            let asked = lists.entry(recent.name.clone()).or_default();
-            asked.written |= matches!(recent.action, RecentAction::Set | RecentAction::Update);
-            if recent.action != RecentAction::Set {
-                asked.windows.insert(recent.seconds);
-            }
-        }
-    }
-    for asked in lists.values_mut().filter(|asked| asked.windows.is_empty()) {
-        asked.windows.insert(None);
-    }
-    lists
 }
 
 fn policy(policy: Policy) -> &'static str {

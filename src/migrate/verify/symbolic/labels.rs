@@ -140,6 +140,25 @@ pub(super) fn deleted(key: &str, set: &str) -> String {
     format!("delete {key} from {}", set_name(set))
 }
 
+/// A ring of sets has so many packets of a key.
+pub(super) fn seen_often(ring: &str, key: &str, times: u32, seconds: Option<u32>) -> String {
+    format!("{ring} has {times} packets of {key}{}", within(seconds))
+}
+
+/// A packet goes into a ring of so many sets.
+pub(super) fn noted(ring: &str, key: &str, sets: u32, seconds: Option<u32>) -> String {
+    format!("note {key} in {ring} of {sets} sets{}", within(seconds))
+}
+
+/// All packets of a key go out of a ring of so many sets.
+pub(super) fn forgotten(ring: &str, key: &str, sets: u32) -> String {
+    format!("forget {key} in {ring} of {sets} sets")
+}
+
+fn within(seconds: Option<u32>) -> String {
+    seconds.map_or(String::new(), |seconds| format!(" within {seconds} s"))
+}
+
 /// A set by the name that both sides have for it: nft has fewer characters, and the translation a word in front.
 fn set_name(name: &str) -> String {
     let own = name.strip_prefix("x-set_").unwrap_or(name);

@@ -6,15 +6,17 @@ use super::fields::Width;
 use super::{BaseChain, Entry, Place, Program, Rule, Source, Step, fields};
 use crate::migrate::iptables::{Hook, TableName};
 use crate::migrate::nft::{
-    Base, Family as TableFamily, HookPoint, Parsed, Policy, RulePlace, Set, Statement, Table,
+    Base, Chain, Family as TableFamily, HookPoint, Parsed, Policy, RulePlace, Set, Statement, Table,
 };
 use crate::net::Family;
 use crate::ruleset::Name;
+use ring::Rings;
 
 mod effect;
 mod expression;
 mod lookup;
 mod reading;
+mod ring;
 mod statement;
 mod timing;
 mod value;
@@ -26,6 +28,8 @@ struct Ground<'a> {
     table: &'a Table,
     /// Sets that rules change and that several tables have, each its own.
     several: &'a BTreeSet<&'a Name>,
+    /// Chains that count packets.
+    rings: &'a Rings<'a>,
 }
 
 /// What in a text cannot be brought into the steps of a program.
@@ -50,10 +54,12 @@ pub(super) fn program(parsed: &Parsed, family: Family) -> Result<Program, Unknow
         if !sees(table.family, family) {
             continue;
         }
+        let rings = Rings::of(table);
         let ground = Ground {
             family,
             table,
             several: &several,
+            rings: &rings,
         };
         if table.family == TableFamily::Bridge {
             bridged(&mut program, &ground);
@@ -66,9 +72,7 @@ pub(super) fn program(parsed: &Parsed, family: Family) -> Result<Program, Unknow
                 rule,
             };
             let line = |rule| parsed.lines.get(&place(rule)).copied().unwrap_or(0);
-            let rules = chain.rules.iter().enumerate();
-            let rules = rules.map(|(at, rule)| ground.rule(rule, line(at)));
-            let rules: Result<Vec<_>, _> = rules.collect();
+            let rules = ground.rules(chain, line);
             let strange = chain.base.as_ref().filter(|base| base.kind != kind(base));
             let strange = strange.filter(|_| table.family != TableFamily::Bridge);
             let noted = strange.map(|base| remark(format!("a chain of type {}", base.kind)));
@@ -269,10 +273,26 @@ impl Ground<'_> {
         self.table.set(name)
     }
 
-    fn rule(&self, rule: &crate::migrate::nft::Rule, line: usize) -> Result<Rule, UnknownMeaning> {
+    fn rules(
+        &self,
+        chain: &Chain,
+        line: impl Fn(usize) -> usize,
+    ) -> Result<Vec<Rule>, UnknownMeaning> {
+        if let Some(steps) = self.of_ring(&chain.name) {
+            return Ok(vec![whole(chain, line(0), steps)]);
+        }
+        let rules = 0..chain.rules.len();
+        rules.map(|at| self.rule(chain, at, line(at))).collect()
+    }
+
+    fn rule(&self, chain: &Chain, at: usize, line: usize) -> Result<Rule, UnknownMeaning> {
         let mut steps: Vec<Step> = Vec::new();
-        for statement in &rule.statements {
-            let found = self.statement(statement);
+        let Some(rule) = chain.rules.get(at) else {
+            return Ok(before(steps));
+        };
+        for (place, statement) in rule.statements.iter().enumerate() {
+            let found = self.answered(chain, at, place);
+            let found = found.or_else(|| self.statement(statement));
             steps.extend(found.ok_or_else(|| unknown(line, statement))?);
         }
         self.mark_shared(rule, &mut steps);
@@ -283,6 +303,15 @@ impl Ground<'_> {
             },
             steps,
         })
+    }
+}
+
+/// A chain that does one thing.
+fn whole(chain: &Chain, line: usize, steps: Vec<Step>) -> Rule {
+    let text = format!("chain {}", chain.name);
+    Rule {
+        place: Place { line, text },
+        steps,
     }
 }
 

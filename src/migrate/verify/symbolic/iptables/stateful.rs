@@ -6,10 +6,10 @@ use super::super::{Condition, Source, Step, Variable, fields, labels};
 use super::Ground;
 use super::test::{number, socket};
 use crate::migrate::iptables::{
-    HashLimit, HashMode, Rate, RateUnit, Recent, RecentAction, Side, SocketOption, Statistic, Test,
-    Threshold,
+    HashLimit, HashMode, List, Rate, RateUnit, Recent, RecentAction, Side, SocketOption, Statistic,
+    TIMES_MAX, Test, Threshold,
 };
-use crate::ruleset::Name;
+use crate::migrate::naming;
 
 impl Ground<'_> {
     /// The steps of a match that remembers; nothing for another one.
@@ -69,8 +69,9 @@ impl Ground<'_> {
     }
 
     fn hash_limit(&self, limit: &HashLimit) -> String {
-        let burst = limit.burst.unwrap_or(5);
-        let rate = rate_text(&limit.rate, burst);
+        let first = self.rates.get(&limit.name).unwrap_or(limit);
+        let burst = first.burst.unwrap_or(5);
+        let rate = rate_text(&first.rate, burst);
         if limit.modes.is_empty() {
             return rate;
         }
@@ -82,8 +83,8 @@ impl Ground<'_> {
             HashMode::SourcePort => (fields::sport(), fields::sport().largest()),
             HashMode::DestinationPort => (fields::dport(), fields::dport().largest()),
         });
-        let set = Name::from_parts(&format!("hashlimit-{}", limit.name));
-        labels::rate_for_each(&rate, &sorted_key(key.collect()), set.as_str())
+        let set = naming::rate(&limit.name);
+        labels::rate_for_each(&rate, &sorted_key(key.collect()), &set)
     }
 
     fn masked_address(&self, side: Side, length: Option<u8>) -> (Variable, u128) {
@@ -99,41 +100,47 @@ impl Ground<'_> {
             None => variable.largest(),
         };
         let key = labels::key(&[(variable, mask)]);
-        let noted = |what: fn(&str, &str, Option<u32>) -> String| {
-            let windows = self
-                .lists
-                .get(&recent.name)
-                .into_iter()
-                .flat_map(|list| &list.windows);
-            let each = windows.map(|seconds| what(&key, &list(&recent.name, *seconds), *seconds));
-            each.map(Step::Note).collect::<Vec<_>>()
+        let nothing = List::default();
+        let list = self.lists.get(&recent.name).unwrap_or(&nothing);
+        let set = |seconds: &Option<u32>| naming::list(&recent.name, *seconds);
+        let asked = set(&recent.window());
+        let window = recent.window();
+        let there = match recent.times() {
+            _ if !list.written => Condition::Never,
+            Some(times) if times > TIMES_MAX => {
+                let device = format!("recent {}: {key} {times} times", recent.name);
+                return vec![Step::Ask { device, negated }];
+            }
+            Some(times) => Condition::atom(labels::seen_often(&asked, &key, times, window)),
+            None => Condition::atom(labels::learned(&asked, &key)),
         };
-        let seen = || noted(labels::added);
-        let outcome = |holds: Condition| vec![Step::Test(holds.negated_if(negated))];
-        if let Some(times) = recent.hit_count.filter(|times| *times > 1) {
-            let device = format!("recent {}: {key} {times} times", recent.name);
-            return vec![Step::Ask { device, negated }];
-        }
-        let asked = list(&recent.name, recent.seconds);
-        let written = self
-            .lists
-            .get(&recent.name)
-            .is_some_and(|list| list.written);
-        let there = if written {
-            Condition::atom(labels::learned(&asked, &key))
-        } else {
-            Condition::Never
-        };
-        match recent.action {
-            RecentAction::Set => seen()
-                .into_iter()
-                .chain(outcome(Condition::Always))
-                .collect(),
-            RecentAction::Check => outcome(there),
-            RecentAction::Update => outcome(there).into_iter().chain(seen()).collect(),
+        let changes: Vec<_> = match recent.action {
+            RecentAction::Check => Vec::new(),
+            RecentAction::Set | RecentAction::Update => {
+                let each = list.windows.iter();
+                let added = each.map(|seconds| labels::added(&key, &set(seconds), *seconds));
+                let each = list.counted.iter();
+                let noted = each.map(|(seconds, most)| {
+                    labels::noted(&set(seconds), &key, most.saturating_add(1), *seconds)
+                });
+                added.chain(noted).collect()
+            }
             RecentAction::Remove => {
-                let gone = noted(|key, set, _| labels::deleted(key, set));
-                outcome(there).into_iter().chain(gone).collect()
+                let each = list.windows.iter();
+                let gone = each.map(|seconds| labels::deleted(&key, &set(seconds)));
+                let each = list.counted.iter();
+                let forgotten = each.map(|(seconds, most)| {
+                    labels::forgotten(&set(seconds), &key, most.saturating_add(1))
+                });
+                gone.chain(forgotten).collect()
+            }
+        };
+        let changes = changes.into_iter().map(Step::Note);
+        let holds = |holds: Condition| Step::Test(holds.negated_if(negated));
+        match recent.action {
+            RecentAction::Set => changes.chain([holds(Condition::Always)]).collect(),
+            RecentAction::Check | RecentAction::Update | RecentAction::Remove => {
+                [holds(there)].into_iter().chain(changes).collect()
             }
         }
     }
@@ -145,15 +152,6 @@ fn mark_of_socket() -> Step {
         keep: 0,
         source: Source::Of(fields::socket_mark(), fields::socket_mark().largest(), 0),
     }
-}
-
-/// An entry of a list counts for some time: for each such time the list is a set.
-fn list(name: &str, seconds: Option<u32>) -> String {
-    let text = match seconds {
-        None => format!("recent-{name}"),
-        Some(seconds) => format!("recent-{name}-{seconds}"),
-    };
-    Name::from_parts(&text).to_string()
 }
 
 /// Keys of the same parts are the same, in whatever order.

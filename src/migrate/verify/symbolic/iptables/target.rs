@@ -200,7 +200,8 @@ fn segment(size: SegmentSize) -> Vec<Step> {
         SegmentSize::ClampToPathMtu => labels::segment(labels::OF_THE_ROUTE),
     };
     let added = vec![Step::Note(format!("{written}, where none was"))];
-    let there = Condition::atom(labels::SEGMENT_OPTION);
+    // One of another length is none.
+    let there = Condition::atom(labels::SEGMENT_OPTION).and(fields::segment_option().is(4));
     vec![Step::Branch(vec![
         (there.clone(), vec![Step::Note(written)]),
         (there.negated(), added),

@@ -108,6 +108,10 @@ impl Ground<'_> {
                 let bit = if *reduced { 0x80 } else { 0x40 };
                 fields::tcp_flags().any_bit(bit)
             }
+            Test::TcpOption(kind @ (0 | 1)) => Condition::Any(vec![
+                Condition::atom(format!("tcp option {kind}")),
+                Condition::atom(format!("tcp option {kind} in the last octet")),
+            ]),
             Test::TcpOption(kind) => Condition::atom(format!("tcp option {kind}")),
             Test::Icmp(icmp) | Test::Icmpv6(icmp) => icmp_type(*icmp),
             Test::DccpTypes(types) => {
@@ -119,7 +123,8 @@ impl Ground<'_> {
             Test::DccpOption(kind) => Condition::atom(format!("dccp option {kind}")),
             Test::TcpMss(span) => {
                 let size = fields::segment_size().within(span.first.into(), span.last.into());
-                Condition::atom(labels::SEGMENT_OPTION).and(size)
+                let there = Condition::atom(labels::SEGMENT_OPTION);
+                Condition::All(vec![there, fields::segment_option().is(4), size])
             }
             Test::SctpChunks(mode, text) => chunks(*mode, text),
             Test::AhSpi(span) => return Some(self.spi(51, "ah", fields::ah_spi(), *span)),

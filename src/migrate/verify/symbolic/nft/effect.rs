@@ -220,10 +220,17 @@ fn segment(option: &Expression, value: &Expression) -> Option<Vec<Step>> {
         size => labels::segment(&size.to_string()),
     };
     let there = Condition::atom(labels::SEGMENT_OPTION);
+    // The kernel drops a packet whose option ends before the size does.
+    let short = fields::segment_option().within(0, 3);
+    let gone = vec![Step::End(super::super::program::DROP.to_owned())];
     Some(vec![
         Step::Test(fields::transport(6)),
         Step::Branch(vec![
-            (there.clone(), vec![Step::Note(written)]),
+            (there.clone().and(short.clone()), gone),
+            (
+                there.clone().and(short.negated()),
+                vec![Step::Note(written)],
+            ),
             (there.negated(), Vec::new()),
         ]),
     ])

@@ -33,9 +33,13 @@ impl Ground<'_> {
             Expression::TcpOption {
                 kind,
                 field: Some(field),
-            } if option_number(kind) == "2" && field == "size" => {
-                let there =
-                    super::super::fields::transport(6).and(Condition::atom(labels::SEGMENT_OPTION));
+            } if option_number(kind) == "2" && ["size", "length"].contains(&field.as_str()) => {
+                let there = fields::transport(6).and(Condition::atom(labels::SEGMENT_OPTION));
+                let length = fields::segment_option();
+                if field == "length" {
+                    return Some(Reading::number(there, length));
+                }
+                let there = there.and(length.within(4, length.largest()));
                 Some(Reading::number(there, fields::segment_size()))
             }
             Expression::SctpChunk(kind) => {

@@ -1,10 +1,12 @@
 //! Statements as steps.
 
-use super::super::{Condition, Step, fields, labels, words};
+use super::super::{Condition, Step, Variable, fields, labels, words};
 use super::Ground;
 use super::expression::{named, option_number};
 use super::lookup::unmasked;
-use crate::migrate::nft::{Amount, Data, Limit, Log, Object, RejectWith, Statement, Verdict};
+use crate::migrate::nft::{
+    Amount, Data, Expression, Limit, Log, Object, RejectWith, Statement, Verdict,
+};
 use crate::net::Family;
 
 impl Ground<'_> {
@@ -137,17 +139,8 @@ impl Ground<'_> {
         else {
             return None;
         };
-        let (key, masks) = unmasked(key);
-        let readings = self.readings(&key)?;
-        let variables: Option<Vec<_>> = readings.iter().map(named).collect();
-        let parts = variables?.into_iter().zip(masks);
-        let parts: Vec<_> = parts
-            .map(|(v, mask)| {
-                let all = v.largest();
-                (v, mask.unwrap_or(all))
-            })
-            .collect();
-        let guard = Step::Test(super::expression::guards(&readings));
+        let (guard, parts) = self.parts(key)?;
+        let guard = Step::Test(guard);
         let text = super::super::iptables::sorted_key(parts.clone());
         let asked = statements.iter().find_map(|statement| match statement {
             Statement::Limit(limit) => {
@@ -172,6 +165,23 @@ impl Ground<'_> {
             labels::added(&key, &self.called(set), seconds)
         };
         Some(vec![guard, Step::Note(what)])
+    }
+
+    /// What must be there for a key to be read, and the key.
+    pub(super) fn keyed(&self, key: &[Expression]) -> Option<(Condition, String)> {
+        let (guard, parts) = self.parts(key)?;
+        Some((guard, labels::key(&parts)))
+    }
+
+    fn parts(&self, key: &[Expression]) -> Option<(Condition, Vec<(Variable, u128)>)> {
+        let (key, masks) = unmasked(key);
+        let readings = self.readings(&key)?;
+        let variables: Option<Vec<_>> = readings.iter().map(named).collect();
+        let parts = variables?.into_iter().zip(masks).map(|(variable, mask)| {
+            let all = variable.largest();
+            (variable, mask.unwrap_or(all))
+        });
+        Some((super::expression::guards(&readings), parts.collect()))
     }
 
     /// The object that a statement names in quotes.
