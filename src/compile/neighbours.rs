@@ -12,7 +12,8 @@ use crate::net::Cidr;
 pub(super) struct Neighbours {
     /// How often each is said.
     rules: BTreeMap<PrefixRule, usize>,
-    /// How many rules there are in all of each length of prefix: around an address there are no others.
+    /// How many rules there are of each length of prefix: around a prefix there can be those of shorter
+    /// lengths alone, one of each.
     lengths: BTreeMap<u8, usize>,
 }
 
@@ -45,28 +46,36 @@ impl Neighbours {
 
     /// The rules whose prefixes lie around or inside one of these; none where there are more than `most`.
     pub(super) fn near(&self, prefixes: &BTreeSet<Cidr>, most: usize) -> Option<Vec<PrefixRule>> {
-        let mut near: BTreeMap<&PrefixRule, usize> = BTreeMap::new();
-        let mut found = 0;
-        for prefix in prefixes {
-            for (rule, &count) in self.around(*prefix).chain(self.inside(*prefix)) {
-                found += near.insert(rule, count).map_or(count, |_| 0);
-                if found > most {
-                    return None;
-                }
+        let mut near = Vec::new();
+        for (rule, &count) in self.nested(prefixes) {
+            if near.len() + count > most {
+                return None;
             }
+            near.extend(std::iter::repeat_n(*rule, count));
         }
-        let each = near.into_iter();
-        Some(each.flat_map(|(rule, n)| (0..n).map(|_| *rule)).collect())
+        near.sort_unstable();
+        Some(near)
     }
 
-    /// Those of shorter prefixes.
-    fn around(&self, prefix: Cidr) -> impl Iterator<Item = (&PrefixRule, &usize)> {
+    /// What lies around or inside one of these prefixes. However they lie in each other, each rule is looked
+    /// at once.
+    fn nested(&self, prefixes: &BTreeSet<Cidr>) -> impl Iterator<Item = (&PrefixRule, &usize)> {
+        let outermost = outermost(prefixes);
+        let around = outermost.iter().flat_map(|prefix| self.around(*prefix));
+        let around: BTreeSet<Cidr> = around.collect();
+        let around = around.into_iter().flat_map(|prefix| self.of_prefix(prefix));
+        around.chain(outermost.into_iter().flat_map(|prefix| self.inside(prefix)))
+    }
+
+    /// The shorter prefixes that rules may be about.
+    fn around(&self, prefix: Cidr) -> impl Iterator<Item = Cidr> {
         let shorter = self.lengths.range(..prefix.prefix_len());
-        shorter.flat_map(move |(&length, _)| {
-            let outer = Cidr::of(prefix.network(), length);
-            let from = self.rules.range((outer, Service::Any)..);
-            from.take_while(move |((one, _), _)| *one == outer)
-        })
+        shorter.map(move |(&length, _)| Cidr::of(prefix.network(), length))
+    }
+
+    fn of_prefix(&self, prefix: Cidr) -> impl Iterator<Item = (&PrefixRule, &usize)> {
+        let from = self.rules.range((prefix, Service::Any)..);
+        from.take_while(move |((one, _), _)| *one == prefix)
     }
 
     /// Those of the same prefix and of longer ones: prefixes in order come after every prefix around them.
@@ -74,6 +83,18 @@ impl Neighbours {
         let from = self.rules.range((prefix, Service::Any)..);
         from.take_while(move |((one, _), _)| prefix.covers(one))
     }
+}
+
+/// Those that lie in none of the others. In order the last of them is the only one that a next one may lie
+/// in.
+fn outermost(prefixes: &BTreeSet<Cidr>) -> Vec<Cidr> {
+    let mut outermost: Vec<Cidr> = Vec::new();
+    for prefix in prefixes {
+        if !outermost.last().is_some_and(|outer| outer.covers(prefix)) {
+            outermost.push(*prefix);
+        }
+    }
+    outermost
 }
 
 /// One less; what is counted to nothing is forgotten.
@@ -124,6 +145,9 @@ mod tests {
             prop_assert_eq!(&neighbours, &Neighbours::of(&rules));
             let near = rules.into_iter().filter(|rule| prefixes.iter().any(|one| nests(rule, one)));
             let near: Vec<PrefixRule> = near.collect();
+            let seen: Vec<&PrefixRule> = neighbours.nested(&prefixes).map(|(rule, _)| rule).collect();
+            let different: BTreeSet<&PrefixRule> = near.iter().collect();
+            prop_assert_eq!(seen.len(), different.len());
             let found = neighbours.near(&prefixes, near.len());
             prop_assert_eq!(found.as_ref(), Some(&near));
             if let Some(fewer) = near.len().checked_sub(1) {
