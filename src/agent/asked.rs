@@ -99,19 +99,15 @@ impl<B: Backend> Work<B> {
 
     /// What documents say of the daemon itself is left to the store: it could end the daemon, and what
     /// was applied with it.
-    fn without_process(&self, event: Event) -> Event {
-        let stored = self.stored(&event.object());
-        match (event, stored) {
-            (Event::Configuration(mut said), Some(Event::Configuration(stored))) => {
+    fn without_process(&self, mut event: Event) -> Event {
+        let object = event.object();
+        if let Event::Configuration(said) = &mut event {
+            said.process.clear();
+            if let Some(Event::Configuration(stored)) = self.stored(&object) {
                 said.process = stored.process;
-                Event::Configuration(said)
             }
-            (Event::Configuration(mut said), _) => {
-                said.process.clear();
-                Event::Configuration(said)
-            }
-            (event, _) => event,
         }
+        event
     }
 
     /// Why what covers the store is not in force, if it is not.

@@ -76,8 +76,7 @@ impl Book {
 
     /// What the store says of an object.
     pub fn says(&self, object: &Object) -> Option<Event> {
-        let document = self.declared.get(object)?.first()?;
-        self.said(document).remove(object)
+        self.said_of(self.declared.get(object)?.first()?, object)
     }
 
     /// Everything that the store holds was said: good values of before serve no more.
@@ -187,7 +186,15 @@ impl Book {
         self.changed(document, before, after)
     }
 
-    /// What a document declares by its good values.
+    /// What a document declares an object to be.
+    fn said_of(&self, document: &Arc<str>, object: &Object) -> Option<Event> {
+        match self.groups.get(document) {
+            Some(groups) => groups.get(object).cloned(),
+            None => self.said(document).remove(object),
+        }
+    }
+
+    /// What a document declares by its good values, which are read for it.
     fn said(&self, document: &Arc<str>) -> BTreeMap<Object, Event> {
         let is_part = |key: &str| match document.ends_with('/') {
             true => key.starts_with(&**document),
@@ -256,7 +263,7 @@ impl Book {
             other.unwrap_or_else(|| event.undone())
         };
         Some(match next {
-            Some(next) => self.said(&next).remove(&object).unwrap_or_else(unsaid),
+            Some(next) => self.said_of(&next, &object).unwrap_or_else(unsaid),
             None => unsaid(),
         })
     }
@@ -280,4 +287,33 @@ fn sharing((object, event): (Object, Event), before: &BTreeMap<Object, Event>) -
 fn has_errors(problems: &[Problem]) -> bool {
     let mut problems = problems.iter();
     problems.any(|problem| problem.severity == Severity::Error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn groups(names: &[&str]) -> String {
+        let rule = "rules:\n  ingress:\n    - allow IPv4 tcp 80 from 0.0.0.0/0\n";
+        let documents = names.iter().map(|name| {
+            format!("---\napiVersion: margay/v1\nkind: SecurityGroup\nname: {name}\n{rule}")
+        });
+        documents.collect()
+    }
+
+    #[test]
+    fn what_a_document_says_of_each_of_its_groups_is_known_without_reading_it() {
+        let mut book = Book::new(Keys::Files, BTreeMap::new());
+        let events = book.take(KeyChange::value("p/b.yaml", groups(&["web", "db"])));
+        assert_eq!(events.len(), 2);
+        book.take(KeyChange::value("p/a.yaml", groups(&["db"])));
+        book.good.clear();
+        for event in events {
+            let object = event.object();
+            assert_eq!(book.says(&object), Some(event));
+        }
+        // What the first document no longer says the second does.
+        let gone = book.take(KeyChange::gone("p/a.yaml"));
+        assert!(matches!(&gone[..], [Event::Group(_)]), "{gone:?}");
+    }
 }
