@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use super::boxes::{self, Block};
 use super::census::{Count, Exact, Whole};
+use super::comparisons;
 use super::laid::Laid;
 use super::lane::{Lane, WHOLE_WORDS};
 use super::names;
@@ -21,10 +22,6 @@ use super::service::{Fields, Numbered, Shape, icmp};
 use crate::net::{Family, Octets};
 use crate::ruleset::key::KeyBuilder;
 use crate::ruleset::{Expression, Key, Name, Rule, Statement};
-
-/// So many comparisons that fail cost about what one lookup in a set of intervals does: 13 ns each, and
-/// 220 to 280 ns, on Linux 6.18 among 3,000 intervals.
-const FEW_COMPARISONS: usize = 16;
 
 /// What becomes of packets that end before the ports or messages of their protocol: no lookup of those
 /// finds them, not even among whole prefixes.
@@ -90,15 +87,9 @@ impl<'o> Layout<'o> {
     /// A comparison that fails costs less than a lookup that does, so those come first: few of them before
     /// the sets of prefixes too, many only before the lookups of groups, which begin at `selected`.
     fn compare_first(&mut self, selected: usize) {
-        let lookups = self
-            .rules
-            .iter()
-            .filter(|rule| rules::begins_with_lookup(rule));
-        let comparisons = self.rules.len() - lookups.count();
-        let from = if comparisons <= FEW_COMPARISONS {
-            0
-        } else {
-            selected
+        let from = match comparisons::are_few(&self.rules) {
+            true => 0,
+            false => selected,
         };
         self.rules[from..].sort_by_key(rules::begins_with_lookup);
     }
@@ -371,6 +362,12 @@ mod tests {
             .map(|prefix| (Peer::Cidr(prefix.parse().unwrap()), Service::Any))
     }
 
+    /// Where the first lookup is among rules for two prefixes and these.
+    fn first_lookup(rules: impl Iterator<Item = (Peer, Service)>) -> Option<usize> {
+        let lookups = lookups(prefixes().into_iter().chain(rules));
+        lookups.iter().position(|lookup| *lookup)
+    }
+
     #[test]
     fn what_compares_comes_before_what_looks_up() {
         let rules = [("a", Service::Any), ("b", port(80)), ("c", Service::Any)];
@@ -381,10 +378,24 @@ mod tests {
     #[test]
     fn few_comparisons_come_before_prefixes_and_many_after_them() {
         let compared = |count: u16| (0..count).map(|n| (group(&format!("g{n}")), port(n)));
-        for (count, before) in [(1, 1), (3, 3), (200, 0)] {
-            let lookups = lookups(prefixes().into_iter().chain(compared(count)));
-            let first = lookups.iter().position(|lookup| *lookup);
+        for (count, before) in [(1, 1), (3, 3), (16, 16), (17, 0), (200, 0)] {
+            let first = first_lookup(compared(count));
             assert_eq!(first, Some(before), "{count} comparisons");
         }
+    }
+
+    #[test]
+    fn of_comparisons_that_one_packet_passes_fewer_come_before_prefixes() {
+        let same = |count: u16| (0..count).map(|n| (group(&format!("g{n}")), port(443)));
+        for (count, before) in [(1, 1), (4, 4), (5, 0), (16, 0)] {
+            let first = first_lookup(same(count));
+            assert_eq!(first, Some(before), "{count} comparisons");
+        }
+        let ports =
+            |first, last| Service::Ports(Protocol::TCP, PortRange::new(first, last).unwrap());
+        let nested = (0..8).map(|n| (group(&format!("g{n}")), ports(100 - n, 100 + n)));
+        assert_eq!(first_lookup(nested), Some(0));
+        let disjoint = (0..8).map(|n| (group(&format!("g{n}")), ports(10 * n, 10 * n + 9)));
+        assert_eq!(first_lookup(disjoint), Some(8));
     }
 }

@@ -20,6 +20,7 @@ pub mod words;
 
 mod boxes;
 mod census;
+mod comparisons;
 mod difference;
 mod edit;
 mod judge;

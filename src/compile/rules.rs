@@ -73,8 +73,12 @@ pub(super) fn lookup(left: Vec<Expression>, set: Name) -> Statement {
 
 /// Whether a set is looked up before anything is compared.
 pub(super) fn begins_with_lookup(rule: &Rule) -> bool {
-    let first = rule.statements.first();
-    matches!(first, Some(Statement::Match(first)) if matches!(first.right, Operand::Set(_)))
+    rule.statements.first().is_some_and(looks_up)
+}
+
+/// Whether a statement looks a set up.
+pub(super) fn looks_up(statement: &Statement) -> bool {
+    matches!(statement, Statement::Match(test) if matches!(test.right, Operand::Set(_)))
 }
 
 /// `ip saddr 10.0.0.0/8`.
