@@ -1,10 +1,11 @@
 //! A difference: what a list of rules lost and gained.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
-use crate::model::{GroupRule, GroupRules};
+use crate::model::{GroupRule, GroupRules, Peer, Service};
+use crate::net::Family;
 
-/// Rules that a list lost and gained, in whatever order.
+/// Rules that a list lost and gained, each in the order of the list that has them.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Difference {
     /// Rules that were there and are not.
@@ -17,20 +18,16 @@ impl Difference {
     /// What makes the new list of the old one; none where they say the same.
     pub(super) fn between(old: &GroupRules, new: &GroupRules) -> Option<Self> {
         let [old, new] = old.apart(new);
-        let mut balance: BTreeMap<_, (i64, &GroupRule)> = BTreeMap::new();
-        let weighed = old.iter().map(|rule| (*rule, -1));
-        for (rule, weight) in weighed.chain(new.iter().map(|rule| (*rule, 1))) {
-            let says = (rule.family, rule.service, &rule.peer);
-            balance.entry(says).or_insert((0, rule)).0 += weight;
+        // Hashed, since this may be every rule of two long lists.
+        let mut balance: HashMap<Says<'_>, i64> = HashMap::new();
+        for (rules, weight) in [(&old, -1), (&new, 1)] {
+            for rule in rules {
+                *balance.entry(says(rule)).or_default() += weight;
+            }
         }
-        let those = |sign: i64| {
-            let several = balance.values().filter(move |(n, _)| n * sign > 0);
-            let several = several.flat_map(|&(n, rule)| (0..n.abs()).map(move |_| rule.clone()));
-            several.collect()
-        };
         let found = Self {
-            gone: those(-1),
-            came: those(1),
+            gone: left(&old, -1, &mut balance),
+            came: left(&new, 1, &mut balance),
         };
         (!old.is_empty() || !new.is_empty()).then_some(found)
     }
@@ -41,10 +38,33 @@ impl Difference {
     }
 }
 
+/// What a rule says, wherever it stands.
+type Says<'r> = (Family, Service, &'r Peer);
+
+fn says(rule: &GroupRule) -> Says<'_> {
+    (rule.family, rule.service, &rule.peer)
+}
+
+/// As many of each of these rules as the balance has of their weight.
+fn left<'r>(
+    rules: &[&'r GroupRule],
+    weight: i64,
+    balance: &mut HashMap<Says<'r>, i64>,
+) -> Vec<GroupRule> {
+    let left = rules.iter().filter_map(|&rule| {
+        let left = balance.get_mut(&says(rule))?;
+        (*left * weight > 0).then(|| {
+            *left -= weight;
+            rule.clone()
+        })
+    });
+    left.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Origin, Peer, Service};
+    use crate::model::Origin;
 
     fn rules(prefixes: &[&str]) -> Vec<GroupRule> {
         let rule = |prefix: &&str| {
@@ -74,7 +94,7 @@ mod tests {
         };
         let old = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"];
         let new = ["10.0.0.9", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.4"];
-        let expected = difference(&["10.0.0.1"], &["10.0.0.4", "10.0.0.9"]);
+        let expected = difference(&["10.0.0.1"], &["10.0.0.9", "10.0.0.4"]);
         assert_eq!(between(&old, &new), expected);
         let moved = ["10.0.0.4", "10.0.0.1", "10.0.0.2", "10.0.0.3"];
         assert_eq!(between(&old, &moved), difference(&[], &[]));

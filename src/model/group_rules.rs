@@ -8,10 +8,14 @@ use super::GroupRule;
 /// Most rules of a stretch. A list of 100,000 is about 800 of them.
 const STRETCH: usize = 128;
 
+/// A stretch of fewer rules joins the one beside it where that is laid anew.
+const SHORT: usize = STRETCH / 2;
+
 /// Rules in the order of the document.
 ///
 /// They lie in stretches that copies share. So to copy a list, or to drop a copy, costs next to nothing,
-/// and what tells two lists apart is found without a look at what they share.
+/// and what tells two lists apart is found without a look at the stretches that both begin or end with.
+/// What lies between the first change and the last one is looked at, rule by rule.
 #[derive(Clone, Default)]
 pub struct GroupRules(Vec<Stretch>);
 
@@ -41,7 +45,8 @@ impl GroupRules {
         self.extend([rule]);
     }
 
-    /// What is left of two lists without what both begin with and what both end with.
+    /// What is left of two lists without what both begin with and what both end with; where as much is left
+    /// of both, what differs of that, place by place.
     pub fn apart<'r>(&'r self, other: &'r Self) -> [Vec<&'r GroupRule>; 2] {
         let [mut ours, mut theirs] = self.unshared(other).map(flat);
         let is_same = |(a, b): &(&GroupRule, &GroupRule)| a == b;
@@ -53,7 +58,14 @@ impl GroupRules {
         if let Some(last) = back.take_while(is_same).count().checked_sub(1) {
             let _same = (ours.nth_back(last), theirs.nth_back(last));
         }
-        [ours, theirs].map(Iterator::collect)
+        match ours.clone().count() == theirs.clone().count() {
+            true => {
+                let differing = ours.zip(theirs).filter(|pair| !is_same(pair));
+                let (ours, theirs) = differing.unzip();
+                [ours, theirs]
+            }
+            false => [ours, theirs].map(Iterator::collect),
+        }
     }
 
     /// The same rules, of which those are another list's that both begin with or end with and that were
@@ -64,9 +76,7 @@ impl GroupRules {
         let begins = |stretch: &&Stretch| {
             let mut after = rest.clone();
             let mut each = stretch.iter();
-            // A short one would stay short for ever in a list that grows by a rule at a time.
-            let is_same = stretch.len() >= STRETCH / 2
-                && each.all(|rule| after.next().is_some_and(|own| own.is_twin(rule)));
+            let is_same = each.all(|rule| after.next().is_some_and(|own| own.is_twin(rule)));
             if is_same {
                 rest = after;
             }
@@ -84,10 +94,33 @@ impl GroupRules {
         };
         let others = other.0.get(front.len()..).unwrap_or_default();
         let back: Vec<&Stretch> = others.iter().rev().take_while(ends).collect();
-        let between: Self = rest.cloned().collect();
-        let front = front.into_iter().cloned();
-        let back = back.into_iter().rev().cloned();
-        Self(front.chain(between.0).chain(back).collect())
+        let [front, back] = [front, back].map(|of| of.into_iter().cloned().collect());
+        Self::joined(front, rest.cloned().collect(), back)
+    }
+
+    /// Stretches, rules behind them, and stretches behind those in the order from the end.
+    fn joined(
+        mut front: Vec<Stretch>,
+        mut between: Vec<GroupRule>,
+        mut back: Vec<Stretch>,
+    ) -> Self {
+        // Else a list that changes by a rule at a time would become one of stretches of a rule.
+        if !between.is_empty() {
+            let is_short = |rules: &[GroupRule]| rules.len() < SHORT;
+            let before = front.pop_if(|last| is_short(last) || is_short(&between));
+            between.splice(0..0, before.iter().flat_map(|last| last.iter().cloned()));
+            let behind = back.pop_if(|first| is_short(first) || is_short(&between));
+            between.extend(behind.iter().flat_map(|first| first.iter().cloned()));
+        }
+        front.extend(evenly(between));
+        front.extend(back.into_iter().rev());
+        Self(front)
+    }
+
+    /// Whether another list says the same and was written in the same places.
+    pub(super) fn is_twin(&self, other: &Self) -> bool {
+        let [ours, theirs] = self.unshared(other).map(flat);
+        self.len() == other.len() && ours.zip(theirs).all(|(own, other)| own.is_twin(other))
     }
 
     /// The stretches that are left of two lists without those that both begin with and both end with.
@@ -99,6 +132,16 @@ impl GroupRules {
         let back = back.take_while(is_same).count();
         [ours, theirs].map(|list| list.get(..list.len() - back).unwrap_or_default())
     }
+}
+
+/// Rules in as few stretches as hold them, none of them much longer than another.
+fn evenly(rules: Vec<GroupRule>) -> impl Iterator<Item = Stretch> {
+    let (length, count) = (rules.len(), rules.len().div_ceil(STRETCH));
+    let mut rules = rules.into_iter();
+    (0..count).map(move |n| {
+        let most = length * (n + 1) / count - length * n / count;
+        rules.by_ref().take(most).collect()
+    })
 }
 
 fn flat(stretches: &[Stretch]) -> impl DoubleEndedIterator<Item = &GroupRule> + Clone {
@@ -232,8 +275,65 @@ mod tests {
             grown = list(0..length).sharing(&grown);
         }
         assert_eq!(grown, list(0..1_000));
-        let short = grown.0.iter().filter(|stretch| stretch.len() < STRETCH / 2);
-        assert!(short.count() <= 1);
+        assert!(short(&grown) <= 1);
+    }
+
+    /// What of a list is in no stretch of the other's.
+    fn unshared(one: &GroupRules, other: &GroupRules) -> usize {
+        let [own, _] = one.unshared(other);
+        own.iter().map(|stretch| stretch.len()).sum()
+    }
+
+    fn short(list: &GroupRules) -> usize {
+        let short = list.0.iter().filter(|stretch| stretch.len() < SHORT);
+        short.count()
+    }
+
+    #[test]
+    fn rules_that_come_and_go_anywhere_leave_most_shared_and_no_short_stretches() {
+        // Where the n-th of them is, in a list of so many.
+        let places: [fn(usize, usize) -> usize; 5] = [
+            |_, _| 0,
+            |_, length| length / 2,
+            |_, length| length,
+            |n, length| n * 7_919 % (length + 1),
+            |n, length| n % 2 * length,
+        ];
+        for (place, at) in places.iter().enumerate() {
+            // All of one line, as in compact JSON.
+            let mut rules: Vec<GroupRule> = (0..2_000).map(|number| rule(number, 1)).collect();
+            let mut known = GroupRules::from(rules.clone());
+            for number in 0..2_500 {
+                match number < 700 {
+                    true => {
+                        let place = at(number as usize, rules.len());
+                        rules.insert(place, rule(10_000 + number, 1));
+                    }
+                    false => drop(rules.remove(at(number as usize, rules.len() - 1))),
+                }
+                let new = GroupRules::from(rules.clone()).sharing(&known);
+                assert!(new.iter().eq(rules.iter()));
+                let unshared = unshared(&new, &known);
+                assert!(
+                    unshared <= 2 * STRETCH,
+                    "{place}: {unshared} after {number}"
+                );
+                known = new;
+            }
+            assert!(short(&known) <= 1, "{place}: {}", short(&known));
+        }
+    }
+
+    #[test]
+    fn of_as_many_rules_only_places_that_differ_are_apart() {
+        let before = list(0..1_000);
+        let after = list((0..1_000).map(|n| match n {
+            3 | 990 => n + 5_000,
+            _ => n,
+        }));
+        let [gone, came] = [[3, 990], [5_003, 5_990]].map(|both| both.map(|n| rule(n, 0)));
+        let expected = [gone.iter().collect(), came.iter().collect()];
+        assert_eq!(before.apart(&after), expected as [Vec<&GroupRule>; 2]);
     }
 
     #[test]
