@@ -227,7 +227,7 @@ impl Book {
                 self.contested.insert(object);
             }
             let counts = documents.first() == Some(document);
-            if counts && old.as_ref() != Some(&event) {
+            if counts && !old.is_some_and(|old| is_told(&old, &event)) {
                 events.push(event);
             }
         }
@@ -282,6 +282,15 @@ fn sharing((object, event): (Object, Event), before: &BTreeMap<Object, Event>) -
         (event, _) => event,
     };
     (object, event)
+}
+
+/// Whether who was told of the old knows all of the new. The lines of a group's rules are part of it, since
+/// explanations name them and what is known shares its rules with this book.
+fn is_told(old: &Event, new: &Event) -> bool {
+    match (old, new) {
+        (Event::Group(old), Event::Group(new)) => old.is_twin(new),
+        (old, new) => old == new,
+    }
 }
 
 fn has_errors(problems: &[Problem]) -> bool {

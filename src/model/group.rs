@@ -96,6 +96,13 @@ impl SecurityGroup {
             ..self
         }
     }
+
+    /// Whether another one says the same and each rule of it was written in the same place.
+    pub fn is_twin(&self, other: &Self) -> bool {
+        let mut both = Direction::ALL.into_iter();
+        let is_twin = |direction| self.rules(direction).is_twin(other.rules(direction));
+        self.name == other.name && both.all(is_twin)
+    }
 }
 
 /// `allow IPv4 tcp 80-443 from 10.0.0.0/8`.

@@ -1,11 +1,14 @@
 //! One host's table over its life: founded, changed, refused in parts, taken over again.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use margay::agent::book::Book;
 use margay::agent::dataplane::Dataplane;
+use margay::agent::store::KeyChange;
 use margay::backend::memory::MemoryBackend;
 use margay::backend::{Backend, CommitError, Culprit, ObserveError};
-use margay::codec;
+use margay::codec::{self, Keys};
 use margay::compile::compile;
 use margay::compile::skeleton::{Skeleton, table_key};
 use margay::model::{Event, Object, State};
@@ -238,6 +241,33 @@ fn a_restart_over_a_correct_table_changes_nothing() {
     again.take(events(&state(&two())));
     assert!(again.program(Instant::now()).unwrap().commits.is_empty());
     assert_eq!(again.backend().generation().unwrap(), generation);
+}
+
+#[test]
+fn rules_that_moved_to_other_lines_are_told_and_nothing_is_sent() {
+    let mut book = Book::new(Keys::Files, BTreeMap::new());
+    let mut dataplane = started(Kernel::default());
+    dataplane.take(book.take(KeyChange::value("p/a.yaml", two())));
+    dataplane.program(Instant::now()).unwrap();
+    let line = |dataplane: &Dataplane<Kernel>| {
+        let web = &dataplane.state().groups[&"web".parse().unwrap()];
+        web.ingress.iter().next().unwrap().origin.line
+    };
+    let before = line(&dataplane);
+    let again = book.take(KeyChange::value(
+        "p/a.yaml",
+        format!("# A line.\n{}", two()),
+    ));
+    assert!(again.iter().all(|event| matches!(event, Event::Group(_))));
+    dataplane.take(again);
+    assert!(
+        dataplane
+            .program(Instant::now())
+            .unwrap()
+            .commits
+            .is_empty()
+    );
+    assert_eq!(line(&dataplane), before + 1);
 }
 
 #[test]
