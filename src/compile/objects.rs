@@ -18,8 +18,8 @@ pub(super) struct Objects {
     pub(super) counters: BTreeMap<Name, Option<String>>,
     /// The sets that they look up and nobody else does.
     pub(super) sets: BTreeMap<Name, Set>,
-    /// The prefixes that it names, by family, where all its rules are one run.
-    pub(super) counted: BTreeMap<Family, Counted>,
+    /// Of a group: the prefixes that it names, by family, where all its rules are one run.
+    pub(super) overviews: BTreeMap<Family, Overview>,
     /// What to know about it.
     pub(super) remarks: BTreeSet<Remark>,
 }
@@ -30,15 +30,15 @@ pub(super) struct Standing {
     chains: BTreeSet<Name>,
     counters: BTreeSet<Name>,
     sets: BTreeSet<Name>,
-    /// The prefixes that it names, by family, where all its rules are one run.
-    pub(super) counted: BTreeMap<Family, Counted>,
+    /// Of a group: the prefixes that it names, by family, where all its rules are one run.
+    pub(super) overviews: BTreeMap<Family, Overview>,
     /// What to know about it.
     pub(super) remarks: BTreeSet<Remark>,
 }
 
-/// The prefixes of a family.
+/// What an edit has to know of the prefixes of a family.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Counted {
+pub(super) struct Overview {
     /// How many there are of which kind.
     pub(super) census: Census,
     /// Which.
@@ -91,7 +91,7 @@ impl Objects {
             chains: self.chains.keys().cloned().collect(),
             counters: self.counters.keys().cloned().collect(),
             sets: self.sets.keys().cloned().collect(),
-            counted: self.counted,
+            overviews: self.overviews,
             remarks: self.remarks,
         };
         for name in old.chains.difference(&new.chains) {

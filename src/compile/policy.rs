@@ -55,9 +55,10 @@ pub(super) fn objects(
         },
         prefixed,
         cut: cut(rules, settings),
+        rules,
     };
     let mut objects = Objects::default();
-    writer.chains(&mut objects, rules);
+    writer.chains(&mut objects);
     objects
 }
 
@@ -86,13 +87,14 @@ struct Writer<'c> {
     program: Program<'c>,
     prefixed: &'c BTreeSet<Selection>,
     cut: Cut,
+    rules: Rules<'c>,
 }
 
 impl Writer<'_> {
-    fn chains(&self, objects: &mut Objects, rules: Rules<'_>) {
+    fn chains(&self, objects: &mut Objects) {
         let owner = self.program.owner;
         let v6 = names::v6(owner);
-        let mut runs = |family| self.program.runs(objects, family, rules);
+        let mut runs = |family| self.program.runs(objects, family, self.rules);
         let (v6_runs, v4_runs) = (runs(Family::V6), runs(Family::V4));
         let v6_rules = self.family(objects, &v6, &v6_runs);
         let v4_rules = self.family(objects, owner, &v4_runs);
@@ -123,15 +125,22 @@ impl Writer<'_> {
                 None => rules.extend(of_lane),
             }
         }
-        if let [run] = runs
-            && run.counter.is_none()
-        {
-            let counted = objects.counted.entry(run.family).or_default();
-            counted.census.kinds = run.kinds_of_prefixes();
-            counted.census.others = run.others();
-            counted.neighbours = Neighbours::of(&run.prefixes);
+        if let Some(run) = self.editable(runs) {
+            let overview = objects.overviews.entry(run.family).or_default();
+            overview.census.kinds = run.kinds_of_prefixes();
+            overview.census.others = run.others();
+            overview.neighbours = Neighbours::of(&run.prefixes);
         }
         rules
+    }
+
+    /// The run that all rules are, where keys may come and go without a look at the others: a group's, which
+    /// have no order, unless each is counted.
+    fn editable<'r>(&self, runs: &'r [Run]) -> Option<&'r Run> {
+        match (self.rules, runs) {
+            (Rules::Group(_), [run]) => Some(run).filter(|run| run.counter.is_none()),
+            (Rules::Group(_) | Rules::Ordered(_), _) => None,
+        }
     }
 
     fn lane(&self, objects: &mut Objects, chain: &Name, runs: &[Run], lane: Lane) -> Vec<Rule> {
@@ -150,11 +159,9 @@ impl Writer<'_> {
                     let (of_run, count) =
                         Layout::rules(objects, &home, side, run, lane, self.prefixed, self.cut);
                     rules.extend(of_run);
-                    if let ([run], Some(count)) = (runs, count)
-                        && run.counter.is_none()
-                    {
-                        let counted = objects.counted.entry(run.family).or_default();
-                        counted.census.lanes.insert(lane, count);
+                    if let (Some(run), Some(count)) = (self.editable(runs), count) {
+                        let overview = objects.overviews.entry(run.family).or_default();
+                        overview.census.lanes.insert(lane, count);
                     }
                 }
                 Piece::Mix(place, mix) => {
@@ -171,5 +178,40 @@ impl Writer<'_> {
             }
         }
         rules
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{
+        Event, GroupRule, GroupRules, Origin, Peer, ProfileName, SecurityGroup, Service,
+    };
+
+    #[test]
+    fn only_what_may_be_edited_is_surveyed() {
+        let rule = GroupRule {
+            family: Family::V4,
+            service: Service::Any,
+            peer: Peer::Cidr("10.0.0.0/8".parse().unwrap()),
+            origin: Origin::default(),
+        };
+        let group = SecurityGroup {
+            name: "web".parse().unwrap(),
+            ingress: GroupRules::from([rule]),
+            egress: GroupRules::NONE,
+        };
+        let mut state = State::default();
+        state.apply(Event::Group(group.clone()));
+        let overviews = |decider: Decider| {
+            let (settings, none) = (Settings::default(), BTreeSet::new());
+            objects(&decider, Direction::Ingress, &state, &settings, &none).overviews
+        };
+        let of_group = overviews(Decider::Group(group.name));
+        assert!(of_group.contains_key(&Family::V4));
+        // One rule of each family, which allows all.
+        let profile = Decider::Profile(ProfileName::of_default_allow());
+        assert!(profile.rules(&state, Direction::Ingress).is_some());
+        assert!(overviews(profile).is_empty());
     }
 }

@@ -121,7 +121,7 @@ pub struct GroupRule {
 /// What a rule allows of the transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Service {
-    /// Everything.
+    /// Everything. It is the first in order: whoever looks for all rules about a prefix begins here.
     Any,
     /// One protocol, whatever its ports or types.
     Protocol(Protocol),

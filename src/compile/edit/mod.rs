@@ -13,7 +13,7 @@ use super::laid;
 use super::lane::Lane;
 use super::layout::{Cut, box_keys};
 use super::names;
-use super::objects::{Counted, Standing};
+use super::objects::{Overview, Standing};
 use super::prefixes::{PrefixRule, Prefixes};
 use super::run;
 use super::service::Shape;
@@ -25,7 +25,9 @@ use crate::ruleset::{Element, Key, Name, Table};
 /// More changed rules than this are not worth looking for what is near each of them.
 const RULES_MAX: usize = 64;
 
-/// What is near is laid out twice; more than this part of all rules is not worth it.
+/// What is near is laid out twice. So many rules always are, and beyond them no more than this part of all:
+/// to make all of them again costs about as much then.
+const NEAR_ALWAYS: usize = 64;
 const NEAR_SHARE: usize = 4;
 
 /// What comes into sets and goes out of them, and nothing else changes.
@@ -73,9 +75,9 @@ impl Edited<'_> {
             Peer::Group(_) => false,
         };
         let mut changed = difference.gone.iter().chain(&difference.came);
-        // Where nothing was counted the order of rules may matter, which is no part of a difference.
-        let uncounted = self.standing.counted.is_empty();
-        if uncounted || difference.len() > RULES_MAX || !changed.all(prefixes) {
+        // Where nothing is known by number the order of rules may matter, which is no part of a difference.
+        let unknown = self.standing.overviews.is_empty();
+        if unknown || difference.len() > RULES_MAX || !changed.all(prefixes) {
             return None;
         }
         let mut edit = Edit::default();
@@ -98,14 +100,14 @@ impl Edited<'_> {
         came: &[PrefixRule],
         sets: &mut Vec<(Name, Keys)>,
     ) -> Option<Census> {
-        let counted = self.standing.counted.get(&family)?;
-        let mut census = counted.census.clone();
+        let overview = self.standing.overviews.get(&family)?;
+        let mut census = overview.census.clone();
         let worth = census.worth();
         census.count_kinds(&run::kinds(family, gone), &run::kinds(family, came));
         if census.worth() != worth {
             return None;
         }
-        let old = self.near(counted, gone, came)?;
+        let old = self.near(overview, gone, came)?;
         let new = without(&old, gone, came);
         for &lane in worth {
             let [old, new] = [&old, &new].map(|rules| Prefixes::of(family, lane, rules));
@@ -138,13 +140,13 @@ impl Edited<'_> {
     /// that all may as well be made again.
     fn near(
         &self,
-        counted: &Counted,
+        overview: &Overview,
         gone: &[PrefixRule],
         came: &[PrefixRule],
     ) -> Option<Vec<PrefixRule>> {
         let changed = gone.iter().chain(came).map(|(prefix, _)| *prefix);
-        let most = RULES_MAX + self.rules / NEAR_SHARE;
-        counted.neighbours.near(&changed.collect(), most)
+        let most = NEAR_ALWAYS + self.rules / NEAR_SHARE;
+        overview.neighbours.near(&changed.collect(), most)
     }
 }
 
@@ -152,9 +154,9 @@ impl Edit {
     /// Makes the change, in what is known of the policy and in the table.
     pub(super) fn apply(self, standing: &mut Standing, table: &mut Tracked) {
         for (family, replaced) in self.families {
-            let counted = standing.counted.entry(family).or_default();
-            counted.census = replaced.census;
-            counted.neighbours.replace(&replaced.gone, &replaced.came);
+            let overview = standing.overviews.entry(family).or_default();
+            overview.census = replaced.census;
+            overview.neighbours.replace(&replaced.gone, &replaced.came);
         }
         for (name, keys) in self.sets {
             for key in &keys.gone {
