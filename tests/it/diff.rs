@@ -2,6 +2,7 @@
 
 mod anonymous;
 mod compiled;
+mod edits;
 mod history;
 mod kinds;
 mod members;
