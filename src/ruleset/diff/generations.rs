@@ -206,7 +206,7 @@ impl<'a> Changes<'a> {
         if cost::is_outgrown(held, wanted) {
             return true;
         }
-        if cost::is_undeletable(held) && !delta.only_adds() {
+        if cost::is_undeletable(held, delta.removed.len() + delta.moved.len()) {
             return true;
         }
         let polarity = self.polarity(name);
@@ -313,7 +313,7 @@ impl<'a> Changes<'a> {
         let removes = every(&|name, delta| {
             let held = self.set_in_force(name);
             delta.only_removes()
-                && held.is_some_and(|(_, held)| cost::is_hash(held) && held.data.is_none())
+                && held.is_some_and(|(_, held)| cost::loses_at_once(held) && held.data.is_none())
         });
         if has_map || self.is_switching() || !(adds || removes) {
             for name in owned {

@@ -282,7 +282,47 @@ fn intervals_that_come_go_alone() {
 }
 
 #[test]
-fn a_box_that_goes_makes_a_new_generation() {
+fn boxes_that_only_go_leave_a_small_set_where_it_stands() {
+    let (commit, after) = without_a_box(3);
+    assert_eq!(phases(&commit), [Phase::Tighten; 2]);
+    assert_waits(&commit, &[Wait::None, Wait::Grace]);
+    // What hash sets lose goes first, and alone what the kernel publishes in its own time.
+    let touched: Vec<&str> = touched(&commit, Phase::Tighten)
+        .into_iter()
+        .map(Name::as_str)
+        .collect();
+    assert_eq!(touched, ["policy/g1/in/port4", "policy/g1/in/box4"]);
+    assert!(after.sets.contains_key("policy/g1/in/box4"));
+}
+
+/// Each box that a set holds makes it dearer to take one out.
+#[test]
+fn a_box_that_goes_from_a_large_set_makes_a_new_generation() {
+    let (commit, _) = without_a_box(4_095);
+    assert_eq!(phases(&commit), [Phase::Tighten; 2]);
+    let (commit, after) = without_a_box(4_096);
+    let built_anew = [Phase::Populate, Phase::Switch, Phase::Collect];
+    assert_eq!(phases(&commit), built_anew);
+    assert!(after.sets.contains_key("policy/g1/in/box4.0001"));
+}
+
+/// What becomes of a policy of so many boxes, and one more and two addresses, that loses that box and an address.
+fn without_a_box(boxes: u16) -> (Commit, Table) {
+    let mut less = world();
+    let rules = less.groups.get_mut(&1).unwrap();
+    // One of the world's own is a box as well.
+    let ports = (1..boxes).map(|n| format!("{}-{}", 3 * n + 2_000, 3 * n + 2_001));
+    rules.extend(ports.map(|ports| in_rule(Peer::Range(16, 31), Some(&ports))));
+    rules.insert(in_rule(Peer::Host(10), Some("80")));
+    let mut more = less.clone();
+    let rules = more.groups.get_mut(&1).unwrap();
+    rules.insert(in_rule(Peer::Range(32, 47), Some("1000-1999")));
+    rules.insert(in_rule(Peer::Host(8), Some("80")));
+    commit_to(&more.table(), &less)
+}
+
+#[test]
+fn boxes_that_come_and_go_make_a_new_generation() {
     let (commit, after) = change(|world| {
         let rules = world.groups.get_mut(&1).unwrap();
         rules.insert(in_rule(Peer::Range(32, 47), Some("1000-1999")));

@@ -67,6 +67,16 @@ fn of_rules() -> Vec<Kind> {
                 ]),
             ]
         }),
+        kind("boxes among others come and go", Size::Small, move || {
+            let more = ["udp 100-200 from slot 0", "udp 300-400 from slot 2"];
+            let most = [
+                more[0],
+                more[1],
+                "udp 250-290 from slot 0",
+                "udp 110-190 from slot 3",
+            ];
+            [server(&more), server(&most)]
+        }),
         replaced("10 rules replaced", Size::Small, 10),
         replaced("1,000 rules replaced", Size::Large, 1_000),
         replaced("10,000 rules replaced", Size::Large, 10_000),
