@@ -47,8 +47,8 @@ pub(super) fn is_hash(set: &Set) -> bool {
     !set.flags.contains(SetFlags::INTERVAL)
 }
 
-/// What deleting from one pipapo may cost, in elements that it holds for each that goes: about 10 ms.
-/// A walk of the table takes as long where 2,500 policies have chains of their own.
+/// What deleting from one pipapo may cost, in elements that it holds for each that goes: about 10 ms. To
+/// build a set anew for a rule that went took 9 ms at 10,000 endpoints in 50 bundles, 27 ms in 5,000.
 const DELETIONS_MAX: usize = 4_096;
 
 /// Whether so many elements had better be left out of a new generation than deleted from a set.
