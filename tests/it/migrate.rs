@@ -8,6 +8,7 @@ mod forms_packets;
 mod mutant;
 mod mutation;
 mod named;
+mod options;
 mod packets;
 mod replay;
 mod rings;

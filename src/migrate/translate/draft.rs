@@ -7,7 +7,7 @@ use super::names::Names;
 use super::ports::Ports;
 use super::scope::Shared;
 use crate::migrate::ipset;
-use crate::migrate::iptables::{HashLimit, Hook, List, Match, Sense, TableName, Test};
+use crate::migrate::iptables::{HashLimit, Hook, List, Rule, Sense, TableName, Target, Test};
 use crate::migrate::nft::{self, Object, Statement};
 use crate::net::{Family, Protocol};
 use crate::ruleset::Name;
@@ -53,6 +53,8 @@ pub(super) struct Sheet {
     pub(super) names_connection_protocol: bool,
     /// It asks for packets of TCP that say how large a segment may be.
     pub(super) names_segment_size: bool,
+    /// It does nothing but change how large a segment may be.
+    pub(super) changes_segment_size: bool,
     /// The hooks that lead to its chain.
     pub(super) hooks: BTreeSet<Hook>,
     /// Where it stands, for names.
@@ -67,7 +69,8 @@ pub(super) struct Sheet {
 
 impl Draft<'_> {
     /// Begins a rule.
-    pub(super) fn begin(&mut self, line: usize, matches: &[Match], hooks: &BTreeSet<Hook>) {
+    pub(super) fn begin(&mut self, rule: &Rule, hooks: &BTreeSet<Hook>) {
+        let matches = &rule.matches;
         let protocol = matches.iter().find_map(|one| match (&one.test, one.sense) {
             (Test::Protocol(protocol), Sense::Is) => Some(*protocol),
             _ => None,
@@ -83,8 +86,9 @@ impl Draft<'_> {
             protocol,
             names_connection_protocol: protocol.is_some() || of_connection,
             names_segment_size: sized,
+            changes_segment_size: matches!(rule.target, Target::TcpMss(_)),
             hooks: hooks.clone(),
-            line,
+            line: rule.line,
             first: Vec::new(),
             class: Class::Native,
             reasons: Vec::new(),

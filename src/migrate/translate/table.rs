@@ -106,6 +106,7 @@ fn draft<'h>(
             protocol: None,
             names_connection_protocol: false,
             names_segment_size: false,
+            changes_segment_size: false,
             hooks: BTreeSet::new(),
             line: 0,
             first: Vec::new(),
@@ -149,7 +150,7 @@ fn judged(
     rule: &iptables::Rule,
     hooks: &BTreeSet<Hook>,
 ) -> (Vec<nft::Rule>, Judgement) {
-    draft.begin(rule.line, &rule.matches, hooks);
+    draft.begin(rule, hooks);
     let translated = rule::translate(draft, rule);
     let mut judgement = Judgement {
         family: draft.family,

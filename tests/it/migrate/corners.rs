@@ -454,18 +454,3 @@ fn marks_that_are_copied_are_compared_in_the_end() {
     let found = outcome(&changed);
     assert!(matches!(found, Outcome::Different(_)), "{found:?}");
 }
-
-#[test]
-fn an_option_in_the_last_octet_is_not_seen() {
-    for (kind, equal) in [(0, false), (1, false), (2, true)] {
-        let dump = format!(
-            "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p tcp -m tcp --tcp-option {kind} -j DROP\nCOMMIT\n"
-        );
-        let host = host(&dump, Family::V4).unwrap();
-        let translation = translate(&host);
-        let class = translation.judgements[0].class;
-        assert_eq!(class == Class::Native, equal, "{kind}: {class}");
-        let report = proven(&host, &translation.ruleset).unwrap();
-        assert_eq!(report.is_equal(), equal, "{kind}");
-    }
-}

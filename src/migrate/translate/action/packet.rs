@@ -56,7 +56,10 @@ pub(super) fn ends(draft: &mut Draft<'_>, target: &Target) -> Outcome<Ends> {
 
 fn segment(draft: &mut Draft<'_>, size: SegmentSize) -> Statement {
     match draft.rule.names_segment_size {
-        true => draft.equivalent("TCPMSS is tcp option maxseg size set"),
+        true => draft.equivalent(
+            "TCPMSS is tcp option maxseg size set; where a SYN names two segment sizes, the first in an option that is \
+             not of four octets, iptables changes the second, and nft none",
+        ),
         false => draft.approximate(
             "TCPMSS adds the option to a SYN without a segment size, with 536 at most (1220 in IPv6), and nft does \
              not; -m tcpmss --mss 1:65535 before it leaves such packets out",

@@ -28,7 +28,7 @@ pub(super) fn cases(draft: &mut Draft<'_>, asked: &Asked) -> Outcome<Cases> {
         Test::Multiport(side, list) => ports(draft, sense, *side, list),
         Test::TcpFlags { mask, set } => Ok(tcp_flags(sense, *mask, *set)),
         Test::TcpOption(kind) => Ok(tcp_option(draft, sense, *kind)),
-        Test::TcpMss(span) => Ok(segment(sense, *span)),
+        Test::TcpMss(span) => Ok(segment(draft, sense, *span)),
         Test::Icmp(icmp) => Ok(self::icmp(sense, *icmp)),
         Test::Icmpv6(icmp) => Ok(icmpv6(sense, *icmp)),
         Test::SctpChunks(mode, list) => chunks::cases(sense, *mode, list),
@@ -159,11 +159,14 @@ fn flag_value(flags: TcpFlags) -> Value {
 /// `--tcp-option`. A later fragment lacks every option in nft, where iptables does not look for one: a comparison that
 /// always holds where there is a header leaves it out.
 fn tcp_option(draft: &mut Draft<'_>, sense: Sense, kind: u8) -> Cases {
-    if kind < 2 {
-        draft.approximate(
-            "nft does not look at the last octet of a header, where an option of one octet often is",
-        );
-    }
+    draft.approximate(match kind {
+        0 | 1 => {
+            "nft does not look at the last octet of a header, where an option of one octet often is"
+        }
+        _ => {
+            "an option that begins in the last octet of a header, or is longer than what is left of it, nft does not see"
+        }
+    });
     let left = Expression::TcpOption {
         kind: kind.to_string(),
         field: None,
@@ -179,7 +182,17 @@ fn tcp_option(draft: &mut Draft<'_>, sense: Sense, kind: u8) -> Cases {
 
 /// `-m tcpmss`: a packet that says no size has none between two, nor has one whose option is longer or shorter than the
 /// size takes.
-fn segment(sense: Sense, span: Span<u16>) -> Cases {
+fn segment(draft: &mut Draft<'_>, sense: Sense, span: Span<u16>) -> Cases {
+    // Whoever names two sizes has neither of them changed, which is his own loss; a rule that drops them he would escape.
+    if sense == Sense::IsNot || !draft.rule.changes_segment_size {
+        draft.approximate(
+            "where a packet names two segment sizes, the first in an option that is not of four octets, iptables \
+             compares the second, and nft none",
+        );
+    }
+    if sense == Sense::IsNot {
+        draft.approximate("nft does not see that an option says 0 or 1 for its length");
+    }
     let option = |field: Option<&str>| Expression::TcpOption {
         kind: "maxseg".to_owned(),
         field: field.map(str::to_owned),

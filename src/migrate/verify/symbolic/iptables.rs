@@ -112,7 +112,16 @@ impl Ground<'_> {
         };
         let first = rule.matches.iter().filter(own);
         let modules = rule.matches.iter().filter(|m| !own(m));
-        let mut steps: Vec<_> = first.chain(modules).flat_map(|m| self.test(m)).collect();
+        let clamps = matches!(rule.target, Target::TcpMss(_));
+        let asked = |m| match m {
+            // What a second size becomes is not looked into: whoever names two loses nothing but his own connection.
+            &model::Match {
+                test: Test::TcpMss(span),
+                sense: model::Sense::Is,
+            } if clamps => self.first_size(span),
+            m => self.test(m),
+        };
+        let mut steps: Vec<_> = first.chain(modules).flat_map(asked).collect();
         let entangled = self.entangled.get(&rule.line).cloned();
         steps.extend(entangled.map(Step::Note));
         let protocol = rule

@@ -51,6 +51,14 @@ impl Ground<'_> {
         guard.into_iter().chain([core]).collect()
     }
 
+    /// The steps of `-m tcpmss` as far as the first option goes.
+    pub(super) fn first_size(&self, span: Span<u16>) -> Vec<Step> {
+        vec![
+            Step::Test(fields::not_a_later_fragment()),
+            Step::Test(first_size(span)),
+        ]
+    }
+
     /// What every packet has.
     fn packet(&self, test: &Test) -> Option<Question> {
         let core = match test {
@@ -108,11 +116,10 @@ impl Ground<'_> {
                 let bit = if *reduced { 0x80 } else { 0x40 };
                 fields::tcp_flags().any_bit(bit)
             }
-            Test::TcpOption(kind @ (0 | 1)) => Condition::Any(vec![
+            Test::TcpOption(kind) => Condition::Any(vec![
                 Condition::atom(format!("tcp option {kind}")),
-                Condition::atom(format!("tcp option {kind} in the last octet")),
+                Condition::atom(format!("tcp option {kind}, which ends with the header")),
             ]),
-            Test::TcpOption(kind) => Condition::atom(format!("tcp option {kind}")),
             Test::Icmp(icmp) | Test::Icmpv6(icmp) => icmp_type(*icmp),
             Test::DccpTypes(types) => {
                 let each = types
@@ -121,11 +128,7 @@ impl Ground<'_> {
                 Condition::Any(each.collect())
             }
             Test::DccpOption(kind) => Condition::atom(format!("dccp option {kind}")),
-            Test::TcpMss(span) => {
-                let size = fields::segment_size().within(span.first.into(), span.last.into());
-                let there = Condition::atom(labels::SEGMENT_OPTION);
-                Condition::All(vec![there, fields::segment_option().is(4), size])
-            }
+            Test::TcpMss(span) => Condition::Any(vec![first_size(*span), second_size(*span)]),
             Test::SctpChunks(mode, text) => chunks(*mode, text),
             Test::AhSpi(span) => return Some(self.spi(51, "ah", fields::ah_spi(), *span)),
             Test::EspSpi(span) => return Some(self.spi(50, "esp", fields::esp_spi(), *span)),
@@ -267,6 +270,25 @@ impl Ground<'_> {
             other => (always, Condition::atom(format!("{other:?}"))),
         }
     }
+}
+
+/// A segment size in the first option that is of its kind, which has four octets.
+fn first_size(span: Span<u16>) -> Condition {
+    let size = fields::segment_size().within(span.first.into(), span.last.into());
+    let there = Condition::atom(labels::SEGMENT_OPTION);
+    Condition::All(vec![there, fields::segment_option().is(4), size])
+}
+
+/// A segment size behind an option of its kind that has not four octets.
+fn second_size(span: Span<u16>) -> Condition {
+    let Span { first, last } = span;
+    let other = fields::segment_option().is(4).negated();
+    let size = format!("tcp mss {first}-{last} behind an option of another length");
+    Condition::All(vec![
+        Condition::atom(labels::SEGMENT_OPTION),
+        other,
+        Condition::atom(size),
+    ])
 }
 
 /// A port of a bridge. What came by a bridge and is not bridged on has none to go out by, which `!` does not

@@ -36,11 +36,13 @@ impl Ground<'_> {
             } if option_number(kind) == "2" && ["size", "length"].contains(&field.as_str()) => {
                 let there = fields::transport(6).and(Condition::atom(labels::SEGMENT_OPTION));
                 let length = fields::segment_option();
-                if field == "length" {
-                    return Some(Reading::number(there, length));
-                }
-                let there = there.and(length.within(4, length.largest()));
-                Some(Reading::number(there, fields::segment_size()))
+                // The kernel takes an option that says 0 or 1 for one octet, in which there is no length.
+                let (octets, read) = match field.as_str() {
+                    "length" => (2, length.clone()),
+                    _ => (4, fields::segment_size()),
+                };
+                let there = there.and(length.within(octets, length.largest()));
+                Some(Reading::number(there, read))
             }
             Expression::SctpChunk(kind) => {
                 let there = Condition::atom(format!("sctp chunk {kind}"));
