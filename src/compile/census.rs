@@ -34,6 +34,9 @@ pub(super) struct Count {
     wide: usize,
     /// The other rules.
     shapes: BTreeMap<Shape, OfShape>,
+    /// Boxes that do not overlap, of the shape that all packets have and of whole prefixes among them, where
+    /// the rules are few enough for that.
+    together: usize,
 }
 
 /// How many of one shape.
@@ -118,7 +121,13 @@ impl Count {
             wholly: prefixes.wholly.len(),
             wide: prefixes.wholly.iter().filter(is_wide).count(),
             shapes: shapes.collect(),
+            together: 0,
         }
+    }
+
+    /// Counts the boxes that whole prefixes and others became together.
+    pub(super) fn note_together(&mut self, boxes: &[Block]) {
+        self.together += boxes.len();
     }
 
     /// Counts the boxes that a shape became.
@@ -132,9 +141,17 @@ impl Count {
         }
     }
 
-    /// Whether whole prefixes should be among the boxes of the shape that all packets of the lane have;
-    /// not where two hash sets hold all there is, which together cost less than ranges.
+    /// How whole prefixes are held.
     pub(super) fn whole(&self, lane: Lane) -> Whole {
+        match self.together <= TOGETHER_MAX {
+            true => self.whole_by_rules(lane),
+            false => Whole::Apart,
+        }
+    }
+
+    /// Whether whole prefixes should be among the boxes of the shape that all packets of the lane have, unless
+    /// those are too many; not where two hash sets hold all there is, which together cost less than ranges.
+    pub(super) fn whole_by_rules(&self, lane: Lane) -> Whole {
         let of_all = lane.everything().map(|(shape, ..)| shape);
         let of_all = of_all.and_then(|shape| Some((shape, self.shapes.get(&shape)?)));
         let Some((shape, of_shape)) = of_all else {
@@ -170,19 +187,30 @@ impl Count {
             wholly: self.wholly + new.wholly - old.wholly,
             wide: self.wide + new.wide - old.wide,
             shapes,
+            together: self.together + new.together - old.together,
         }
     }
 
-    /// Whether no more boxes came of the rules than one set should hold.
+    /// Whether the boxes of the rules did not fall into very many pieces.
     pub(super) fn is_within_bounds(&self, lane: Lane) -> bool {
         let whole = self.whole(lane);
-        self.shapes.iter().all(|(&shape, of_shape)| {
-            let most = match whole == Whole::Among(shape) {
-                true => TOGETHER_MAX,
-                false => of_shape.rules.saturating_mul(PIECES_MAX),
-            };
-            of_shape.boxes <= most
-        })
+        let mut apart = self
+            .shapes
+            .iter()
+            .filter(|(shape, _)| whole != Whole::Among(**shape));
+        let few =
+            apart.all(|(_, of_shape)| of_shape.boxes <= of_shape.rules.saturating_mul(PIECES_MAX));
+        few && self.together <= self.most_together(lane)
+    }
+
+    /// Beyond so many boxes of whole prefixes and others together they fell into too many pieces.
+    pub(super) fn most_together(&self, lane: Lane) -> usize {
+        let rules = match self.whole_by_rules(lane) {
+            Whole::Among(shape) => self.shapes.get(&shape).map_or(0, |of_shape| of_shape.rules),
+            Whole::Apart => 0,
+        };
+        let pieces = (self.wholly + rules).saturating_mul(PIECES_MAX);
+        pieces.max(TOGETHER_MAX)
     }
 }
 

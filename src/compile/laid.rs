@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::boxes::Block;
-use super::census::{Count, TOGETHER_MAX, Whole};
+use super::census::{Count, Whole};
 use super::lane::Lane;
 use super::prefixes::Prefixes;
 use super::service::Shape;
@@ -18,13 +18,16 @@ pub(super) struct Laid {
 }
 
 impl Laid {
-    /// All prefixes of a lane, of which there are so many.
-    pub(super) fn of(count: &Count, lane: Lane, prefixes: &Prefixes) -> Self {
-        let together = match count.whole(lane) {
-            Whole::Among(shape) => prefixes
-                .together(lane, TOGETHER_MAX)
-                .map(|boxes| (shape, boxes)),
+    /// All prefixes of a lane, whose rules are counted; also counts what they come to together.
+    pub(super) fn of(count: &mut Count, lane: Lane, prefixes: &Prefixes) -> Self {
+        let together = match count.whole_by_rules(lane) {
+            Whole::Among(_) => prefixes.together(lane, count.most_together(lane)),
             Whole::Apart => None,
+        };
+        count.note_together(together.as_deref().unwrap_or_default());
+        let together = match (count.whole(lane), together) {
+            (Whole::Among(shape), Some(boxes)) => Some((shape, boxes)),
+            (Whole::Among(_), None) | (Whole::Apart, _) => None,
         };
         let whole = match &together {
             Some((shape, _)) => Whole::Among(*shape),
@@ -49,18 +52,29 @@ impl Laid {
     }
 }
 
-/// A part of the prefixes of a lane as boxes, where others are elsewhere and whole prefixes held so.
-pub(super) fn part(whole: Whole, lane: Lane, prefixes: &Prefixes) -> BTreeMap<Shape, Vec<Block>> {
+/// A part of the prefixes of a lane, counted and as boxes, where all of them are counted and held so.
+pub(super) fn part(
+    all: &Count,
+    lane: Lane,
+    prefixes: &Prefixes,
+) -> (Count, BTreeMap<Shape, Vec<Block>>) {
+    let whole = all.whole(lane);
+    let mut count = Count::of(prefixes);
     let apart = prefixes
         .blocks
         .keys()
         .filter(|shape| whole != Whole::Among(**shape));
-    let apart = apart.map(|&shape| (shape, prefixes.apart(shape)));
-    let together = match whole {
-        Whole::Among(shape) => prefixes
-            .together(lane, usize::MAX)
-            .map(|boxes| (shape, boxes)),
-        Whole::Apart => None,
-    };
-    apart.chain(together).collect()
+    let mut shapes: BTreeMap<_, _> = apart.map(|&shape| (shape, prefixes.apart(shape))).collect();
+    if let Whole::Among(shape) = all.whole_by_rules(lane)
+        && let Some(boxes) = prefixes.together(lane, usize::MAX)
+    {
+        count.note_together(&boxes);
+        if whole == Whole::Among(shape) {
+            shapes.insert(shape, boxes);
+        }
+    }
+    for (&shape, boxes) in &shapes {
+        count.note(shape, boxes);
+    }
+    (count, shapes)
 }

@@ -97,7 +97,7 @@ impl<'o> Layout<'o> {
     /// Rules whose peer is a prefix.
     fn prefixes(&mut self, prefixes: &Prefixes) {
         let mut count = Count::of(prefixes);
-        let laid = Laid::of(&count, self.lane, prefixes);
+        let laid = Laid::of(&mut count, self.lane, prefixes);
         if laid.whole == Whole::Apart {
             self.whole_prefixes(prefixes);
         }

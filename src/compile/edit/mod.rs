@@ -185,16 +185,12 @@ impl Part<'_> {
         if !self.old.has_same_whole(&self.new) && has_sets_of_whole(whole, cut) {
             return None;
         }
-        let [old, new] = [&self.old, &self.new].map(|part| laid::part(whole, self.lane, part));
-        let [lost, gained] = [(&self.old, &old), (&self.new, &new)].map(|(prefixes, laid)| {
-            let mut count = Count::of(prefixes);
-            for (&shape, boxes) in laid {
-                count.note(shape, boxes);
-            }
-            count
-        });
+        let [(lost, old), (gained, new)] =
+            [&self.old, &self.new].map(|part| laid::part(self.count, self.lane, part));
         let count = self.count.with(&lost, &gained);
-        if count.whole(self.lane) != whole || !count.is_within_bounds(self.lane) {
+        let is_alike = count.whole(self.lane) == whole
+            && count.whole_by_rules(self.lane) == self.count.whole_by_rules(self.lane);
+        if !is_alike || !count.is_within_bounds(self.lane) {
             return None;
         }
         let mut changes = BTreeMap::new();

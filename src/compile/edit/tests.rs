@@ -234,6 +234,31 @@ fn where_exact_boxes_get_a_set_of_their_own_all_is_made_again() {
     assert_eq!(edits, [true, true, false, true, true]);
 }
 
+#[test]
+fn where_whole_prefixes_are_apart_for_the_boxes_an_edit_is_one_still() {
+    let wide = rule("192.0.2.0/24", Service::Any);
+    let around = rule("10.0.0.0/8", tcp(5, 5));
+    // Each falls into the ports before and after that of the network around it.
+    let inside = |n: u16| {
+        let [high, low] = n.to_be_bytes();
+        rule(&format!("10.{high}.{low}.0/24"), tcp(1, 9))
+    };
+    let rules = |networks| {
+        [about_groups(5), vec![wide.clone(), around.clone()]]
+            .concat()
+            .into_iter()
+            .chain((0..networks).map(inside))
+            .collect::<Vec<GroupRule>>()
+    };
+    let more = |n: u8| inside(10_000 + u16::from(n));
+    // 8,190 boxes, then 8,192, which one set holds, and 8,194, which it does not.
+    assert_eq!(
+        one_more_each(rules(4_094), more),
+        [true, false, true, true, true]
+    );
+    assert_eq!(one_more_each(rules(6_000), more), [true; 5]);
+}
+
 fn prefix() -> impl Strategy<Value = String> {
     prop_oneof![
         8 => (0u8..6, 0u8..4, 8u8..=32).prop_map(|(a, b, n)| format!("10.{a}.{b}.0/{n}")),
