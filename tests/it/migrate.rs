@@ -18,9 +18,11 @@ mod walker;
 use std::path::PathBuf;
 
 use margay::migrate::host::{Host, HostError, Texts};
+use margay::migrate::translate::{Class, Judgement};
 use margay::net::Family;
 
 use crate::support::cases;
+use crate::support::netns::nft_result;
 
 /// What was read of the text of one dump.
 fn host(text: &str, family: Family) -> Result<Host, HostError> {
@@ -60,4 +62,17 @@ fn collected(folder: &str) -> Option<Vec<(PathBuf, Family)>> {
 /// A dump as text; what is no text in it stands out.
 fn text(path: &std::path::Path) -> String {
     String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()
+}
+
+/// How many rules nft cannot say.
+fn unsupported(judgements: &[Judgement]) -> usize {
+    let classes = judgements.iter().map(|one| one.class);
+    classes.filter(|class| *class == Class::Unsupported).count()
+}
+
+/// Loads a text into this namespace and throws it away again: `nft -c` does not look at how deep chains jump.
+#[track_caller]
+fn assert_loads(printed: &str) {
+    nft_result(&["-f", "-"], printed).unwrap_or_else(|error| panic!("{error}\n{printed}"));
+    nft_result(&["flush", "ruleset"], "").unwrap();
 }

@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::assert_loads;
 use crate::support::netns::{in_netns, nft_result};
 
 const WHOLE: &str = "\
@@ -71,7 +72,7 @@ fn a_translation_is_whole_or_nothing() {
         "{printed}"
     );
     in_netns("a_translation_is_whole_or_nothing", || {
-        nft_result(&["-c", "-f", "-"], &printed).unwrap();
+        assert_loads(&printed);
     });
     // Without the set one rule cannot be said, and the drop policy is not printed either.
     let (printed, said) = exits(margay(&files, "migrate translate --iptables-save v4"), 4);
@@ -214,7 +215,7 @@ fn idiomatic_rules_have_sets_maps_and_one_table() {
     }
     assert_eq!(printed.matches("iifname \"lo\"").count(), 1, "{printed}");
     in_netns("idiomatic_rules_have_sets_maps_and_one_table", || {
-        nft_result(&["-c", "-f", "-"], &printed).unwrap();
+        assert_loads(&printed);
     });
 }
 

@@ -7,9 +7,9 @@ use margay::migrate::translate::{Class, Translation, translate};
 use margay::migrate::verify::symbolic::{Outcome, verify};
 use margay::net::Family;
 
-use super::host;
 use super::verify::proven;
-use crate::support::netns::{in_netns, nft_result};
+use super::{assert_loads, host, unsupported};
+use crate::support::netns::in_netns;
 
 fn looked_up(sets: &str, rule: &str) -> Host {
     let dump = format!("*filter\n:INPUT ACCEPT [0:0]\n-A INPUT {rule}\nCOMMIT\n");
@@ -66,8 +66,7 @@ fn elements_that_overlap_load_and_mean_the_same() {
             let ranges = ranges.filter(|item| matches!(item, Item::Range(Value::Address(_), _)));
             cut += ranges.count();
             let printed = print::print(&translation.ruleset);
-            nft_result(&["-c", "-f", "-"], &printed)
-                .unwrap_or_else(|error| panic!("{error}\n{printed}"));
+            assert_loads(&printed);
             assert!(
                 proven(&host, &translation.ruleset).unwrap().is_equal(),
                 "{printed}"
@@ -91,7 +90,7 @@ fn comments_of_elements_are_such_as_nft_takes() {
     assert!(comments[0].starts_with("\u{e4}\u{e4}") && comments[0].len() < 128);
     assert_eq!(comments[1], "abc");
     in_netns("comments_of_elements_are_such_as_nft_takes", || {
-        nft_result(&["-f", "-"], &print::print(&ruleset)).unwrap();
+        assert_loads(&print::print(&ruleset));
     });
 }
 
@@ -171,12 +170,20 @@ fn what_comes_too_late_for_connection_tracking_is_different() {
 }
 
 #[test]
-fn a_target_that_is_a_chain_counts_as_a_jump() {
-    for (target, deepest) in [
-        ("CONNMARK --restore-mark --nfmask 0xf --ctmask 0xf", 14),
-        ("TTL --ttl-dec 1", 14),
-        ("TOS --set-tos 0x10/0x3f", 14),
-        ("MARK --set-xmark 0x1/0xffffffff", 15),
+fn what_is_said_by_a_chain_counts_as_a_jump() {
+    for (rule, deepest) in [
+        ("-j CONNMARK --restore-mark --nfmask 0xf --ctmask 0xf", 14),
+        ("-j TTL --ttl-dec 1", 14),
+        ("-j TOS --set-tos 0x10/0x3f", 14),
+        ("-j MARK --set-xmark 0x1/0xffffffff", 15),
+        (
+            "-m recent --update --seconds 60 --hitcount 3 --name a --rsource -j DROP",
+            14,
+        ),
+        (
+            "-m recent --update --seconds 60 --name a --rsource -j DROP",
+            15,
+        ),
     ] {
         let left = |depth: usize| {
             let chains: String = (1..=depth).map(|at| format!(":c{at} - [0:0]\n")).collect();
@@ -184,21 +191,16 @@ fn a_target_that_is_a_chain_counts_as_a_jump() {
                 .map(|at| format!("-A c{at} -j c{}\n", at + 1))
                 .collect();
             let dump = format!(
-                "*mangle\n:PREROUTING ACCEPT [0:0]\n{chains}-A PREROUTING -j c1\n{jumps}-A c{depth} -j {target}\nCOMMIT\n"
+                "*mangle\n:PREROUTING ACCEPT [0:0]\n{chains}-A PREROUTING -j c1\n{jumps}-A c{depth} {rule}\nCOMMIT\n"
             );
             let translation = translate(&host(&dump, Family::V4).unwrap());
             let printed = print::print(&translation.ruleset);
-            in_netns("a_target_that_is_a_chain_counts_as_a_jump", || {
-                nft_result(&["-c", "-f", "-"], &printed)
-                    .unwrap_or_else(|error| panic!("{error}\n{printed}"));
+            in_netns("what_is_said_by_a_chain_counts_as_a_jump", || {
+                assert_loads(&printed);
             });
-            let left = translation
-                .judgements
-                .iter()
-                .filter(|one| one.class == Class::Unsupported);
-            left.count()
+            unsupported(&translation.judgements)
         };
-        assert_eq!((left(deepest), left(deepest + 1)), (0, 1), "{target}");
+        assert_eq!((left(deepest), left(deepest + 1)), (0, 1), "{rule}");
     }
 }
 
@@ -246,8 +248,7 @@ fn tables_that_share_what_rules_change_are_one() {
     in_netns("tables_that_share_what_rules_change_are_one", || {
         for ruleset in [&translation.ruleset, &shortened] {
             let printed = print::print(ruleset);
-            nft_result(&["-f", "-"], &printed).unwrap_or_else(|error| panic!("{error}\n{printed}"));
-            nft_result(&["flush", "ruleset"], "").unwrap();
+            assert_loads(&printed);
             assert!(proven(&host, ruleset).unwrap().is_equal(), "{printed}");
         }
     });
@@ -345,7 +346,7 @@ fn chains_for_helpers_have_names_of_their_own() {
     assert_eq!(names.len(), 6, "{names:?}");
     assert!(proven(&host, &ruleset).unwrap().is_equal());
     in_netns("chains_for_helpers_have_names_of_their_own", || {
-        nft_result(&["-f", "-"], &print::print(&ruleset)).unwrap();
+        assert_loads(&print::print(&ruleset));
     });
 }
 

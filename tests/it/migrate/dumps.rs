@@ -9,8 +9,8 @@ use margay::migrate::nft::{parse, print};
 use margay::migrate::plan::Plan;
 use margay::migrate::translate::{Class, Known, Translation, translate, translate_known};
 
-use super::{collected, host, text};
-use crate::support::netns::{in_netns, nft_result, report};
+use super::{assert_loads, collected, host, text};
+use crate::support::netns::{in_netns, report};
 
 const DUMPS: &str = "iptables-dumps";
 const BROKEN: &str = "iptables-dumps/broken";
@@ -94,8 +94,7 @@ fn what_is_translated_loads_and_reads_back() {
                 parse(&printed).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             assert_eq!(read.ruleset, translation.ruleset, "{}", path.display());
             // What is left out is a rule as well, so even a dump that is not whole loads.
-            nft_result(&["-c", "-f", "-"], &printed)
-                .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            assert_loads(&printed);
             loaded += 1;
         }
         report(&format!("{loaded} translated dumps load"));
@@ -125,8 +124,7 @@ fn what_is_shortened_loads_and_reads_back() {
             let read =
                 parse(&printed).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             assert_eq!(read.ruleset, shortened.ruleset, "{}", path.display());
-            nft_result(&["-c", "-f", "-"], &printed)
-                .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            assert_loads(&printed);
         }
         assert!(after < before, "{after} of {before}");
         report(&format!(

@@ -9,8 +9,8 @@ use margay::migrate::nft::{parse, print};
 use margay::migrate::translate::{Class, Translation, translate};
 use margay::net::Family;
 
-use super::host;
-use crate::support::netns::{in_netns, nft, nft_result, report, skip};
+use super::{assert_loads, host, unsupported};
+use crate::support::netns::{in_netns, report, skip};
 
 pub(super) const FORMS: &str = include_str!("forms.rules");
 pub(super) const SETS: &str = include_str!("sets.rules");
@@ -296,10 +296,7 @@ fn what_nft_cannot_share_is_left_out() {
             .collect();
         let dump = format!("*{table}\n:{chain} ACCEPT [0:0]\n{rules}COMMIT\n");
         let judgements = translate(&host(&dump, Family::V4).unwrap()).judgements;
-        let left = judgements
-            .iter()
-            .filter(|one| one.class == Class::Unsupported)
-            .count();
+        let left = unsupported(&judgements);
         assert_eq!(left, expected, "{rules}{judgements:#?}");
     }
 }
@@ -312,10 +309,7 @@ fn a_chain_that_is_too_deep_for_nft_is_left_out() {
         .collect();
     let dump = format!("*filter\n:INPUT ACCEPT [0:0]\n{chains}-A INPUT -j c1\n{jumps}COMMIT\n");
     let judgements = translate(&host(&dump, Family::V4).unwrap()).judgements;
-    let left = judgements
-        .iter()
-        .filter(|one| one.class == Class::Unsupported)
-        .count();
+    let left = unsupported(&judgements);
     assert_eq!(left, 2, "the 16th and the 17th: {judgements:#?}");
 }
 
@@ -366,9 +360,7 @@ fn nft_takes_every_form() {
             if translation.judgements[0].class == Class::Unsupported || form.may_lack() {
                 continue;
             }
-            nft_result(&["-f", "-"], &printed)
-                .unwrap_or_else(|error| panic!("{}: {error}\n{printed}", form.rule));
-            nft(&["flush", "ruleset"], "");
+            assert_loads(&printed);
             loaded += 1;
         }
         report(&format!("{loaded} forms load in nft"));

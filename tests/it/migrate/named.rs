@@ -2,13 +2,13 @@
 
 use margay::migrate::host::{Host, Texts};
 use margay::migrate::nft::{parse, print};
-use margay::migrate::translate::{Class, translate};
+use margay::migrate::translate::translate;
 use margay::migrate::verify::symbolic::verify;
 use margay::net::Family;
 
-use super::host;
 use super::verify::proven;
-use crate::support::netns::{in_netns, nft_result};
+use super::{assert_loads, host, unsupported};
+use crate::support::netns::in_netns;
 
 #[test]
 fn names_that_nft_does_not_take_stay_apart() {
@@ -34,8 +34,7 @@ fn names_that_nft_does_not_take_stay_apart() {
         assert_eq!(ruleset.tables[0].sets.len(), 2, "{printed}");
         assert!(proven(&host, &ruleset).unwrap().is_equal(), "{printed}");
         in_netns("names_that_nft_does_not_take_stay_apart", || {
-            nft_result(&["-c", "-f", "-"], &printed)
-                .unwrap_or_else(|error| panic!("{error}\n{printed}"));
+            assert_loads(&printed);
         });
     }
 }
@@ -81,10 +80,8 @@ fn a_rate_that_may_not_be_loaded_first_is_left_out() {
             order[0], order[1]
         );
         let judgements = translate(&host(&dump, Family::V4).unwrap()).judgements;
-        let found = judgements
-            .iter()
-            .filter(|one| one.class == Class::Unsupported);
-        assert_eq!(found.count(), left, "{dump}{judgements:#?}");
+        let found = unsupported(&judgements);
+        assert_eq!(found, left, "{dump}{judgements:#?}");
     }
 }
 
@@ -109,10 +106,8 @@ fn a_list_of_both_families_has_one_mask() {
             sets: None,
         };
         let judgements = translate(&Host::read(&texts).unwrap()).judgements;
-        let found = judgements
-            .iter()
-            .filter(|one| one.class == Class::Unsupported);
-        assert_eq!(found.count(), left, "{four} and {six}: {judgements:#?}");
+        let found = unsupported(&judgements);
+        assert_eq!(found, left, "{four} and {six}: {judgements:#?}");
     }
 }
 
