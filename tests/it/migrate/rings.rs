@@ -5,14 +5,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use margay::migrate::host::Host;
-use margay::migrate::nft::{Ruleset, Statement, parse, print};
+use margay::migrate::nft::{Chain, Ruleset, Statement, parse, print};
 use margay::migrate::translate::{Class, translate};
 use margay::migrate::verify::symbolic::verify;
 use margay::net::Family;
 
-use super::host;
 use super::replay::replayed;
 use super::verify::proven;
+use super::{assert_loads, host};
 use crate::support::netns::{in_another_netns, in_netns, nft_result, run, skip};
 
 /// All that is done with a list whose packets are counted, in two times.
@@ -42,8 +42,7 @@ fn rings_are_proven_and_loaded() {
     in_netns("rings_are_proven_and_loaded", || {
         for ruleset in [&ruleset, &shortened] {
             let printed = print::print(ruleset);
-            nft_result(&["-f", "-"], &printed).unwrap_or_else(|error| panic!("{error}\n{printed}"));
-            nft_result(&["flush", "ruleset"], "").unwrap();
+            assert_loads(&printed);
             let report = proven(&host, ruleset).unwrap();
             assert!(report.is_equal(), "{printed}{:#?}", report.parts);
         }
@@ -126,7 +125,7 @@ fn a_long_ring_loads_and_is_proven() {
     let (host, ruleset) = read(dump);
     in_netns("a_long_ring_loads_and_is_proven", || {
         let printed = print::print(&ruleset);
-        nft_result(&["-f", "-"], &printed).unwrap_or_else(|error| panic!("{error}"));
+        assert_loads(&printed);
         assert!(proven(&host, &ruleset).unwrap().is_equal());
     });
 }
@@ -149,59 +148,98 @@ fn packets_are_counted_alike() {
     assert!(!replay.differences.is_empty(), "{wrong}");
 }
 
-/// When packets are sent, in milliseconds, and whether they arrive where three in two seconds are too many.
-const SENT: [(u64, bool); 7] = [
-    (0, true),
-    (800, true),
-    (1600, false),
-    (2400, false),
-    (4800, true),
-    (5600, true),
-    (6400, false),
-];
-
 #[test]
 fn packets_are_forgotten_at_the_same_time() {
     let test = "packets_are_forgotten_at_the_same_time";
     let dump = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p udp -m recent --set --name a --rsource\n\
                 -A INPUT -p udp -m recent --rcheck --seconds 2 --hitcount 3 --name a --rsource -j DROP\nCOMMIT\n";
-    let (_, ruleset) = read(dump);
-    let printed = print::print(&ruleset);
+    let at = [0, 800, 1600, 2400, 4800, 5600, 6400];
+    let expected = [true, true, false, false, true, true, false];
     in_netns(test, || {
-        let (before, after) = thread::scope(|scope| {
-            let before = scope.spawn(|| {
-                in_another_netns(|| run("iptables-restore", &[], dump).map(|_| arrivals()))
-            });
-            let after = scope.spawn(|| {
-                in_another_netns(|| nft_result(&["-f", "-"], &printed).map(|_| arrivals()))
-            });
-            (before.join().unwrap(), after.join().unwrap())
-        });
-        let expected: Vec<_> = SENT.iter().map(|(_, arrives)| *arrives).collect();
-        assert_eq!(after.unwrap(), expected);
-        match before {
-            Ok(before) => assert_eq!(before, expected),
-            Err(error) => skip(test, &error),
-        }
+        let sent = at.map(|at| (Duration::from_millis(at), COUNTED));
+        assert_on_both_sides(test, dump, &sent, &expected);
     });
 }
 
+/// What is counted, and what makes it all forgotten, by its length.
+const COUNTED: &[u8] = b"x";
+const FORGOTTEN: &[u8] = b"xx";
+
+/// After one packet, after two, and so on, so that the newest one was in each set of the ring.
+#[test]
+fn packets_are_forgotten_when_a_rule_says_so() {
+    let test = "packets_are_forgotten_when_a_rule_says_so";
+    let dump = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p udp -m length --length 30 -m recent --remove --name a --rsource -j ACCEPT\n\
+                -A INPUT -p udp -m recent --set --name a --rsource\n\
+                -A INPUT -p udp -m recent --rcheck --seconds 60 --hitcount 3 --name a --rsource -j DROP\nCOMMIT\n";
+    let rounds = (1..=5).flat_map(|round| [vec![COUNTED; round], vec![FORGOTTEN]].concat());
+    let sent: Vec<_> = rounds.map(|what| (Duration::ZERO, what)).collect();
+    let expected = (1..=5).flat_map(|round| (0..=round).map(move |at| at < 2 || at == round));
+    let expected: Vec<_> = expected.collect();
+    in_netns(test, || {
+        assert_on_both_sides(test, dump, &sent, &expected);
+        // Each of the four sets keeps what no rule takes out.
+        let (_, ruleset) = read(dump);
+        let chains = &ruleset.tables[0].chains;
+        let forgets = |chain: &Chain| chain.name.as_str() == "recent-a.60.forget.src";
+        let place = chains.iter().position(forgets).unwrap();
+        assert_eq!(chains[place].rules.len(), 4);
+        let wrong = (0..4).map(|rule| {
+            let mut without = ruleset.clone();
+            without.tables[0].chains[place].rules.remove(rule);
+            without
+        });
+        let wrong: Vec<_> = wrong.collect();
+        thread::scope(|scope| {
+            let each = wrong
+                .iter()
+                .map(|nft| scope.spawn(|| arrivals_of_nft(nft, &sent)));
+            for arrived in each.collect::<Vec<_>>() {
+                assert_ne!(arrived.join().unwrap(), expected);
+            }
+        });
+    });
+}
+
+/// Packets with when they are sent.
+type Sent<'a> = [(Duration, &'a [u8])];
+
+#[track_caller]
+fn assert_on_both_sides(test: &str, dump: &str, sent: &Sent<'_>, expected: &[bool]) {
+    let (_, ruleset) = read(dump);
+    let (before, after) = thread::scope(|scope| {
+        let before = scope.spawn(|| {
+            in_another_netns(|| run("iptables-restore", &[], dump).map(|_| arrivals(sent)))
+        });
+        let after = arrivals_of_nft(&ruleset, sent);
+        (before.join().unwrap(), after)
+    });
+    assert_eq!(after, expected);
+    match before {
+        Ok(before) => assert_eq!(before, expected),
+        Err(error) => skip(test, &error),
+    }
+}
+
+fn arrivals_of_nft(ruleset: &Ruleset, sent: &Sent<'_>) -> Vec<bool> {
+    let printed = print::print(ruleset);
+    in_another_netns(|| nft_result(&["-f", "-"], &printed).map(|_| arrivals(sent))).unwrap()
+}
+
 /// Which of the packets arrive.
-fn arrivals() -> Vec<bool> {
+fn arrivals(sent: &Sent<'_>) -> Vec<bool> {
     let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
     let to = receiver.local_addr().unwrap();
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let wait = Some(Duration::from_millis(200));
+    let wait = Some(Duration::from_millis(100));
     receiver.set_read_timeout(wait).unwrap();
     let start = Instant::now();
-    let arrives = |(at, _): &(u64, bool)| {
-        thread::sleep(
-            (start + Duration::from_millis(*at)).saturating_duration_since(Instant::now()),
-        );
-        sender.send_to(b"x", to).unwrap();
+    let arrives = |(at, what): &(Duration, &[u8])| {
+        thread::sleep((start + *at).saturating_duration_since(Instant::now()));
+        sender.send_to(what, to).unwrap();
         receiver.recv(&mut [0; 8]).is_ok()
     };
-    SENT.iter().map(arrives).collect()
+    sent.iter().map(arrives).collect()
 }
 
 /// The kernel has no place for so many packets of one address in so short a time.
