@@ -1,5 +1,6 @@
 //! An iptables host in nft: read, judged, translated, loaded.
 
+mod bridges;
 mod command;
 mod corners;
 mod dumps;
