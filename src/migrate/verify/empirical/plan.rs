@@ -13,9 +13,7 @@ use super::inside::{device, grouped, inside};
 use super::probe::{EPHEMERAL, Origin, Probe};
 use super::watch::View;
 use crate::migrate::ipset::Set;
-use crate::migrate::iptables::{
-    Chain, Dump, Hook, Match, Nat, Rule, Sense, Statistic, Table, Target, Test,
-};
+use crate::migrate::iptables::{Chain, Dump, Hook, Nat, Rule, Statistic, Table, Target, Test};
 use crate::net::Family;
 
 /// The identification of a packet has sixteen bits.
@@ -94,10 +92,10 @@ pub(super) fn plan(dump: &Dump, sets: &[Set]) -> Plan {
     }
     let mut found = Vec::new();
     for table in &dump.tables {
-        for (chain, path) in paths(table) {
-            for start in starts(dump.family, &path, chain.hook) {
+        for (chain, starts) in starts(dump.family, table) {
+            for start in &starts {
                 for rule in &chain.rules {
-                    found.extend(flights(&start, &rule.matches, &rule.target, sets));
+                    found.extend(flights(start, &rule.matches, &rule.target, sets));
                 }
             }
         }
@@ -211,19 +209,17 @@ fn devices(dump: &Dump, sets: &[Set]) -> Vec<String> {
     [vec!["probe0".to_owned(), "probe1".to_owned()], names].concat()
 }
 
-/// What rules ask on the way to a chain; the first says at which hook it begins.
-type Path<'a> = Vec<(Option<Hook>, &'a [Match])>;
-
-/// The rules that lead from a built-in chain to each chain that one leads to.
-fn paths(table: &Table) -> Vec<(&Chain, Path<'_>)> {
-    let mut found: BTreeMap<&str, Path<'_>> = BTreeMap::new();
+/// Packets that get to each chain that a built-in one leads to, as far as the rules on the way say what they want.
+fn starts(family: Family, table: &Table) -> Vec<(&Chain, Vec<Probe>)> {
+    let mut found: BTreeMap<&str, Vec<Probe>> = BTreeMap::new();
     let mut waiting: Vec<&str> = Vec::new();
-    for chain in table.chains.iter().filter(|chain| chain.hook.is_some()) {
-        found.insert(&chain.name, vec![(chain.hook, &[])]);
+    for chain in &table.chains {
+        let Some(hook) = chain.hook else { continue };
+        found.insert(&chain.name, begun(family, hook));
         waiting.push(&chain.name);
     }
     while let Some(name) = waiting.pop() {
-        let path = found.get(name).cloned().unwrap_or_default();
+        let starts = found.get(name).cloned().unwrap_or_default();
         let rules = table
             .chain(name)
             .map(|chain| chain.rules.as_slice())
@@ -233,40 +229,29 @@ fn paths(table: &Table) -> Vec<(&Chain, Path<'_>)> {
                 continue;
             };
             if !found.contains_key(next.as_str()) {
-                let mut longer = path.clone();
-                longer.push((None, &rule.matches));
-                found.insert(next, longer);
+                let led = starts.iter().map(|start| inside(start, &rule.matches));
+                found.insert(next, led.collect());
                 waiting.push(next);
             }
         }
     }
     let chains = table.chains.iter();
     chains
-        .filter_map(|chain| Some((chain, found.get(chain.name.as_str())?.clone())))
+        .filter_map(|chain| Some((chain, found.remove(chain.name.as_str())?)))
         .collect()
 }
 
-/// Packets that get to a chain, as far as the rules that lead there say what they want.
-fn starts(family: Family, path: &Path<'_>, own: Option<Hook>) -> Vec<Probe> {
-    let Some(hook) = own.or_else(|| path.first().and_then(|(hook, _)| *hook)) else {
-        return Vec::new();
-    };
+/// Packets that come to a hook.
+fn begun(family: Family, hook: Hook) -> Vec<Probe> {
     let mut start = Probe::new(family);
     if !matches!(hook, Hook::Input | Hook::Prerouting) {
         start.output = Some("probe1".to_owned());
     }
     let mut sent = start.clone();
     sent.origin = Origin::Host;
-    let begun = match hook {
+    match hook {
         Hook::Input | Hook::Prerouting | Hook::Forward => vec![start],
         Hook::Output => vec![sent],
         Hook::Postrouting => vec![start, sent],
-    };
-    let way: Vec<Match> = path
-        .iter()
-        .flat_map(|(_, matches)| matches.iter())
-        .filter(|found| found.sense == Sense::Is)
-        .cloned()
-        .collect();
-    begun.iter().map(|start| inside(start, &way)).collect()
+    }
 }
