@@ -56,7 +56,7 @@ impl Inventory {
         let mut counted = inventory::inventory(&borrowed, &sets);
         counted.boot = boot_units(Path::new("/"));
         counted.beside = found.beside;
-        counted.notes = found.notes;
+        counted.notes.extend(found.notes);
         Ok(counted)
     }
 }

@@ -114,11 +114,8 @@ fn nft(found: &mut Found, family: Family) {
         return;
     };
     // A table that iptables-nft cannot read is a comment of its output, with exit code 0.
-    let strange = text.lines().filter(|line| line.contains("incompatible"));
-    found
-        .notes
-        .extend(strange.map(|line| format!("{program}: {}", line.trim_start_matches(['#', ' ']))));
-    if text.lines().any(|line| line.starts_with('*')) {
+    let speaks = |line: &str| line.starts_with('*') || line.contains("incompatible");
+    if text.lines().any(speaks) {
         found.dumps.push((Backend::Nft, family, text));
     }
 }

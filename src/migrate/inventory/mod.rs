@@ -15,7 +15,7 @@ pub use live::{Backend, Found};
 pub use owner::Owner;
 
 use super::ipset::Set;
-use super::iptables::{Chain, Dump, Policy, Rule, Table, TableName, Target};
+use super::iptables::{Chain, Dump, Missing, Policy, Rule, Table, TableName, Target};
 use crate::net::Family;
 
 /// What there is on a host.
@@ -87,6 +87,12 @@ pub fn inventory(dumps: &[(Option<Backend>, &Dump)], sets: &[Set]) -> Inventory 
     let mut found = Inventory::default();
     let mut used = BTreeSet::new();
     for (backend, dump) in dumps {
+        let unread = dump.missing.iter().map(|missing| {
+            let Missing { name, line, text } = missing;
+            let family = dump.family;
+            format!("table {name} of {family} is not among them, line {line}: {text}")
+        });
+        found.notes.extend(unread);
         for table in &dump.tables {
             used.extend(table.sets());
             for name in table

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::{Rule, Target, Test};
+use super::{Missing, Rule, Target, Test};
 use crate::net::Family;
 
 /// Everything that one `iptables-save` or `ip6tables-save` printed.
@@ -13,6 +13,8 @@ pub struct Dump {
     pub family: Family,
     /// The tables in the order of the dump.
     pub tables: Vec<Table>,
+    /// Tables of which it does not say the rules.
+    pub missing: Vec<Missing>,
 }
 
 impl Dump {

@@ -59,6 +59,8 @@ pub(super) struct Sheet {
     pub(super) hooks: BTreeSet<Hook>,
     /// Where it stands, for names.
     pub(super) line: usize,
+    /// What was asked so far remembers packets.
+    pub(super) remembers: bool,
     /// What has to happen before a test that was just said is asked, in rules of their own.
     pub(super) first: Vec<Vec<Statement>>,
     /// The worst of what was noted.
@@ -89,6 +91,7 @@ impl Draft<'_> {
             changes_segment_size: matches!(rule.target, Target::TcpMss(_)),
             hooks: hooks.clone(),
             line: rule.line,
+            remembers: false,
             first: Vec::new(),
             class: Class::Native,
             reasons: Vec::new(),

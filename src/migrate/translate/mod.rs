@@ -27,7 +27,7 @@ pub use class::Class;
 
 use super::host::Host;
 use super::ipset::{Field, Set};
-use super::iptables::{Counters, Table, TableName, entangled};
+use super::iptables::{Counters, Missing, Table, TableName, entangled};
 use super::nft::Ruleset;
 use crate::net::Family;
 
@@ -96,7 +96,11 @@ pub fn translate_known(host: &Host, known: Known) -> Translation {
     };
     for dump in &host.dumps {
         let entangled = entangled(dump, &host.dumps);
-        let mut judged = Vec::new();
+        let mut judged: Vec<Judgement> = dump
+            .missing
+            .iter()
+            .map(|missing| unread(dump.family, missing))
+            .collect();
         for tables in whole.shared.groups(dump) {
             let (made, judgements) = table::translate(dump.family, &tables, &entangled, &whole);
             translation.notes.extend(together(dump.family, &tables));
@@ -119,6 +123,21 @@ impl Translation {
             judgements: self.judgements,
             notes: self.notes,
         }
+    }
+}
+
+/// A table whose rules stand in no dump is one that nobody can say.
+fn unread(family: Family, missing: &Missing) -> Judgement {
+    Judgement {
+        family,
+        table: missing.name,
+        chain: "*".to_owned(),
+        line: missing.line,
+        text: missing.text.clone(),
+        counters: None,
+        class: Class::Unsupported,
+        reasons: vec!["the dump does not have the rules of this table: iptables-nft could not read one that nft made".to_owned()],
+        suggestion: Some("move what nft made into a table of its own, and save once more".to_owned()),
     }
 }
 

@@ -6,7 +6,7 @@ use super::class::Obstacle;
 use super::condition::{cases, implies_protocol};
 use super::draft::Draft;
 use super::netmap;
-use crate::migrate::iptables::{Direction, InterfacePattern, Rule, Sense, Target, Test};
+use crate::migrate::iptables::{self, Direction, InterfacePattern, Rule, Sense, Target, Test};
 use crate::migrate::nft::{Expression, Match, Statement};
 
 /// A rule that would become more rules than that is better said by hand.
@@ -147,8 +147,9 @@ fn conditions(draft: &mut Draft<'_>, rule: &Rule) -> Outcome<(Cases, Cases)> {
     let mut first = Vec::new();
     for one in &rule.matches {
         let implied = implied && one.sense == Sense::Is;
-        let found = cases(draft, one, implied)?;
         let remembers = all.iter().flatten().any(has_state);
+        draft.rule.remembers = remembers;
+        let found = cases(draft, one, implied)?;
         for before in std::mem::take(&mut draft.rule.first) {
             if remembers {
                 return Err(asks_once_more());
@@ -190,6 +191,17 @@ fn quirks(draft: &mut Draft<'_>, rule: &Rule) {
                 | Test::ConnectionDirection(_)
         )
     });
+    let is_of_ports = |name: &str| {
+        let set = draft.host_sets.get(name);
+        set.is_some_and(|set| iptables::is_of_ports(set))
+    };
+    if draft.shared.sees_later_fragments(draft.family) && iptables::reads_payload(rule, is_of_ports)
+    {
+        draft.approximate(
+            "no rule here has the kernel track connections, so fragments stay what they are, and in one that is not \
+             the first nft reads the IPv6 header for that of the protocol, where iptables reads nothing",
+        );
+    }
     if of_none && asks_more {
         draft.approximate(
             "for a packet without a connection iptables looks at --ctstate alone, nft at all that is asked",

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::class::Obstacle;
 use crate::migrate::host::Host;
 use crate::migrate::ipset::{self, Type};
-use crate::migrate::iptables::{Dump, Table, TableName, Target, Test};
+use crate::migrate::iptables::{self, Dump, Table, TableName, Target, Test};
 use crate::net::Family;
 
 /// A table of iptables.
@@ -22,6 +22,8 @@ pub(super) struct Shared {
     places: BTreeMap<Thing, BTreeSet<Place>>,
     /// Sets that rules change.
     written: BTreeSet<Thing>,
+    /// Families of which rules see fragments that are not the first.
+    fragmented: BTreeSet<Family>,
 }
 
 const LIST: &str = "list";
@@ -32,6 +34,11 @@ impl Shared {
     /// What the tables of a host share.
     pub(super) fn of(host: &Host) -> Self {
         let mut shared = Self::default();
+        let fragmented = host
+            .dumps
+            .iter()
+            .filter(|dump| iptables::sees_later_fragments(dump));
+        shared.fragmented = fragmented.map(|dump| dump.family).collect();
         for dump in &host.dumps {
             for (table, _, rule) in dump.rules() {
                 let place = (dump.family, table.name);
@@ -119,6 +126,11 @@ impl Shared {
             let places = self.places.get(thing);
             places.is_some_and(|places| places.contains(&one) && places.contains(&other))
         })
+    }
+
+    /// Whether rules of a family see fragments of which nft reads ports that are none.
+    pub(super) fn sees_later_fragments(&self, family: Family) -> bool {
+        self.fragmented.contains(&family)
     }
 
     /// A set that rules change is of one family.

@@ -109,6 +109,7 @@ fn draft<'h>(
             changes_segment_size: false,
             hooks: BTreeSet::new(),
             line: 0,
+            remembers: false,
             first: Vec::new(),
             class: Class::Native,
             reasons: Vec::new(),

@@ -30,7 +30,7 @@ const DOUBTFUL: &str = "\
 COMMIT
 ";
 
-fn folder(files: &[(&str, &str)]) -> TempDir {
+pub(super) fn folder(files: &[(&str, &str)]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
         fs::write(folder.path().join(name), text).unwrap();
@@ -38,7 +38,7 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
     folder
 }
 
-fn margay(folder: &TempDir, arguments: &str) -> Output {
+pub(super) fn margay(folder: &TempDir, arguments: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_margay"))
         .args(arguments.split(' '))
         .current_dir(folder.path())
@@ -48,7 +48,7 @@ fn margay(folder: &TempDir, arguments: &str) -> Output {
 }
 
 #[track_caller]
-fn exits(output: Output, code: i32) -> (String, String) {
+pub(super) fn exits(output: Output, code: i32) -> (String, String) {
     let stdout = String::from_utf8(output.stdout).unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(code), "{stdout}\n{stderr}");
@@ -195,7 +195,7 @@ fn what_was_acknowledged_is_left_out_by_name() {
 #[test]
 fn idiomatic_rules_have_sets_maps_and_one_table() {
     let v4 = "*filter\n:INPUT DROP [0:0]\n:a - [0:0]\n:b - [0:0]\n:c - [0:0]\n\
-              -A INPUT -i lo -j ACCEPT\n\
+              -A INPUT -i lo -j ACCEPT\n-A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT\n\
               [1:60] -A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\n\
               -A INPUT -s 10.0.0.0/8 -j ACCEPT\n\
               [2:120] -A INPUT -p tcp -m tcp --dport 80 -j ACCEPT\n\

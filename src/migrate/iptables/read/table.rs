@@ -6,7 +6,9 @@ use super::ReadError;
 use super::line::Line;
 use super::rule::{self, Place};
 use super::words::Word;
-use crate::migrate::iptables::{Chain, Counters, Dump, Hook, Policy, Rule, Table, TableName};
+use crate::migrate::iptables::{
+    Chain, Counters, Dump, Hook, Missing, Policy, Rule, Table, TableName,
+};
 use crate::net::{Family, decimal};
 
 /// The kernel takes no longer name (`XT_FUNCTION_MAXNAMELEN` less its end).
@@ -21,6 +23,7 @@ pub(super) struct Reader {
     open: Option<(Table, BTreeSet<String>)>,
     /// Rules wait until every chain of their table is known.
     pending: Vec<Pending>,
+    missing: Vec<Missing>,
 }
 
 #[derive(Debug)]
@@ -38,13 +41,17 @@ impl Reader {
             tables: Vec::new(),
             open: None,
             pending: Vec::new(),
+            missing: Vec::new(),
         }
     }
 
     /// The next line.
     pub(super) fn take(&mut self, number: usize, line: Line) -> Result<(), ReadError> {
         let done = match line {
-            Line::Nothing => Ok(()),
+            Line::Nothing(comment) => {
+                self.missing.extend(Missing::of(number, &comment));
+                Ok(())
+            }
             Line::Table(name) => self.begin(number, &name),
             Line::Chain {
                 name,
@@ -78,7 +85,7 @@ impl Reader {
                 format!("table {} of line {} has no COMMIT", table.name, table.line),
             );
         }
-        if self.tables.is_empty() {
+        if self.tables.is_empty() && self.missing.is_empty() {
             return fault(
                 1,
                 "there is no table: *filter or its like begins one".to_owned(),
@@ -87,6 +94,7 @@ impl Reader {
         Ok(Dump {
             family: self.family,
             tables: self.tables,
+            missing: self.missing,
         })
     }
 

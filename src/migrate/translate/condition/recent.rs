@@ -93,17 +93,34 @@ impl Used {
             let rule = holds.iter().cloned().chain([change]).collect();
             draft.rule.first.push(rule);
         }
-        let written = self.sets.iter().filter_map(|(name, seconds)| {
-            let seconds = seconds.map(|seconds| Duration::from_secs(seconds.into()));
-            match recent.action {
-                RecentAction::Set | RecentAction::Update => {
-                    Some(dynamic("update", name, &self.key, seconds))
-                }
-                RecentAction::Remove => Some(dynamic("delete", name, &self.key, None)),
-                RecentAction::Check => None,
+        let written = match recent.action {
+            RecentAction::Set | RecentAction::Update => self.noted(draft, &holds),
+            RecentAction::Remove => {
+                let sets = self.sets.iter();
+                sets.map(|(name, _)| dynamic("delete", name, &self.key, None))
+                    .collect()
             }
+            RecentAction::Check => Vec::new(),
+        };
+        holds.into_iter().chain(written).collect()
+    }
+
+    /// Notes an address in every set, in rules of their own: a set that is full takes no more, which ends the rule that asks.
+    /// What of that remains in the rule itself: all, where one asks a limit first, which must be asked once.
+    fn noted(&self, draft: &mut Draft<'_>, holds: &Option<Statement>) -> Vec<Statement> {
+        let written = self.sets.iter().map(|(name, seconds)| {
+            let seconds = seconds.map(|seconds| Duration::from_secs(seconds.into()));
+            dynamic("update", name, &self.key, seconds)
         });
-        holds.iter().cloned().chain(written).collect()
+        if draft.rule.remembers {
+            draft.approximate(
+                "behind a limit the rule ends where the set of recent is full, where iptables forgets the oldest address",
+            );
+            return written.collect();
+        }
+        let rules = written.map(|one| holds.iter().cloned().chain([one]).collect());
+        draft.rule.first.extend(rules);
+        Vec::new()
     }
 
     /// What must hold; where packets are counted, after a chain has counted them.

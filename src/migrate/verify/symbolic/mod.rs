@@ -29,7 +29,7 @@ pub use program::{BaseChain, Entry, Place, Program, Rule, Source, Step};
 pub use report::{Difference, Outcome, Part, Report, Sighting};
 
 use crate::migrate::ipset::Set;
-use crate::migrate::iptables::Dump;
+use crate::migrate::iptables::{Dump, reads_payload, sees_later_fragments};
 use crate::migrate::nft::Parsed;
 use crate::net::Family;
 
@@ -47,6 +47,9 @@ pub fn verify(dumps: &[Dump], sets: &[Set], nft: &Parsed) -> Result<Report, Unkn
         for dump in dumps.iter().filter(|dump| dump.family == family) {
             before = iptables::program(dump, dumps, sets);
         }
+        for dump in dumps.iter().filter(|dump| dump.family == family) {
+            report.abstracted.extend(unseen(dump));
+        }
         let after = nft::program(nft, family)?;
         report
             .parts
@@ -60,6 +63,23 @@ pub fn verify(dumps: &[Dump], sets: &[Set], nft: &Parsed) -> Result<Report, Unkn
     report.abstracted.sort();
     report.abstracted.dedup();
     Ok(report)
+}
+
+/// What a dump does not say, and what nobody reads alike.
+fn unseen(dump: &Dump) -> Vec<String> {
+    let unread = dump.missing.iter();
+    let unread = unread.map(|missing| {
+        format!(
+            "table {} of {}, which is in no dump",
+            missing.name, dump.family
+        )
+    });
+    let mut rules = dump.rules();
+    let reads =
+        sees_later_fragments(dump) && rules.any(|(_, _, rule)| reads_payload(rule, |_| true));
+    let fragments = reads
+        .then(|| "what stands in fragments of IPv6 that are not the first, for ports".to_owned());
+    unread.chain(fragments).collect()
 }
 
 /// What has no number: it is the same on both sides where it is called the same.

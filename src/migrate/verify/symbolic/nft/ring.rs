@@ -324,7 +324,8 @@ impl Ground<'_> {
         Some(vec![Step::Test(guard), Step::Test(holds)])
     }
 
-    /// The chain that gave the answer, if nothing but chains of rings stands between it and the test.
+    /// The chain that gave the answer, if nothing but chains of rings stands between it and the test, and rules that
+    /// note something: no other rule writes to sets of rings.
     fn asked(
         &self,
         rules: &[Rule],
@@ -332,6 +333,9 @@ impl Ground<'_> {
         (wanted, key): (&Name, &[Expression]),
     ) -> Option<&Part<'_>> {
         for rule in rules.iter().rev() {
+            if rule.statements.iter().all(notes) {
+                continue;
+            }
             let [tests @ .., Statement::Verdict(Verdict::Jump(to))] = rule.statements.as_slice()
             else {
                 return None;
@@ -351,6 +355,11 @@ impl Ground<'_> {
             false => part.ring.to_owned(),
         }
     }
+}
+
+/// Whether a rule of such statements does nothing but note keys in sets.
+fn notes(statement: &Statement) -> bool {
+    matches!(statement, Statement::Match(_) | Statement::Dynamic { .. })
 }
 
 /// Whole seconds, which is all that iptables has.

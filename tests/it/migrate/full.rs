@@ -1,0 +1,66 @@
+//! A set of `recent` that is full takes no more addresses, and its rule goes on.
+
+use std::net::UdpSocket;
+
+use margay::migrate::nft::print;
+use margay::migrate::translate::{Class, translate};
+use margay::net::Family;
+
+use super::host;
+use super::verify::proven;
+use crate::support::netns::{in_netns, nft_result, run};
+
+const KNOCKS: &str = "*filter
+:INPUT ACCEPT [0:0]
+-A INPUT -p udp -m udp --dport 1111 -m recent --set --name a --rsource -j DROP
+-A INPUT -p udp -m udp --dport 1112 -m recent --update --seconds 60 --name a --rsource -j DROP
+-A INPUT -m recent --remove --name a --rsource
+COMMIT
+";
+
+#[test]
+fn a_full_set_does_not_end_the_rule() {
+    let host = host(KNOCKS, Family::V4).unwrap();
+    let translation = translate(&host);
+    assert!(
+        translation
+            .judgements
+            .iter()
+            .all(|one| one.class <= Class::Equivalent)
+    );
+    in_netns("a_full_set_does_not_end_the_rule", || {
+        for ruleset in [
+            &translation.ruleset,
+            &translation.clone().idiomatic().ruleset,
+        ] {
+            assert!(proven(&host, ruleset).unwrap().is_equal());
+            let text = print::print(ruleset);
+            let small = text.replace("size 65535", "size 1");
+            assert_ne!(text, small);
+            nft_result(&["-f", "-"], &small).unwrap();
+            run("ip", &["link", "set", "lo", "up"], "").unwrap();
+            for source in ["127.0.0.2", "127.0.0.3"] {
+                let socket = UdpSocket::bind((source, 0)).unwrap();
+                socket.send_to(b"knock", ("127.0.0.1", 1111)).unwrap();
+            }
+            let listed = nft_result(&["list", "chain", "ip", "filter", "INPUT"], "").unwrap();
+            let dropped = listed
+                .lines()
+                .find(|line| line.contains("1111") && line.contains("drop"));
+            assert!(dropped.unwrap().contains("packets 2 "), "{listed}");
+            nft_result(&["flush", "ruleset"], "").unwrap();
+        }
+    });
+}
+
+#[test]
+fn behind_a_limit_the_difference_is_named() {
+    let rule = "-A INPUT -m limit --limit 5/sec -m recent --set --name a --rsource -j DROP";
+    let dump = format!("*filter\n:INPUT ACCEPT [0:0]\n{rule}\nCOMMIT\n");
+    let judged = translate(&host(&dump, Family::V4).unwrap()).judgements;
+    assert_eq!(judged[0].class, Class::Approximate);
+    assert!(
+        judged[0].reasons.iter().any(|one| one.contains("is full")),
+        "{judged:?}"
+    );
+}
