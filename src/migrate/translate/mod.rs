@@ -27,7 +27,7 @@ pub use class::Class;
 
 use super::host::Host;
 use super::ipset::{Field, Set};
-use super::iptables::{Counters, Missing, Table, TableName, entangled};
+use super::iptables::{Counters, Dump, Missing, TIMES_MAX, Table, TableName, Test, entangled};
 use super::nft::Ruleset;
 use crate::net::Family;
 
@@ -92,7 +92,7 @@ pub fn translate_known(host: &Host, known: Known) -> Translation {
     let mut translation = Translation {
         ruleset: Ruleset::default(),
         judgements: Vec::new(),
-        notes: unused(host),
+        notes: unused(host).into_iter().chain(counting(host)).collect(),
     };
     for dump in &host.dumps {
         let entangled = entangled(dump, &host.dumps);
@@ -139,6 +139,19 @@ fn unread(family: Family, missing: &Missing) -> Judgement {
         reasons: vec!["the dump does not have the rules of this table: iptables-nft could not read one that nft made".to_owned()],
         suggestion: Some("move what nft made into a table of its own, and save once more".to_owned()),
     }
+}
+
+/// What rings of sets do not do as lists do, which is no matter to most who count.
+fn counting(host: &Host) -> Option<String> {
+    let mut rules = host.dumps.iter().flat_map(Dump::rules);
+    let counts = |test: &Test| matches!(test, Test::Recent(recent) if recent.times().is_some_and(|times| times <= TIMES_MAX));
+    rules
+        .any(|(_, _, rule)| rule.matches.iter().any(|one| counts(&one.test)))
+        .then(|| {
+            "packets of one address that several processors take at the same instant may count as one for --hitcount, \
+             where iptables counts each"
+                .to_owned()
+        })
 }
 
 /// What is said of tables that become one.

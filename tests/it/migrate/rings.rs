@@ -36,6 +36,26 @@ fn read(dump: &str) -> (Host, Ruleset) {
 }
 
 #[test]
+fn a_plan_says_what_a_ring_does_not_count() {
+    let noted = |dump: &str| {
+        let notes = translate(&host(dump, Family::V4).unwrap()).notes;
+        notes
+            .iter()
+            .filter(|note| note.contains("--hitcount"))
+            .count()
+    };
+    assert_eq!(noted(ALL), 1);
+    assert_eq!(
+        noted(
+            &ALL.replace(" --hitcount 5", "")
+                .replace(" --hitcount 3", "")
+                .replace(" --hitcount 4", "")
+        ),
+        0
+    );
+}
+
+#[test]
 fn rings_are_proven_and_loaded() {
     let (host, ruleset) = read(ALL);
     let shortened = translate(&host).idiomatic().ruleset;
