@@ -4,6 +4,7 @@ mod bridges;
 mod command;
 mod corners;
 mod dumps;
+mod dynamic;
 mod forms;
 mod forms_packets;
 mod fragments;

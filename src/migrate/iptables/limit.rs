@@ -1,6 +1,7 @@
 //! Rates: `limit` and `hashlimit`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::{Rule, Test};
 
@@ -92,6 +93,24 @@ pub fn rates<'r>(rules: impl Iterator<Item = &'r Rule>) -> BTreeMap<String, Hash
 }
 
 impl HashLimit {
+    /// How long an entry is kept that no packet is counted for: where nothing is said, one unit of its rate.
+    pub fn idle(&self) -> Duration {
+        let unit = match self.rate.unit {
+            RateUnit::Second | RateUnit::Bytes => 1,
+            RateUnit::Minute => 60,
+            RateUnit::Hour => 3600,
+            RateUnit::Day => 86_400,
+        };
+        let said = self.expire_ms.map(Duration::from_millis);
+        said.unwrap_or(Duration::from_secs(unit))
+    }
+
+    /// The most entries, where that is said.
+    pub fn most(&self) -> Option<u32> {
+        let most = self.table_max.and_then(|most| u32::try_from(most).ok());
+        most.filter(|most| *most > 0)
+    }
+
     /// How much beyond the rate may come at once; of bytes that is as much as a second has, where nothing says it.
     pub fn beyond(&self) -> Option<u64> {
         const DEFAULT: u64 = 5;

@@ -6,6 +6,7 @@
 )]
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use margay::migrate::iptables::{self, Address, Dump, Sense, Target, Test};
 use margay::migrate::nft::{
@@ -38,6 +39,9 @@ pub(super) fn of_ruleset(ruleset: &Ruleset, random: &mut fastrand::Rng) -> Optio
         .collect();
     if chains.is_empty() {
         return None;
+    }
+    if random.u8(..8) == 0 {
+        return of_set(ruleset, random);
     }
     let chain = chains.swap_remove(random.usize(..chains.len()));
     let at = random.usize(..chain.rules.len());
@@ -72,6 +76,53 @@ pub(super) fn of_ruleset(ruleset: &Ruleset, random: &mut fastrand::Rng) -> Optio
         what,
         changed,
     })
+}
+
+/// Changes how a set keeps what rules put there: how much, or how often it is cleared.
+fn of_set(ruleset: &Ruleset, random: &mut fastrand::Rng) -> Option<Mutant<Ruleset>> {
+    let mut changed = ruleset.clone();
+    let tables = changed.tables.iter_mut();
+    let mut sets: Vec<_> = tables
+        .flat_map(|table| &mut table.sets)
+        .filter(|set| set.dynamic)
+        .collect();
+    if sets.is_empty() {
+        return None;
+    }
+    let set = sets.swap_remove(random.usize(..sets.len()));
+    let (kind, what) = if random.bool() {
+        set.size = Some(1 + random.u32(..2));
+        (
+            "size of a set",
+            format!("{} holds {:?}", set.name, set.size),
+        )
+    } else {
+        set.gc_interval = Some(Duration::from_secs(3600));
+        (
+            "clearing of a set",
+            format!("{} is cleared every hour", set.name),
+        )
+    };
+    let name = set.name.to_string();
+    let chains = ruleset.tables.iter().flat_map(|table| &table.chains);
+    let writing = chains.flat_map(|chain| chain.rules.iter().map(move |rule| (chain, rule)));
+    let writing = writing.filter(|(_, rule)| writes(rule, &name));
+    let lines = writing.flat_map(|(chain, rule)| match line(rule) {
+        Some(line) => vec![line],
+        None => leading_to(ruleset, chain.name.as_str()),
+    });
+    let lines = lines.collect();
+    Some(Mutant {
+        kind,
+        lines,
+        what,
+        changed,
+    })
+}
+
+fn writes(rule: &Rule, name: &str) -> bool {
+    let mut statements = rule.statements.iter();
+    statements.any(|one| matches!(one, Statement::Dynamic { set, .. } if set.as_str() == name))
 }
 
 /// The lines of the rules that lead to a chain which is in no dump.
@@ -137,7 +188,53 @@ fn change(rule: &mut Rule, random: &mut fastrand::Rng) -> Option<&'static str> {
             limit.rate += 1;
             Some("rate")
         }
+        changing @ Statement::Dynamic { .. } => of_dynamic(changing, random),
         _ => None,
+    }
+}
+
+/// Changes how a rule changes a set.
+fn of_dynamic(changing: &mut Statement, random: &mut fastrand::Rng) -> Option<&'static str> {
+    let Statement::Dynamic {
+        operation,
+        timeout,
+        statements,
+        ..
+    } = changing
+    else {
+        return None;
+    };
+    match random.u8(..3) {
+        0 => {
+            *operation = match operation.as_str() {
+                "update" => "add",
+                "add" => "delete",
+                _ => "update",
+            }
+            .to_owned();
+            Some("add, update or delete")
+        }
+        // An element that goes now has no time, and nothing is asked of it.
+        _ if operation == "delete" => None,
+        1 => {
+            *timeout = match timeout {
+                Some(time) if random.bool() => Some(*time + Duration::from_secs(1)),
+                Some(_) => None,
+                None => Some(Duration::from_secs(60)),
+            };
+            Some("time of an element")
+        }
+        _ => match statements.first_mut() {
+            Some(Statement::Limit(limit)) if random.bool() => {
+                limit.rate += 1;
+                Some("rate")
+            }
+            _ => {
+                let (over, bytes) = (true, 1_000_000);
+                statements.push(Statement::Quota { over, bytes });
+                Some("what an element counts")
+            }
+        },
     }
 }
 

@@ -12,6 +12,7 @@ use margay::migrate::translate::translate;
 use margay::migrate::verify::symbolic::Outcome;
 
 use super::collected;
+use super::dynamic;
 use super::mutant::{self, Mutant};
 use super::packets::{Vocabulary, Ways};
 use super::verify::{proven, whole};
@@ -38,7 +39,7 @@ fn a_dump_that_was_read_wrongly_is_found() {
         let mutant = mutant::of_dump(&host.dumps[0], random)?;
         let host = Host {
             dumps: vec![mutant.changed],
-            sets: Vec::new(),
+            sets: host.sets.clone(),
         };
         Some(Mutant {
             kind: mutant.kind,
@@ -75,6 +76,9 @@ fn mutants(
         assert!(collected("iptables-dumps").is_none(), "no dump is whole");
         return;
     }
+    // Few of them change sets.
+    let (host, ruleset) = dynamic::read();
+    let changing = ("rules that change sets".to_owned(), host, ruleset);
     let mut random = fastrand::Rng::with_seed(seed);
     let mut tally = Tally::default();
     while tally
@@ -84,7 +88,10 @@ fn mutants(
         .sum::<usize>()
         < MEANT
     {
-        let (name, host, ruleset) = &whole[random.usize(..whole.len())];
+        let (name, host, ruleset) = match random.u8(..6) {
+            0 => &changing,
+            _ => &whole[random.usize(..whole.len())],
+        };
         if let Some(mutant) = make(host, ruleset, &mut random) {
             tally.judge(name, host, ruleset, &mutant, &mut random);
         }

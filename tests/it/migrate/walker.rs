@@ -194,6 +194,11 @@ impl Walk<'_> {
                 Statement::Nat(_) | Statement::Reject(_) | Statement::Queue { .. } => {
                     return Next::End(statement.to_string());
                 }
+                Statement::Dynamic { set: name, .. } => {
+                    let set = self.table.set(name.as_str());
+                    let kept = set.map(|set| (set.size, set.gc_interval, set.timeout));
+                    self.happened.push(format!("{statement} {kept:?}"));
+                }
                 other => self.happened.push(other.to_string()),
             }
         }

@@ -1,7 +1,5 @@
 //! Rates, and numbers of connections.
 
-use std::time::Duration;
-
 use super::super::case::{Cases, Outcome, one};
 use super::super::class::Obstacle;
 use super::super::draft::Draft;
@@ -84,36 +82,20 @@ fn hash_limit(draft: &mut Draft<'_>, asked: &HashLimit) -> Outcome<Cases> {
             "give it a shorter name",
         ));
     };
-    let idle = first.expire_ms.map_or_else(
-        || Duration::from_secs(idle_seconds(first.rate.unit)),
-        Duration::from_millis,
-    );
     if (first.rate, first.beyond()) != (asked.rate, asked.beyond()) {
         draft.equivalent("rules of one name have the rate of the one that is loaded first");
     }
     let set = draft.dynamic_set(name.clone(), types);
     set.timeouts = true;
-    if let Some(most) = first.table_max.and_then(|most| u32::try_from(most).ok()) {
-        set.size = Some(most);
-    }
+    set.size = first.most().or(set.size);
     Ok(one(Statement::Dynamic {
         operation: "update".to_owned(),
         set: name,
         key,
-        timeout: Some(idle),
+        timeout: Some(first.idle()),
         statements: vec![limit],
         data: None,
     }))
-}
-
-/// Where nothing is said, an entry of hashlimit is forgotten after one unit of its rate.
-fn idle_seconds(unit: RateUnit) -> u64 {
-    match unit {
-        RateUnit::Second | RateUnit::Bytes => 1,
-        RateUnit::Minute => 60,
-        RateUnit::Hour => 3600,
-        RateUnit::Day => 86_400,
-    }
 }
 
 fn dimension(

@@ -1,6 +1,7 @@
 //! What happens to packets, in one wording for both sides.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::Variable;
 
@@ -41,8 +42,79 @@ pub(super) fn rate(amount: u64, unit: &str, burst: u64) -> String {
 }
 
 /// The same for each of some keys, which a set keeps: what two rules take from one of it, one of two sets has twice.
-pub(super) fn rate_for_each(rate: &str, key: &str, set: &str) -> String {
-    format!("{rate}, for each {key} of {}", set_name(set))
+pub(super) fn rate_for_each(rate: &str, key: &str, set: &str, kept: Kept) -> String {
+    let change = kept.change.word();
+    let set = set_name(set);
+    format!("{rate}, for each {key} of {set} ({change}{})", kept.text())
+}
+
+/// How packets come into a set, and how long it keeps them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kept {
+    pub(super) change: Change,
+    /// So long each stays; nothing is for ever.
+    pub(super) time: Option<Duration>,
+    /// The most elements, where it says so.
+    pub(super) size: Option<u32>,
+    /// How often what is no longer in the set is cleared away, where it says so.
+    pub(super) cleared: Option<Duration>,
+}
+
+/// What happens to an element that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    /// It stays as it is.
+    Add,
+    /// It stays for its whole time from now on.
+    Update,
+}
+
+impl Change {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Update => "update",
+        }
+    }
+}
+
+impl Kept {
+    /// For so many seconds, in a set that is as large as they are made, and cleared as often as the kernel does by itself.
+    pub(super) fn for_seconds(change: Change, seconds: Option<u32>) -> Self {
+        Self {
+            change,
+            time: seconds.map(|seconds| Duration::from_secs(seconds.into())),
+            size: None,
+            cleared: None,
+        }
+    }
+
+    fn text(self) -> String {
+        let usual = [USUAL_SIZE, USUAL_SIZE + 1];
+        let size = self.size.filter(|size| !usual.contains(size));
+        let cleared = self.cleared.filter(|every| *every > CLEARED_AT_LEAST);
+        [
+            self.time.map(|time| format!(" for {}", span(time))),
+            size.map(|size| format!(", {size} at most")),
+            cleared.map(|every| format!(", cleared every {}", span(every))),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+/// So many elements has a set of which nothing says it, in nft; in ipset it is one more.
+pub(super) const USUAL_SIZE: u32 = 65_535;
+
+/// So often the kernel clears sets by itself.
+pub(super) const CLEARED_AT_LEAST: Duration = Duration::from_secs(1);
+
+fn span(time: Duration) -> String {
+    match time.subsec_nanos() {
+        0 => format!("{} s", time.as_secs()),
+        _ => format!("{} ms", time.as_millis()),
+    }
 }
 
 /// More connections than these.
@@ -130,9 +202,20 @@ pub(super) fn learned(set: &str, key: &str) -> String {
 }
 
 /// Packets put something into a set.
-pub(super) fn added(key: &str, set: &str, seconds: Option<u32>) -> String {
-    let timeout = seconds.map_or(String::new(), |t| format!(" for {t} s"));
-    format!("add {key} to {}{timeout}", set_name(set))
+pub(super) fn added(key: &str, set: &str, kept: Kept) -> String {
+    let change = kept.change.word();
+    format!("{change} {key} in {}{}", set_name(set), kept.text())
+}
+
+/// More connections than these, in a set that keeps them for each key.
+pub(super) fn kept_connections(count: u32, key: &str, kept: Kept) -> String {
+    let change = kept.change.word();
+    format!("{} ({change}{})", connections(count, key), kept.text())
+}
+
+/// More bytes than these.
+pub(super) fn bytes(most: u64) -> String {
+    format!("no more than {most} bytes")
 }
 
 /// Packets take something out of a set.

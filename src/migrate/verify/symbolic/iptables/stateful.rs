@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::super::labels::{Change, Kept};
 use super::super::{Condition, Source, Step, Variable, fields, labels};
 use super::Ground;
 use super::test::{number, socket};
@@ -28,9 +29,15 @@ impl Ground<'_> {
             }
             Test::ConnLimit { above, mask, side } => {
                 let key = [(self.address(*side), self.prefix_mask(*mask))];
-                ask(labels::connections(*above, &labels::key(&key)), negated)
+                let key = labels::key(&key);
+                let kept = Kept::for_seconds(Change::Add, None);
+                let device = match *mask {
+                    0 => labels::connections(*above, &key),
+                    _ => labels::kept_connections(*above, &key, kept),
+                };
+                ask(device, negated)
             }
-            Test::Quota(bytes) => ask(format!("no more than {bytes} bytes"), negated),
+            Test::Quota(bytes) => ask(labels::bytes(*bytes), negated),
             Test::Statistic(Statistic::Random { probability }) => {
                 ask(chance((*probability).into(), 1 << 31), negated)
             }
@@ -84,7 +91,13 @@ impl Ground<'_> {
             HashMode::DestinationPort => (fields::dport(), fields::dport().largest()),
         });
         let set = naming::rate(&limit.name);
-        labels::rate_for_each(&rate, &sorted_key(key.collect()), &set)
+        let kept = Kept {
+            change: Change::Update,
+            time: Some(first.idle()),
+            size: first.most(),
+            cleared: None,
+        };
+        labels::rate_for_each(&rate, &sorted_key(key.collect()), &set, kept)
     }
 
     fn masked_address(&self, side: Side, length: Option<u8>) -> (Variable, u128) {
@@ -118,7 +131,10 @@ impl Ground<'_> {
             RecentAction::Check => Vec::new(),
             RecentAction::Set | RecentAction::Update => {
                 let each = list.windows.iter();
-                let added = each.map(|seconds| labels::added(&key, &set(seconds), *seconds));
+                let added = each.map(|seconds| {
+                    let kept = Kept::for_seconds(Change::Update, *seconds);
+                    labels::added(&key, &set(seconds), kept)
+                });
                 let each = list.counted.iter();
                 let noted = each.map(|(seconds, most)| {
                     labels::noted(&set(seconds), &key, most.saturating_add(1), *seconds)

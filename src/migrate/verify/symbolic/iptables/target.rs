@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::super::labels::{Change, Kept};
 use super::super::program::{ACCEPT, DROP, Source};
 use super::super::{Condition, Pattern, Step, fields, labels};
 use super::{Ground, write};
@@ -156,7 +157,7 @@ impl Ground<'_> {
                 false => format!("what it takes of {}", self.key_text(set, sides)),
             };
             match action {
-                SetAction::Add => labels::added(&key, set, target.timeout.or(self.stays(set))),
+                SetAction::Add => labels::added(&key, set, self.kept(target, set)),
                 SetAction::Delete => labels::deleted(&key, set),
                 SetAction::Map => format!("map {key} by {set}"),
             }
@@ -175,10 +176,19 @@ impl Ground<'_> {
         })
     }
 
-    /// How long an element stays that says nothing of its own.
-    fn stays(&self, name: &str) -> Option<u32> {
-        let set = self.sets.iter().find(|set| set.name == name)?;
-        set.options.timeout.filter(|seconds| *seconds > 0)
+    /// How a set keeps what a rule puts there. An element of a rule that says nothing stays as long as the set says.
+    fn kept(&self, target: &SetTarget, name: &str) -> Kept {
+        let set = self.sets.iter().find(|set| set.name == name);
+        let change = match target.exist {
+            true => Change::Update,
+            false => Change::Add,
+        };
+        let stays = target.timeout.or(set.and_then(|set| set.options.timeout));
+        let size = set.and_then(|set| set.options.max_elements);
+        Kept {
+            size,
+            ..Kept::for_seconds(change, stays.filter(|seconds| *seconds > 0))
+        }
     }
 
     /// What of a packet a set looks at.

@@ -12,6 +12,9 @@ use crate::migrate::nft::{
 };
 use crate::ruleset::Name;
 
+/// So often the sets of a ring are cleared, for each of them: more than 640 packets of an address in a second are not noted.
+const CLEARED: Duration = Duration::from_millis(25);
+
 /// The chains of a table that ask rings or write to them, and nothing else does.
 #[derive(Debug, Default)]
 pub(super) struct Rings<'t> {
@@ -94,6 +97,9 @@ impl<'t> Rings<'t> {
             && sets
                 .into_iter()
                 .all(|name| table.set(name).is_some_and(is_plain))
+            && slots
+                .iter()
+                .all(|name| table.set(name).is_some_and(|set| has_places(set, size)))
     }
 }
 
@@ -106,9 +112,22 @@ impl Part<'_> {
     }
 }
 
-/// Packets alone say what is in it, and for how long.
+/// Packets alone say what is in it, and for how long; it has room for all, and what is gone makes room.
 fn is_plain(set: &Set) -> bool {
-    set.dynamic && set.elements.is_empty() && set.statements.is_empty() && set.timeout.is_none()
+    let roomy = set.size.is_none_or(|size| size >= labels::USUAL_SIZE);
+    let often = |every: Duration| every <= labels::CLEARED_AT_LEAST;
+    set.dynamic
+        && roomy
+        && set.gc_interval.is_none_or(often)
+        && set.elements.is_empty()
+        && set.statements.is_empty()
+        && set.timeout.is_none()
+}
+
+/// Whether a set of a ring is cleared as often as its size asks for: an address has about 16 places in it until then.
+fn has_places(set: &Set, size: u32) -> bool {
+    let every = set.gc_interval.unwrap_or(labels::CLEARED_AT_LEAST);
+    !set.timeouts || every <= CLEARED.saturating_mul(size).min(labels::CLEARED_AT_LEAST)
 }
 
 enum Touch<'t> {

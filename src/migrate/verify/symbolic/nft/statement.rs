@@ -1,5 +1,8 @@
 //! Statements as steps.
 
+use std::time::Duration;
+
+use super::super::labels::{Change, Kept};
 use super::super::{Condition, Step, Variable, fields, labels, words};
 use super::Ground;
 use super::expression::{named, option_number};
@@ -8,6 +11,7 @@ use crate::migrate::nft::{
     Amount, Data, Expression, Limit, Log, Object, RejectWith, Statement, Verdict,
 };
 use crate::net::Family;
+use crate::ruleset::Name;
 
 impl Ground<'_> {
     /// The steps of a statement; nothing if it has no meaning here.
@@ -25,9 +29,7 @@ impl Ground<'_> {
             Statement::Counter(_) => Some(Vec::new()),
             Statement::Named { kind, name } => self.named_object(kind, name.as_str()),
             Statement::Limit(limit) => Some(ask(rate(limit), limit.over)),
-            Statement::Quota { over, bytes } => {
-                Some(ask(format!("no more than {bytes} bytes"), *over))
-            }
+            Statement::Quota { over, bytes } => Some(ask(labels::bytes(*bytes), *over)),
             Statement::ConnLimit { over, count } => {
                 Some(ask(labels::connections(*count, "nothing"), !over))
             }
@@ -81,9 +83,7 @@ impl Ground<'_> {
         match object? {
             Object::Limit { limit, .. } => Some(ask(rate(limit), limit.over)),
             Object::Counter { .. } => Some(Vec::new()),
-            Object::Quota { over, bytes, .. } => {
-                Some(ask(format!("no more than {bytes} bytes"), *over))
-            }
+            Object::Quota { over, bytes, .. } => Some(ask(labels::bytes(*bytes), *over)),
             Object::Synproxy {
                 mss,
                 wscale,
@@ -127,6 +127,7 @@ impl Ground<'_> {
         Some(vec![Step::Test(seen), Step::End(labels::reject(code?))])
     }
 
+    /// What a rule does with a set; nothing where a map learns a value, which is not modelled.
     fn dynamic(&self, statement: &Statement) -> Option<Vec<Step>> {
         let Statement::Dynamic {
             operation,
@@ -134,37 +135,47 @@ impl Ground<'_> {
             key,
             timeout,
             statements,
-            ..
+            data: None,
         } = statement
         else {
             return None;
         };
         let (guard, parts) = self.parts(key)?;
         let guard = Step::Test(guard);
-        let text = super::super::iptables::sorted_key(parts.clone());
-        let asked = statements.iter().find_map(|statement| match statement {
-            Statement::Limit(limit) => {
-                let each = labels::rate_for_each(&rate(limit), &text, &self.called(set));
-                Some(ask(each, limit.over))
-            }
-            Statement::ConnLimit { over, count } => {
-                Some(ask(labels::connections(*count, &text), !over))
-            }
-            _ => None,
-        });
-        if let Some(asked) = asked {
-            return Some([guard].into_iter().chain(asked).collect());
-        }
-        let default = self.find_set(set.as_str()).and_then(|set| set.timeout);
-        let stays = timeout.or(default).filter(|stays| !stays.is_zero());
-        let (key, seconds) = (labels::key(&parts), stays.map(|t| t.as_secs()));
-        let seconds = seconds.and_then(|seconds| u32::try_from(seconds).ok());
-        let what = if operation == "delete" {
-            labels::deleted(&key, &self.called(set))
-        } else {
-            labels::added(&key, &self.called(set), seconds)
+        let (name, list) = (self.called(set), labels::key(&parts));
+        let change = match operation.as_str() {
+            "add" => Change::Add,
+            "update" => Change::Update,
+            // What the element would count is not asked.
+            "delete" => return Some(vec![guard, Step::Note(labels::deleted(&list, &name))]),
+            _ => return None,
         };
-        Some(vec![guard, Step::Note(what)])
+        let kept = self.kept(change, set, *timeout);
+        if statements.is_empty() {
+            return Some(vec![guard, Step::Note(labels::added(&list, &name, kept))]);
+        }
+        let key = super::super::iptables::sorted_key(parts);
+        let asked = statements
+            .iter()
+            .map(|statement| of_element(statement, &key, &name, kept));
+        let asked = asked.collect::<Option<Vec<_>>>()?;
+        Some(
+            [guard]
+                .into_iter()
+                .chain(asked.into_iter().flatten())
+                .collect(),
+        )
+    }
+
+    fn kept(&self, change: Change, set: &Name, timeout: Option<Duration>) -> Kept {
+        let found = self.find_set(set.as_str());
+        let time = timeout.or(found.and_then(|set| set.timeout));
+        Kept {
+            change,
+            time: time.filter(|time| !time.is_zero()),
+            size: found.and_then(|set| set.size),
+            cleared: found.and_then(|set| set.gc_interval),
+        }
     }
 
     /// What must be there for a key to be read, and the key.
@@ -188,6 +199,24 @@ impl Ground<'_> {
     pub(super) fn object(&self, keyword: &str, name: &str) -> Option<&Object> {
         let mut objects = self.table.objects.iter();
         objects.find(|object| object.keyword() == keyword && object.name().as_str() == name)
+    }
+}
+
+/// What an element of a set is asked.
+fn of_element(statement: &Statement, key: &str, set: &str, kept: Kept) -> Option<Vec<Step>> {
+    match statement {
+        Statement::Limit(limit) => {
+            let each = labels::rate_for_each(&rate(limit), key, set, kept);
+            Some(ask(each, limit.over))
+        }
+        Statement::ConnLimit { over, count } => {
+            Some(ask(labels::kept_connections(*count, key, kept), !over))
+        }
+        Statement::Quota { over, bytes } => {
+            let each = labels::rate_for_each(&labels::bytes(*bytes), key, set, kept);
+            Some(ask(each, *over))
+        }
+        _ => None,
     }
 }
 
