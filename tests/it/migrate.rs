@@ -17,6 +17,7 @@ mod options;
 mod packets;
 mod replay;
 mod rings;
+mod untracked;
 mod verify;
 mod walker;
 

@@ -54,12 +54,18 @@ pub(super) fn cases(draft: &mut Draft<'_>, asked: &Match) -> Outcome<Cases> {
                 ConnectionField::Reply => "reply",
             }),
         )),
-        Test::ConnectionMark(mark) => masked(sense, Field::CtMark, mark.value, mark.mask),
+        Test::ConnectionMark(mark) => {
+            let cases = masked(sense, Field::CtMark, mark.value, mark.mask);
+            of_a_connection(draft, cases)
+        }
         Test::ConnBytes {
             mode,
             direction,
             range,
-        } => counted(sense, mode, direction, *range)?,
+        } => {
+            let cases = counted(sense, mode, direction, *range)?;
+            of_a_connection(draft, cases)
+        }
         Test::ConnLabel { label, set } => {
             if *set {
                 unnegatable("that a label is set", sense)?;
@@ -78,6 +84,15 @@ pub(super) fn cases(draft: &mut Draft<'_>, asked: &Match) -> Outcome<Cases> {
         }
         _ => return Err(unsayable("such a property of a connection")),
     })
+}
+
+/// What holds for any connection does not for a packet without one, which iptables finds out before it compares.
+fn of_a_connection(draft: &mut Draft<'_>, mut cases: Cases) -> Cases {
+    for case in cases.iter_mut().filter(|case| case.is_empty()) {
+        draft.equivalent("what holds for any connection asks whether there is one");
+        case.push(any_bit(Sense::IsNot, Field::CtState, words(WITHOUT_CONNECTION)).into());
+    }
+    cases
 }
 
 /// A bit of the labels, by its number. A packet without a connection has none, which nft does not compare.
