@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use super::template;
 use super::{
     Chain, ConntrackTarget, Direction, Dump, HashLimit, HashMode, Hook, InterfacePattern, Match,
     RateUnit, Recent, RecentAction, Rule, Sense, Side, Table, Target, Test,
@@ -15,6 +16,7 @@ pub fn entangled(dump: &Dump, dumps: &[Dump]) -> BTreeMap<usize, String> {
     for table in &dump.tables {
         connections(table, &mut found);
         helpers(table, &mut found);
+        template::asked(table, &mut found);
     }
     rates(dump, &mut found);
     lists(dump, dumps, &mut found);
@@ -59,7 +61,7 @@ fn disagree(first: &Target, second: &Target) -> bool {
 }
 
 /// Whether a hook leads to both chains.
-fn may_both(one: &Chain, other: &Chain, table: &Table) -> bool {
+pub(super) fn may_both(one: &Chain, other: &Chain, table: &Table) -> bool {
     let (one, other) = (hooks(one, table), hooks(other, table));
     !one.is_disjoint(&other)
 }
@@ -92,7 +94,7 @@ enum Exact<'r> {
 }
 
 /// Whether no packet meets both: they ask for one protocol, interface or port and another.
-fn exclude(one: &[Match], other: &[Match]) -> bool {
+pub(super) fn exclude(one: &[Match], other: &[Match]) -> bool {
     let pairs = one.iter().filter_map(exact);
     pairs.into_iter().any(|left| {
         other

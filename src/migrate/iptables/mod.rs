@@ -12,6 +12,7 @@ mod read;
 mod recent;
 mod rule;
 mod target;
+mod template;
 mod time;
 
 pub use address::{Address, InterfacePattern, Masked, Span};

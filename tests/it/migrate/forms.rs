@@ -51,7 +51,7 @@ impl<'a> Form<'a> {
             })
     }
 
-    fn dump(&self) -> String {
+    pub(super) fn dump(&self) -> String {
         let Self {
             table, chain, rule, ..
         } = self;
@@ -101,7 +101,67 @@ fn every_form_of_a_set_is_judged_as_it_should() {
 }
 
 /// Rules that share what the kernel keeps in a way that nft cannot, and so many of them that are left out for it.
-const SHARING: [(&str, &str, &[&str], usize); 22] = [
+const SHARING: [(&str, &str, &[&str], usize); 29] = [
+    (
+        "raw",
+        "PREROUTING",
+        &[
+            "-i a -j CT --zone 1",
+            "-i a -m connmark --mark 0x0 -j MARK --set-xmark 0x2/0xffffffff",
+        ],
+        1,
+    ),
+    (
+        "raw",
+        "PREROUTING",
+        &[
+            "-i a -j CT --zone 1",
+            "-m conntrack --ctdir ORIGINAL -j MARK --set-xmark 0x2/0xffffffff",
+        ],
+        1,
+    ),
+    (
+        "raw",
+        "PREROUTING",
+        &[
+            "-i a -j CT --zone 1",
+            "-j CONNMARK --save-mark --nfmask 0xffffffff --ctmask 0xffffffff",
+        ],
+        1,
+    ),
+    (
+        "raw",
+        "PREROUTING",
+        &[
+            "-i a -j CT --zone 1",
+            "-i b -m connmark --mark 0x0 -j MARK --set-xmark 0x2/0xffffffff",
+        ],
+        0,
+    ),
+    (
+        "raw",
+        "PREROUTING",
+        &["-i a -m connmark --mark 0x0 -j CT --zone 1"],
+        0,
+    ),
+    (
+        "raw",
+        "PREROUTING",
+        &[
+            "-i a -j CT --zone 1",
+            "-m conntrack --ctstate NEW -j MARK --set-xmark 0x2/0xffffffff",
+        ],
+        0,
+    ),
+    (
+        "raw",
+        "PREROUTING",
+        &[
+            "-p tcp -m tcp --dport 21 -j CT --helper ftp",
+            "-m conntrack --ctstate NEW -j MARK --set-xmark 0x2/0xffffffff",
+        ],
+        1,
+    ),
     (
         "raw",
         "PREROUTING",
