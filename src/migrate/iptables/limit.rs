@@ -93,16 +93,24 @@ pub fn rates<'r>(rules: impl Iterator<Item = &'r Rule>) -> BTreeMap<String, Hash
 }
 
 impl HashLimit {
-    /// How long an entry is kept that no packet is counted for: where nothing is said, one unit of its rate.
+    /// How long an entry is kept that no packet is counted for: where nothing is said, one unit of its rate, or what the program
+    /// takes for bytes.
     pub fn idle(&self) -> Duration {
         let unit = match self.rate.unit {
-            RateUnit::Second | RateUnit::Bytes => 1,
+            RateUnit::Bytes if self.burst.is_some() => 60,
+            RateUnit::Bytes => 15,
+            RateUnit::Second => 1,
             RateUnit::Minute => 60,
             RateUnit::Hour => 3600,
             RateUnit::Day => 86_400,
         };
         let said = self.expire_ms.map(Duration::from_millis);
         said.unwrap_or(Duration::from_secs(unit))
+    }
+
+    /// Whether what may come at once comes no second time until the entry was idle.
+    pub fn bursts_once(&self) -> bool {
+        self.rate.unit == RateUnit::Bytes && self.burst.is_some()
     }
 
     /// The most entries, where that is said.

@@ -4,7 +4,9 @@ use margay::migrate::host::{Host, Texts};
 use margay::migrate::nft::{Ruleset, parse, print};
 use margay::migrate::translate::{Class, translate};
 use margay::migrate::verify::symbolic::{Outcome, verify};
+use margay::net::Family;
 
+use super::host;
 use super::verify::proven;
 
 const SETS: &str =
@@ -105,4 +107,31 @@ fn a_set_that_is_changed_or_kept_otherwise_is_found() {
             assert!(found, "{wrong} instead of {right}\n{text}");
         }
     }
+}
+
+/// iptables lets a burst of bytes through once, until nothing came for a minute; nft whenever less came than the rate allows.
+#[test]
+fn a_burst_of_bytes_is_no_bucket() {
+    let rule = |rest: &str| {
+        format!(
+            "*filter\n:INPUT DROP [0:0]\n-A INPUT -m hashlimit --hashlimit-upto 1000b/s{rest} --hashlimit-name h -j ACCEPT\nCOMMIT\n"
+        )
+    };
+    let burst = rule(" --hashlimit-burst 3000b --hashlimit-mode srcip");
+    let host = host(&burst, Family::V4).unwrap();
+    let translation = translate(&host);
+    assert_eq!(translation.judgements[0].class, Class::Approximate);
+    let printed = print::print(&translation.ruleset);
+    assert!(
+        printed.contains("timeout 1m limit rate 1000 bytes/second burst 3000 bytes"),
+        "{printed}"
+    );
+    assert!(!proven(&host, &translation.ruleset).unwrap().is_equal());
+    let (host, ruleset) = read_rules(&rule(" --hashlimit-mode srcip"));
+    let printed = print::print(&ruleset);
+    assert!(
+        printed.contains("timeout 15s limit rate 1000 bytes/second }"),
+        "{printed}"
+    );
+    assert!(proven(&host, &ruleset).unwrap().is_equal());
 }

@@ -60,6 +60,12 @@ fn spelled(rate: &Rate, burst: Option<u64>, threshold: Threshold) -> Limit {
 fn hash_limit(draft: &mut Draft<'_>, asked: &HashLimit) -> Outcome<Cases> {
     let first = draft.rates.get(&asked.name).unwrap_or(asked).clone();
     let limit = Statement::Limit(spelled(&first.rate, first.beyond(), asked.threshold));
+    if first.bursts_once() {
+        draft.approximate(
+            "a burst of bytes may come once in iptables, until nothing comes for a while; in nft it may come again whenever less \
+             came than the rate allows",
+        );
+    }
     if asked.modes.is_empty() {
         draft.equivalent("hashlimit of no mode is one limit");
         return Ok(one(limit));

@@ -78,7 +78,8 @@ impl Ground<'_> {
     fn hash_limit(&self, limit: &HashLimit) -> String {
         let first = self.rates.get(&limit.name).unwrap_or(limit);
         let burst = first.burst.unwrap_or(5);
-        let rate = rate_text(&first.rate, burst);
+        let once = if first.bursts_once() { ", once" } else { "" };
+        let rate = format!("{}{once}", rate_text(&first.rate, burst));
         if limit.modes.is_empty() {
             return rate;
         }
