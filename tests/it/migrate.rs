@@ -16,6 +16,7 @@ mod named;
 mod options;
 mod packets;
 mod replay;
+mod reverse_path;
 mod rings;
 mod untracked;
 mod verify;

@@ -1,6 +1,6 @@
 //! What is known of a packet beside its headers.
 
-use super::super::case::{Cases, Outcome, compared, constant, masked, one, ordered};
+use super::super::case::{Cases, Outcome, always, among, compared, constant, masked, one, ordered};
 use super::super::class::Obstacle;
 use super::super::draft::Draft;
 use super::header::{numbers, presence};
@@ -9,7 +9,7 @@ use crate::migrate::iptables::{
     Direction, LoopbackRoute, Match, PacketType, PolicyElement, Sense, SocketOption, Span,
     Statistic, Test,
 };
-use crate::migrate::nft::{Expression, Fib, Field, Operator, Statement, Value};
+use crate::migrate::nft::{Expression, Fib, Field, Item, Operator, Statement, Value};
 use crate::net::Family;
 
 /// Says a match on what the kernel knows of a packet.
@@ -192,26 +192,75 @@ fn reverse_path(draft: &mut Draft<'_>, sense: Sense, options: &[LoopbackRoute]) 
         result: "oif".to_owned(),
     });
     let route = |sense| Statement::from(compared(Sense::Is, fib.clone(), presence(sense)));
-    if !local {
-        return Ok(vec![vec![route(sense)]]);
-    }
     // ip6t_rpfilter takes an address of any interface, ipt_rpfilter looks at the one that a packet came by.
-    let flags = match draft.family {
+    let looked_up = match draft.family {
         Family::V4 => fib_flags(options),
         Family::V6 => vec!["saddr".to_owned()],
     };
+    let unmarked = looked_up.into_iter().filter(|flag| flag != "mark");
     let kind = Expression::Fib(Fib {
-        flags,
+        flags: unmarked.collect(),
         result: "type".to_owned(),
     });
     let is_local = |sense| Statement::from(compared(sense, kind.clone(), Value::word("local")));
-    Ok(match sense {
-        Sense::Is => vec![
-            vec![route(Sense::Is)],
-            vec![route(Sense::IsNot), is_local(Sense::Is)],
-        ],
-        Sense::IsNot => vec![vec![route(Sense::IsNot), is_local(Sense::IsNot)]],
-    })
+    let broadcast = match draft.family {
+        Family::V4 => broadcast(&kind),
+        Family::V6 => Vec::new(),
+    };
+    let missing = |sense| {
+        let own = local.then(|| is_local(sense));
+        [route(Sense::IsNot)].into_iter().chain(own).collect()
+    };
+    let with_route = |tests| [route(Sense::Is)].into_iter().chain(tests).collect();
+    let mut cases: Cases = match sense {
+        Sense::Is => none_of_all(&broadcast)
+            .into_iter()
+            .map(with_route)
+            .collect(),
+        Sense::IsNot => vec![missing(Sense::IsNot)],
+    };
+    match sense {
+        Sense::Is => cases.extend(local.then(|| missing(Sense::Is))),
+        Sense::IsNot if broadcast.is_empty() => {}
+        Sense::IsNot => {
+            let all = broadcast.into_iter().map(|[is, _]| is).collect();
+            cases.push(with_route(all));
+        }
+    }
+    Ok(cases)
+}
+
+/// Tests, each with its contrary, that hold together where a route back leads to a broadcast or anycast address: iptables takes none
+/// of that kind, and `fib oif` does. The kernel looks neither at what comes from itself, nor are these sources such in its routes.
+fn broadcast(kind: &Expression) -> Vec<[Statement; 2]> {
+    let senses = [Sense::Is, Sense::IsNot];
+    let contrary = |sense| match sense {
+        Sense::Is => Sense::IsNot,
+        Sense::IsNot => Sense::Is,
+    };
+    let zero = Item::Prefix(std::net::Ipv4Addr::UNSPECIFIED.into(), 8);
+    let all = Item::One(Value::Address(std::net::Ipv4Addr::BROADCAST.into()));
+    let nowhere = vec![zero, all];
+    let kinds = ["broadcast", "anycast"].map(|word| Item::One(Value::word(word)));
+    [
+        senses.map(|sense| compared(contrary(sense), Field::Iifname, Value::text("lo"))),
+        senses.map(|sense| among(contrary(sense), Field::IpSaddr, nowhere.clone())),
+        senses.map(|sense| among(sense, kind.clone(), kinds.to_vec())),
+    ]
+    .map(|pair| pair.map(Statement::from))
+    .into()
+}
+
+/// The ways in which not all of some tests hold, of which no two hold for one packet; where there is no test, all is well.
+fn none_of_all(tests: &[[Statement; 2]]) -> Cases {
+    if tests.is_empty() {
+        return always();
+    }
+    let way = |(at, [_, fails]): (usize, &[Statement; 2])| {
+        let before = tests.iter().take(at).map(|[holds, _]| holds);
+        before.chain([fails]).cloned().collect()
+    };
+    tests.iter().enumerate().map(way).collect()
 }
 
 /// What of a packet the route back is looked up by.
