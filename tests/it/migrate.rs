@@ -9,6 +9,7 @@ mod forms;
 mod forms_packets;
 mod fragments;
 mod full;
+mod listing;
 mod missing;
 mod mutant;
 mod mutation;

@@ -259,3 +259,18 @@ fn packets_meet_the_same_in_dumps() {
         assert!(replay.differences.is_empty(), "{name}: {replay:#?}");
     }
 }
+
+/// The kernel writes about 50 messages at once to all that ask, unless it is told otherwise.
+#[test]
+fn every_refusal_of_ipv6_is_seen() {
+    let test = "every_refusal_of_ipv6_is_seen";
+    let rules: String = (1..=150)
+        .map(|port| format!("-A INPUT -p udp -m udp --dport {port} -j REJECT --reject-with icmp6-adm-prohibited\n"))
+        .collect();
+    let dump = format!("*filter\n:INPUT ACCEPT [0:0]\n{rules}COMMIT\n");
+    let Some(replay) = replayed_of(Family::V6, test, &dump, |nft| nft) else {
+        return;
+    };
+    assert!(replay.differences.is_empty(), "{replay:#?}");
+    assert_eq!(replay.rules_hit(), 150, "{replay:?}");
+}

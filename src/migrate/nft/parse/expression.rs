@@ -125,25 +125,37 @@ fn primary(cursor: &mut Cursor<'_>) -> Result<Expression, NftError> {
     field(cursor).map(Expression::Field)
 }
 
+/// What nft calls some fields where it lists them.
+const LISTED: [(Field, &str); 2] = [
+    (Field::CtOriginalProtocol, "ct protocol"),
+    (Field::Secpath, "meta ipsec"),
+];
+
 fn field(cursor: &mut Cursor<'_>) -> Result<Field, NftError> {
-    let found = field_at(cursor, 0).ok_or_else(|| cursor.unexpected("a field or a statement"))?;
+    let found = spelled_at(cursor, 0);
+    let (found, text) = found.ok_or_else(|| cursor.unexpected("a field or a statement"))?;
     // The interface keys may stand with and without the word `meta`.
-    if cursor.ahead(0) == "meta" && !found.text().starts_with("meta ") {
+    if cursor.ahead(0) == "meta" && !text.starts_with("meta ") {
         cursor.expect("meta")?;
     }
-    cursor.eat_words(found.text());
+    cursor.eat_words(text);
     Ok(found)
 }
 
 /// The longest field that stands so many words further on.
 pub(super) fn field_at(cursor: &Cursor<'_>, distance: usize) -> Option<Field> {
-    let stands = |field: &&Field, from: usize| {
-        let mut words = field.text().split(' ').enumerate();
+    spelled_at(cursor, distance).map(|(field, _)| field)
+}
+
+fn spelled_at(cursor: &Cursor<'_>, distance: usize) -> Option<(Field, &'static str)> {
+    let stands = |text: &str, from: usize| {
+        let mut words = text.split(' ').enumerate();
         words.all(|(at, word)| cursor.ahead(from + at) == word)
     };
     let from = |from| {
-        let known = Field::ALL.iter().filter(|field| stands(field, from));
-        known.max_by_key(|field| field.text().len()).copied()
+        let all = Field::ALL.iter().map(|field| (*field, field.text()));
+        let known = all.chain(LISTED).filter(|(_, text)| stands(text, from));
+        known.max_by_key(|(_, text)| text.len())
     };
     let bare = || (cursor.ahead(distance) == "meta").then(|| from(distance + 1));
     from(distance).or_else(|| bare().flatten())

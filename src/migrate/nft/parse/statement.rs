@@ -95,11 +95,15 @@ fn stateful(cursor: &mut Cursor<'_>) -> Result<Statement, NftError> {
     }
 }
 
-/// `100 bytes`.
+/// What bytes are counted in.
+const BYTES: [(u64, &str); 3] = [(1, "bytes"), (1 << 10, "kbytes"), (1 << 20, "mbytes")];
+
+/// `100 bytes`, or `2 mbytes`, which is how nft lists many of them.
 pub(super) fn unsigned_bytes(cursor: &mut Cursor<'_>) -> Result<u64, NftError> {
-    let bytes = cursor.number()?;
-    cursor.expect("bytes")?;
-    Ok(bytes)
+    let count: u64 = cursor.number()?;
+    let scale = cursor.choice("a unit", &BYTES)?;
+    let bytes = count.checked_mul(scale);
+    bytes.ok_or_else(|| cursor.unexpected("fewer bytes"))
 }
 
 /// `rate over 10/second burst 5 packets`.
@@ -107,21 +111,28 @@ pub(super) fn limit(cursor: &mut Cursor<'_>) -> Result<Limit, NftError> {
     cursor.expect("rate")?;
     let over = cursor.eat("over");
     let word = cursor.word("a rate such as 10/second")?;
+    let mut scale = 1;
     let (rate, amount, unit) = match word.split_once('/') {
         Some((rate, unit)) => (rate, Amount::Packets, unit),
         None => {
-            let unit = cursor.read("bytes/second", |word| word.strip_prefix("bytes/"))?;
+            let unit;
+            (scale, unit) = cursor.read("bytes/second", of_bytes)?;
             (word, Amount::Bytes, unit)
         }
     };
-    let rate = rate.parse().ok();
+    let rate = rate.parse::<u64>().ok();
+    let rate = rate.and_then(|rate| rate.checked_mul(scale));
     let rate = rate.ok_or_else(|| cursor.unexpected("a rate such as 10/second"))?;
     let mut burst = None;
     if cursor.eat("burst") {
-        burst = Some(cursor.number()?);
-        if !cursor.eat("bytes") {
-            cursor.expect("packets")?;
-        }
+        burst = Some(match cursor.ahead(1) {
+            "packets" => {
+                let packets = cursor.number()?;
+                cursor.expect("packets")?;
+                packets
+            }
+            _ => unsigned_bytes(cursor)?,
+        });
     }
     Ok(Limit {
         over,
@@ -130,6 +141,13 @@ pub(super) fn limit(cursor: &mut Cursor<'_>) -> Result<Limit, NftError> {
         unit: unit.to_owned(),
         burst,
     })
+}
+
+/// `kbytes/second`: so many bytes, and the time.
+fn of_bytes(word: &str) -> Option<(u64, &str)> {
+    let (amount, unit) = word.split_once('/')?;
+    let known = BYTES.iter().find(|(_, name)| *name == amount)?;
+    Some((known.0, unit))
 }
 
 fn synproxy(cursor: &mut Cursor<'_>) -> Result<Statement, NftError> {
@@ -179,6 +197,11 @@ fn log(cursor: &mut Cursor<'_>) -> Result<Statement, NftError> {
             let flag = FLAGS.into_iter().find(|flag| cursor.eat_words(flag));
             let flag = flag.ok_or_else(|| cursor.unexpected(&FLAGS.join(", ")))?;
             log.flags.push(flag.to_owned());
+            while flag.starts_with("tcp ") && cursor.eat(",") {
+                let both = [("tcp sequence", "sequence"), ("tcp options", "options")];
+                let flag = cursor.choice("what of TCP is logged", &both)?;
+                log.flags.push(flag.to_owned());
+            }
         } else {
             return Ok(Statement::Log(log));
         }

@@ -29,7 +29,7 @@ const DEVICE: MacAddress = MacAddress([0x02, 0, 0, 0, 0xee, 1]);
 
 /// Settings under which every address may come from everywhere, and the host says nothing that it is not asked for, but
 /// that always.
-const SETTINGS: [(&str, &str); 14] = [
+const SETTINGS: [(&str, &str); 15] = [
     ("net/ipv4/ip_forward", "1"),
     ("net/ipv4/conf/all/rp_filter", "0"),
     ("net/ipv4/conf/default/rp_filter", "0"),
@@ -43,6 +43,8 @@ const SETTINGS: [(&str, &str); 14] = [
     ("net/ipv6/conf/default/accept_dad", "0"),
     ("net/ipv6/conf/default/router_solicitations", "0"),
     ("net/ipv6/icmp/ratelimit", "0"),
+    // No message that there is, lest the kernel write no more than 50 at once.
+    ("net/ipv6/icmp/ratemask", "255"),
     ("net/ipv6/auto_flowlabels", "0"),
 ];
 

@@ -124,6 +124,23 @@ pub(super) const DCCP_TYPES: Words = &[
     ("syncack", 9),
 ];
 
+/// RFC 6275 and those behind it.
+pub(super) const MOBILITY_TYPES: Words = &[
+    ("binding-refresh-request", 0),
+    ("home-test-init", 1),
+    ("careof-test-init", 2),
+    ("home-test", 3),
+    ("careof-test", 4),
+    ("binding-update", 5),
+    ("binding-acknowledgement", 6),
+    ("binding-error", 7),
+    ("fast-binding-update", 8),
+    ("fast-binding-acknowledgement", 9),
+    ("fast-binding-advertisement", 10),
+    ("experimental-mobility-header", 11),
+    ("home-agent-switch-message", 12),
+];
+
 pub(super) const LOG_LEVELS: Words = &[
     ("emerg", 0),
     ("alert", 1),

@@ -72,9 +72,22 @@ impl Ground<'_> {
             | Expression::Or(..)
             | Expression::Xor(..)
             | Expression::ShiftLeft(..)
-            | Expression::ShiftRight(..)
             | Expression::Map(..) => self.raw(expression),
+            Expression::ShiftRight(inner, count) => self.shifted(inner, u32::from(*count)),
         }
+    }
+
+    /// `(@nh,8,8 & 0xfc) >> 2`: bits of a number that lie side by side.
+    fn shifted(&self, inner: &Expression, low: u32) -> Option<Reading> {
+        let Expression::And(whole, mask) = inner else {
+            return None;
+        };
+        let whole = self.read(whole)?;
+        let (variable, mask) = (whole.variable()?, whole.value(mask)?);
+        let count = mask.count_ones();
+        let bits = 1_u128.checked_shl(count)?.checked_sub(1)?;
+        let same = bits.checked_shl(low)? == mask && low + count <= variable.bits;
+        (same && count > 0).then(|| Reading::part(whole.guard.clone(), variable, low, count))
     }
 
     /// Bits that the kernel knows without a name.

@@ -84,7 +84,7 @@ impl Reading {
         self
     }
 
-    fn part(guard: Condition, variable: Variable, low: u32, count: u32) -> Self {
+    pub(super) fn part(guard: Condition, variable: Variable, low: u32, count: u32) -> Self {
         let mut reading = Self::number(guard, variable.clone());
         reading.subject = Subject::Number {
             variable,
@@ -311,7 +311,8 @@ fn extension(field: Field) -> Option<Reading> {
         Field::FragReserved2 => of("frag", fields::frag_reserved2()),
         Field::HbhHdrlength => of("hbh", Variable::new("hbh hdrlength", 8)),
         Field::DstHdrlength => of("dst", Variable::new("dst hdrlength", 8)),
-        Field::MhType => Reading::number(fields::l4proto().is(135), fields::mobility_type()),
+        Field::MhType => Reading::number(fields::l4proto().is(135), fields::mobility_type())
+            .in_words(words::MOBILITY_TYPES),
         _ => return None,
     })
 }

@@ -186,7 +186,8 @@ impl Reading {
                 Some(each?.into_iter().fold(0, |all, bit| all | u128::from(bit)))
             }
             Value::Text(text) => {
-                time_of_day(text).or_else(|| words::number(self.words, text).map(u128::from))
+                let time = time_of_day(text).or_else(|| date(text));
+                time.or_else(|| words::number(self.words, text).map(u128::from))
             }
         }
     }
@@ -234,5 +235,42 @@ fn time_of_day(text: &str) -> Option<u128> {
         [hours, minutes] => Some(hours * 3_600 + minutes * 60),
         [hours, minutes, seconds] => Some(hours * 3_600 + minutes * 60 + seconds),
         _ => None,
+    }
+}
+
+/// `2024-01-01 00:00:00`, in UTC: seconds since 1970.
+fn date(text: &str) -> Option<u128> {
+    let (day, time) = text.split_once(' ')?;
+    let parts: Option<Vec<u128>> = day.split('-').map(|part| part.parse().ok()).collect();
+    let [year @ 1970..=9999, month @ 1..=12, day @ 1..=31] = parts?[..] else {
+        return None;
+    };
+    // Years begin in March here, so that the day in February comes last.
+    let (year, month) = match month {
+        1 | 2 => (year - 1, month + 9),
+        _ => (year, month - 3),
+    };
+    let leap = year / 4 - year / 100 + year / 400;
+    let days = year * 365 + leap + (month * 153 + 2) / 5 + day - 1;
+    Some(days.checked_sub(719_468)? * 86_400 + time_of_day(time)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::date;
+
+    #[test]
+    fn dates_are_seconds() {
+        for (text, seconds) in [
+            ("1970-01-01 00:00:00", 0),
+            ("2024-01-01 00:00:00", 1_704_067_200),
+            ("2024-02-29 23:59:59", 1_709_251_199),
+            ("2024-03-01 00:00", 1_709_251_200),
+            ("2030-01-01 00:00:01", 1_893_456_001),
+        ] {
+            assert_eq!(date(text), Some(seconds), "{text}");
+        }
+        assert_eq!(date("2024-13-01 00:00:00"), None);
+        assert_eq!(date("08:00"), None);
     }
 }
