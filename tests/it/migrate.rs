@@ -11,6 +11,7 @@ mod fragments;
 mod full;
 mod listing;
 mod missing;
+mod idiomatic;
 mod mutant;
 mod mutation;
 mod named;

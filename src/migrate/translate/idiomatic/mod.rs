@@ -6,14 +6,18 @@ mod items;
 mod named;
 mod run;
 mod verdicts;
+mod writes;
+
+use writes::Writes;
 
 use crate::migrate::nft::{Chain, Expression, Rule, Ruleset, Statement, Table, Verdict};
 
 /// The same rules, shorter.
 pub(super) fn shortened(ruleset: Ruleset) -> Ruleset {
     let tables = ruleset.tables.into_iter().map(|mut table| {
+        let writes = Writes::of(&table);
         for chain in &mut table.chains {
-            shorten(chain);
+            shorten(chain, &writes);
         }
         table
     });
@@ -27,9 +31,9 @@ pub(super) fn shortened(ruleset: Ruleset) -> Ruleset {
     }
 }
 
-fn shorten(chain: &mut Chain) {
-    chain.rules = run::merged(std::mem::take(&mut chain.rules));
-    chain.rules = verdicts::merged(std::mem::take(&mut chain.rules));
+fn shorten(chain: &mut Chain, writes: &Writes) {
+    chain.rules = run::merged(std::mem::take(&mut chain.rules), writes);
+    chain.rules = verdicts::merged(std::mem::take(&mut chain.rules), writes);
 }
 
 /// A rule that only compares, then counts, then gives a verdict.

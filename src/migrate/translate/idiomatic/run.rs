@@ -3,15 +3,18 @@
 
 use std::collections::BTreeMap;
 
+use super::writes::Writes;
 use super::{items, plain};
 use crate::migrate::nft::{Item, Match, Rule, Statement, Verdict};
 
 /// The rules with each run as short as it goes.
-pub(super) fn merged(rules: Vec<Rule>) -> Vec<Rule> {
+pub(super) fn merged(rules: Vec<Rule>, writes: &Writes) -> Vec<Rule> {
     let mut all = Vec::with_capacity(rules.len());
     let mut run = Run::default();
     for rule in rules {
-        let verdict = plain(&rule).map(|plain| plain.verdict.clone());
+        // Where the chain that is jumped to changes what is asked, each rule asks another packet than the one before.
+        let plain = plain(&rule).filter(|plain| !writes.change(plain.verdict, plain.matches));
+        let verdict = plain.map(|plain| plain.verdict.clone());
         let verdict = verdict.filter(|verdict| *verdict != Verdict::Continue);
         if verdict != run.verdict {
             all.append(&mut std::mem::take(&mut run).rules());

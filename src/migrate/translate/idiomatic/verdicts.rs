@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::writes::Writes;
 use super::{items, plain};
 use crate::migrate::nft::{Data, Expression, Item, MapSource, Match, Rule, Statement, Verdict};
 
@@ -9,13 +10,13 @@ use crate::migrate::nft::{Data, Expression, Item, MapSource, Match, Rule, Statem
 const RULES_MIN: usize = 3;
 
 /// The rules with maps where they are worth it.
-pub(super) fn merged(rules: Vec<Rule>) -> Vec<Rule> {
+pub(super) fn merged(rules: Vec<Rule>, writes: &Writes) -> Vec<Rule> {
     let mut all = Vec::with_capacity(rules.len());
     let mut row = Row::default();
     for rule in rules {
-        if !row.takes(&rule) {
+        if !row.takes(&rule, writes) {
             all.append(&mut std::mem::take(&mut row).rules());
-            if !row.takes(&rule) {
+            if !row.takes(&rule, writes) {
                 all.push(rule);
                 continue;
             }
@@ -33,13 +34,19 @@ struct Row {
     values: Vec<Item>,
     pairs: Vec<(Vec<Item>, Data)>,
     rules: Vec<Rule>,
+    /// The last rule jumps to a chain that may write to the field: the next one sees what it wrote.
+    written: bool,
 }
 
 impl Row {
-    fn takes(&mut self, rule: &Rule) -> bool {
+    fn takes(&mut self, rule: &Rule, writes: &Writes) -> bool {
+        if self.written {
+            return false;
+        }
         let Some((test, verdict)) = single(rule) else {
             return false;
         };
+        let written = writes.change(verdict, &[test.clone().into()]);
         let Some(values) = items::listed(test) else {
             return false;
         };
@@ -57,6 +64,7 @@ impl Row {
             .into_iter()
             .map(|item| (vec![item], Data::Verdict(verdict.clone())));
         self.pairs.extend(pairs);
+        self.written = written;
         true
     }
 
