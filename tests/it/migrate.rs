@@ -17,6 +17,7 @@ mod mutation;
 mod named;
 mod options;
 mod packets;
+mod refused;
 mod replay;
 mod reverse_path;
 mod rings;

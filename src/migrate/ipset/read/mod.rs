@@ -19,6 +19,7 @@ pub struct ReadError {
 
 /// Reads what `ipset save` printed.
 pub fn read(text: &str) -> Result<Vec<Set>, ReadError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut sets: Vec<Set> = Vec::new();
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     for (at, line) in text.lines().enumerate() {

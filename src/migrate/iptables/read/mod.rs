@@ -1,6 +1,6 @@
 //! The text of `iptables-save` to a dump.
 //!
-//! What breaks the shape of the text is an error with its line. What is not understood of a rule stays in it as
+//! What breaks the shape of the text, and what iptables itself would not take, is an error with its line. What is not understood of a rule stays in it as
 //! unknown, so that nobody takes the rule for less than it is.
 
 mod address;
@@ -31,8 +31,10 @@ pub struct ReadError {
     pub problem: String,
 }
 
-/// Reads what `iptables-save` or `ip6tables-save` printed; carriage returns at the ends of lines are no matter.
+/// Reads what `iptables-save` or `ip6tables-save` printed; carriage returns at the ends of lines and a
+/// byte order mark before them are no matter.
 pub fn read(text: &str, family: Family) -> Result<Dump, ReadError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader::new(family);
     for (at, line) in text.lines().enumerate() {
         let number = at + 1;

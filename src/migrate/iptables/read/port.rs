@@ -47,41 +47,71 @@ const SERVICES: &[(&str, u16)] = &[
     ("mdns", 5353),
 ];
 
-/// Names of protocols, as `/etc/protocols` has them; where there are several, the first is printed nowhere.
+/// Names of protocols, as Debian's `/etc/protocols` has them, and those that iptables knows by itself.
 const PROTOCOLS: &[(&str, u8)] = &[
     ("icmp", 1),
     ("igmp", 2),
+    ("ggp", 3),
     ("ipencap", 4),
-    ("ipip", 4),
+    ("ip-encap", 4),
+    ("st", 5),
     ("tcp", 6),
     ("egp", 8),
+    ("igp", 9),
+    ("pup", 12),
     ("udp", 17),
+    ("hmp", 20),
+    ("xns-idp", 22),
+    ("rdp", 27),
+    ("iso-tp4", 29),
     ("dccp", 33),
+    ("xtp", 36),
+    ("ddp", 37),
+    ("idpr-cmtp", 38),
     ("ipv6", 41),
     ("ipv6-route", 43),
     ("ipv6-frag", 44),
+    ("idrp", 45),
     ("rsvp", 46),
     ("gre", 47),
     ("esp", 50),
     ("ipsec-esp", 50),
     ("ah", 51),
     ("ipsec-ah", 51),
-    ("icmpv6", 58),
+    ("skip", 57),
     ("ipv6-icmp", 58),
     ("icmp6", 58),
+    ("icmpv6", 58),
     ("ipv6-nonxt", 59),
     ("ipv6-opts", 60),
+    ("rspf", 73),
+    ("cphb", 73),
+    ("vmtp", 81),
     ("eigrp", 88),
     ("ospf", 89),
+    ("ospfigp", 89),
+    ("ax.25", 93),
+    ("ipip", 94),
+    ("etherip", 97),
+    ("encap", 98),
     ("pim", 103),
     ("ipcomp", 108),
     ("vrrp", 112),
     ("l2tp", 115),
+    ("isis", 124),
     ("sctp", 132),
-    ("mh", 135),
-    ("ipv6-mh", 135),
+    ("fc", 133),
     ("mobility-header", 135),
+    ("ipv6-mh", 135),
+    ("mh", 135),
     ("udplite", 136),
+    ("mpls-in-ip", 137),
+    ("manet", 138),
+    ("hip", 139),
+    ("shim6", 140),
+    ("wesp", 141),
+    ("rohc", 142),
+    ("ethernet", 143),
 ];
 
 /// `first:last`, `first:`, `:last`, or one port.
@@ -109,10 +139,10 @@ pub(super) fn list(text: &str) -> Result<Vec<PortRange>, String> {
     text.split(',').map(ports).collect()
 }
 
-/// A protocol; `all` is none.
+/// A protocol; `all` is none, as is every name of 0.
 pub(super) fn protocol(text: &str) -> Result<Option<Protocol>, String> {
     let lower = text.to_ascii_lowercase();
-    if ["all", "0"].contains(&lower.as_str()) {
+    if ["all", "0", "ip", "hopopt"].contains(&lower.as_str()) {
         return Ok(None);
     }
     let named = PROTOCOLS.iter().find(|(name, _)| *name == lower);

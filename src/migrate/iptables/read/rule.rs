@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::address::{address, interface};
-use super::number::flip;
 use super::option::{self, Given, Options};
 use super::port::protocol;
 use super::words::Word;
@@ -27,8 +26,8 @@ pub(super) struct Read {
     pub(super) target: Target,
 }
 
-/// Reads a rule from the words behind its chain.
-pub(super) fn read(place: &Place<'_>, words: &[Word]) -> Read {
+/// Reads a rule from the words behind its chain. What no iptables would take is an error.
+pub(super) fn read(place: &Place<'_>, words: &[Word]) -> Result<Read, String> {
     let mut sorted = Sorted::default();
     let words = parted(words);
     let mut rest = words.as_slice();
@@ -36,13 +35,16 @@ pub(super) fn read(place: &Place<'_>, words: &[Word]) -> Read {
     while let Some((word, behind)) = rest.split_first() {
         rest = behind;
         if word.is_bang() {
-            sense = flip(sense);
+            if !rest.first().is_some_and(Word::is_option) {
+                return Err("`!` with no option behind it that it could negate".to_owned());
+            }
+            sense = Sense::IsNot;
             continue;
         }
-        rest = sorted.take(place.family, sense, word, rest);
+        rest = sorted.take(place, sense, word, rest)?;
         sense = Sense::Is;
     }
-    sorted.finish(place)
+    Ok(sorted.finish(place))
 }
 
 /// `--option=value` is two words.
@@ -95,33 +97,37 @@ struct Sorted {
 impl Sorted {
     fn take<'w>(
         &mut self,
-        family: Family,
+        place: &Place<'_>,
         sense: Sense,
         word: &Word,
         rest: &'w [Word],
-    ) -> &'w [Word] {
+    ) -> Result<&'w [Word], String> {
         if !word.is_option() {
             self.strays.push(written(sense, word, &[]));
-            return rest;
+            return Ok(rest);
         }
         if let Some((name, values)) = option::find(option::GENERIC, &word.text) {
-            let (sense, values, rest) = take_values(sense, values, rest);
-            self.generic(name, sense, values, word);
-            return rest;
+            let (sense, values, rest) = take_values(sense, values, rest)?;
+            self.generic(name, sense, values, word)?;
+            return Ok(rest);
         }
-        let user = self.user(family, &word.text);
+        let user = self.user(place, &word.text);
         let Some((user, known)) = user else {
             let (values, rest) = rest.split_at(values_before_option(rest));
             self.strays.push(written(sense, word, values));
-            return rest;
+            return Ok(rest);
         };
         let Some((name, values)) = known else {
             let (values, rest) = rest.split_at(values_before_option(rest));
             user.text.push(' ');
             user.text.push_str(&written(sense, word, values));
-            return rest;
+            return Ok(rest);
         };
-        let (sense, values, rest) = take_values(sense, values, rest);
+        let (sense, values, rest) = take_values(sense, values, rest)?;
+        // Elements of a policy are told apart by --next, and each has its own.
+        if user.name != "policy" {
+            once(&user.given, name, &word.text)?;
+        }
         user.text.push(' ');
         user.text.push_str(&written(sense, word, values));
         user.given.push(Given {
@@ -129,10 +135,16 @@ impl Sorted {
             name,
             values: values.iter().map(|word| word.text.clone()).collect(),
         });
-        rest
+        Ok(rest)
     }
 
-    fn generic(&mut self, name: &'static str, sense: Sense, values: &[Word], word: &Word) {
+    fn generic(
+        &mut self,
+        name: &'static str,
+        sense: Sense,
+        values: &[Word],
+        word: &Word,
+    ) -> Result<(), String> {
         let value = values.first().map(|word| word.text.clone());
         let value = value.unwrap_or_default();
         let role = match name {
@@ -140,14 +152,18 @@ impl Sorted {
             "-j" => Role::Target,
             "-g" => Role::Goto,
             _ => {
+                once(&self.generic, name, &word.text)?;
                 self.generic.push(Given {
                     sense,
                     name,
                     values: values.iter().map(|word| word.text.clone()).collect(),
                 });
-                return;
+                return Ok(());
             }
         };
+        if sense == Sense::IsNot {
+            return Err(format!("{} cannot be negated", word.text));
+        }
         let options = match role {
             Role::Match => option::of_match(&value),
             Role::Target => target::of_target(&value),
@@ -160,21 +176,22 @@ impl Sorted {
             text: written(sense, word, values),
             role,
         });
+        Ok(())
     }
 
     /// Who takes an option: whoever was named last and knows it, else the module of the protocol.
     fn user(
         &mut self,
-        family: Family,
+        place: &Place<'_>,
         name: &str,
     ) -> Option<(&mut Use, Option<(&'static str, usize)>)> {
         let last = self.uses.len().checked_sub(1);
         let knows = |at: &usize| match self.uses[*at].options {
             Some(options) => option::find(options, name).is_some(),
-            None => Some(*at) == last && self.uses[*at].role == Role::Match,
+            None => Some(*at) == last && takes_all(&self.uses[*at], place),
         };
         let at = (0..self.uses.len()).rev().find(knows);
-        let at = at.or_else(|| self.implied(family, name))?;
+        let at = at.or_else(|| self.implied(place.family, name))?;
         let user = &mut self.uses[at];
         let known = user.options.and_then(|options| option::find(options, name));
         Some((user, known))
@@ -255,14 +272,38 @@ impl Sorted {
     }
 }
 
+/// An option that was not given before.
+fn once(given: &[Given], name: &str, word: &str) -> Result<(), String> {
+    match given.iter().any(|given| given.name == name) {
+        true => Err(format!("{word} twice in one rule")),
+        false => Ok(()),
+    }
+}
+
+/// Whether options that nobody knows are those of this module or target, which nobody knows either.
+fn takes_all(used: &Use, place: &Place<'_>) -> bool {
+    match used.role {
+        Role::Match => true,
+        Role::Target => !place.chains.contains(&used.name),
+        Role::Goto => false,
+    }
+}
+
 /// The values of an option; an old way to write a negation is `--option ! value`.
-fn take_values(sense: Sense, values: usize, rest: &[Word]) -> (Sense, &[Word], &[Word]) {
+fn take_values(
+    sense: Sense,
+    values: usize,
+    rest: &[Word],
+) -> Result<(Sense, &[Word], &[Word]), String> {
     let (sense, rest) = match rest.split_first() {
-        Some((first, behind)) if values > 0 && first.is_bang() => (flip(sense), behind),
+        Some((first, behind)) if values > 0 && first.is_bang() => match sense {
+            Sense::Is => (Sense::IsNot, behind),
+            Sense::IsNot => return Err("`!` twice before one value".to_owned()),
+        },
         _ => (sense, rest),
     };
     let (values, rest) = rest.split_at(values.min(rest.len()));
-    (sense, values, rest)
+    Ok((sense, values, rest))
 }
 
 fn values_before_option(rest: &[Word]) -> usize {
@@ -373,6 +414,9 @@ fn alternatives(generic: &[Given], family: Family, matches: Vec<Match>) -> Vec<V
 }
 
 fn conditions(used: &Use, family: Family) -> Vec<Match> {
+    if let Some(reason) = foreign::of_other_family(&used.name, family) {
+        return vec![unknown(&used.text, &reason)];
+    }
     if used.options.is_none() {
         let reason = foreign::reason(&used.name);
         let reason = reason.unwrap_or_else(|| format!("module {} is not known", used.name));
@@ -385,7 +429,9 @@ fn conditions(used: &Use, family: Family) -> Vec<Match> {
 }
 
 fn destination(used: &Use, place: &Place<'_>) -> Target {
+    let other = foreign::of_other_family(&used.name, place.family);
     let read = match used.options {
+        Some(_) if other.is_some() => Err(other.unwrap_or_default()),
         Some(_) => target::read(&used.name, &used.given, place),
         None if place.chains.contains(&used.name) => Ok(Target::Jump(used.name.clone())),
         None => Err(foreign::reason(&used.name)

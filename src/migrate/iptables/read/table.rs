@@ -218,7 +218,7 @@ fn place(
         chains: names,
     };
     let rest: Vec<Word> = words.collect();
-    let read = rule::read(&place, &rest);
+    let read = rule::read(&place, &rest)?;
     let at = match position {
         None => chain.rules.len(),
         Some(position) if (1..=chain.rules.len() + 1).contains(&position) => position - 1,

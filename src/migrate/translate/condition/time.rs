@@ -23,7 +23,8 @@ pub(super) fn cases(draft: &mut Draft<'_>, calendar: &Calendar) -> Outcome<Cases
     draft.equivalent("hours and dates are numbers in UTC");
     let start = calendar.start.map_or(0, |time| time.0);
     let stop = calendar.stop.map_or(DAY_END, |time| time.0);
-    let wraps = start > stop;
+    // The kernel takes a span that ends where it begins for one past midnight, which is the whole day.
+    let wraps = start >= stop;
     if wraps && calendar.contiguous && !calendar.weekdays.is_empty() {
         return Err(Obstacle::new(
             "--contiguous past midnight on some days",
@@ -36,6 +37,9 @@ pub(super) fn cases(draft: &mut Draft<'_>, calendar: &Calendar) -> Outcome<Cases
             "nft adds the kernel's time zone to days of the week, which is UTC on most hosts",
         );
         cases = product(cases, &vec![vec![weekdays(&calendar.weekdays)]]);
+    }
+    if start == stop {
+        return Ok(cases);
     }
     if wraps {
         let late = ordered(Field::Hour, Operator::GreaterOrEqual, seconds(start));

@@ -44,6 +44,9 @@ pub(super) fn test(given: &Given, family: Family) -> Result<Test, String> {
             _ => Err(format!("{value:?} is not ORIGINAL or REPLY")),
         },
         "--mark" => masked(value, u32::MAX).map(Test::ConnectionMark),
+        "--helper" if value.is_empty() => {
+            Err("a connection of any helper: nft asks for one by its name".to_owned())
+        }
         "--helper" => Ok(Test::Helper(value.to_owned())),
         _ => Err(strange(given)),
     }

@@ -9,12 +9,12 @@ const DAY_END: u32 = 86_399;
 
 pub(super) fn condition(calendar: &Calendar) -> Condition {
     if calendar.kernel_zone || !calendar.month_days.is_empty() {
-        return Condition::atom(format!("{calendar:?}"));
+        return Condition::atom(words(calendar));
     }
     let TimeOfDay(start) = calendar.start.unwrap_or(TimeOfDay(0));
     let TimeOfDay(stop) = calendar.stop.unwrap_or(TimeOfDay(DAY_END));
     let hour = fields::hour();
-    let time = if start <= stop {
+    let time = if start < stop {
         hour.within(start.into(), stop.into())
             .and(days(&calendar.weekdays, 0))
     } else {
@@ -35,6 +35,30 @@ pub(super) fn condition(calendar: &Calendar) -> Condition {
         return time;
     }
     time.and(fields::date().within(first, last))
+}
+
+/// All that a calendar says.
+fn words(calendar: &Calendar) -> String {
+    let time = |word: &str, time: Option<TimeOfDay>| time.map(|time| format!("{word} {time}"));
+    let date = |word: &str, date: Option<i64>| date.map(|second| format!("{word} second {second}"));
+    let days = |what: &str, days: &[u8]| {
+        let numbers: Vec<_> = days.iter().map(u8::to_string).collect();
+        (!days.is_empty()).then(|| format!("days {} of the {what}", numbers.join(",")))
+    };
+    let parts = [
+        time("from", calendar.start),
+        time("to", calendar.stop),
+        days("week", &calendar.weekdays),
+        days("month", &calendar.month_days),
+        date("since", calendar.date_start),
+        date("until", calendar.date_stop),
+        calendar
+            .kernel_zone
+            .then(|| "in the kernel's time zone".to_owned()),
+        calendar.contiguous.then(|| "contiguous".to_owned()),
+    ];
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    format!("time {}", parts.join(" "))
 }
 
 /// It is one of these days, so many days later; days are counted from Sunday.
