@@ -5,6 +5,7 @@ mod command;
 mod corners;
 mod dumps;
 mod dynamic;
+mod families;
 mod forms;
 mod forms_packets;
 mod fragments;

@@ -125,3 +125,37 @@ fn what_is_asked_before_it_cannot_hold_is_asked() {
     );
     assert!(proven(&host, &ruleset).unwrap().is_equal(), "{printed}");
 }
+
+/// Every word that means something to nft 1.0.6 or to a later one.
+const WORDS: &str = include_str!("words.txt");
+
+#[test]
+fn words_of_nft_are_names_of_chains_and_sets() {
+    let words: Vec<_> = WORDS.lines().collect();
+    let each =
+        |line: &dyn Fn(&str) -> String| words.iter().map(|word| line(word)).collect::<String>();
+    let chains = each(&|word| format!(":{word} - [0:0]\n"));
+    let jumps = each(&|word| {
+        format!(
+            "-A INPUT -p tcp -m tcp --dport 22 -j {word}\n-A INPUT -m mark --mark 0x1 -g {word}\n-A INPUT -m set --match-set {word} src -j DROP\n\
+             -A INPUT -p udp -j SET --add-set {word} src\n"
+        )
+    });
+    let texts = Texts {
+        v4: Some(format!(
+            "*filter\n:INPUT ACCEPT [0:0]\n{chains}{jumps}COMMIT\n"
+        )),
+        v6: None,
+        sets: Some(each(&|word| format!("create {word} hash:ip family inet\n"))),
+    };
+    let translation = translate(&Host::read(&texts).unwrap());
+    assert_eq!(unsupported(&translation.judgements), 0);
+    in_netns("words_of_nft_are_names_of_chains_and_sets", || {
+        for ruleset in [
+            &translation.ruleset,
+            &translation.clone().idiomatic().ruleset,
+        ] {
+            assert_loads(&print::print(ruleset));
+        }
+    });
+}

@@ -46,7 +46,18 @@ fn fit(four: &Table, six: &Table) -> bool {
             .into_iter()
             .all(|chain| other.chain(chain.name.as_str()).is_some())
     };
-    bases_agree && alone(four, six) && alone(six, four) && names(four).is_disjoint(&names(six))
+    // The kernel copies packets in chains of one family alone.
+    let copies = |table: &Table| {
+        let rules = table.chains.iter().flat_map(|chain| &chain.rules);
+        let mut statements = rules.flat_map(|rule| &rule.statements);
+        statements.any(|one| matches!(one, Statement::Dup { .. }))
+    };
+    let copied = copies(four) || copies(six);
+    !copied
+        && bases_agree
+        && alone(four, six)
+        && alone(six, four)
+        && names(four).is_disjoint(&names(six))
 }
 
 fn joined(four: Table, six: Table) -> Table {
