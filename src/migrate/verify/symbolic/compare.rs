@@ -136,12 +136,19 @@ impl Sides<'_> {
             }
         }
         let words: BTreeSet<_> = left.notes.keys().chain(right.notes.keys()).collect();
+        let lost = self.lost(left);
         for word in words {
-            if let Some(packets) = self.note_differs(left.notes.get(word), right.notes.get(word)) {
-                return Some((word.clone(), packets));
+            let differs = self.note_differs(left.notes.get(word), right.notes.get(word));
+            let mut differs = differs.unwrap_or(Node::FALSE);
+            // The connection that a helper is for begins with the packet, and goes with it.
+            if word.starts_with("ct helper ") {
+                differs = self.bdd.minus(differs, lost);
+            }
+            if differs != Node::FALSE {
+                return Some((word.clone(), differs));
             }
         }
-        self.written_differs(left, right)
+        self.written_differs(left, right, lost)
     }
 
     fn note_differs(
@@ -163,10 +170,14 @@ impl Sides<'_> {
         None
     }
 
-    fn written_differs(&mut self, left: &Behaviour, right: &Behaviour) -> Option<(String, Node)> {
+    fn written_differs(
+        &mut self,
+        left: &Behaviour,
+        right: &Behaviour,
+        lost: Node,
+    ) -> Option<(String, Node)> {
         let variables: BTreeSet<&Variable> =
             left.written.keys().chain(right.written.keys()).collect();
-        let lost = self.lost(left);
         for variable in variables {
             let mut differs = Node::FALSE;
             let own = self.programs.map(|program| program.own_mark);

@@ -275,6 +275,19 @@ fn the_protocol_of_a_helper_is_compared() {
 }
 
 #[test]
+fn the_helper_of_a_packet_that_is_dropped_is_no_matter() {
+    let dump = "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp -m tcp --dport 21 -j CT --helper ftp\n\
+                -A PREROUTING -s 192.0.2.0/24 -j DROP\nCOMMIT\n";
+    let nft = |helped: &str| {
+        format!(
+            "table ip raw {{\n\tct helper h {{\n\t\ttype \"ftp\" protocol tcp\n\t\tl3proto ip\n\t}}\n\tchain PREROUTING {{\n\t\ttype filter hook prerouting priority raw; policy accept;\n\t\tip saddr 192.0.2.0/24 drop\n\t}}\n\tchain helped {{\n\t\ttype filter hook prerouting priority -199; policy accept;\n\t\t{helped}ct helper set \"h\"\n\t}}\n}}\n"
+        )
+    };
+    assert_eq!(proven(dump, &nft("tcp dport 21 ")), Some(true));
+    assert_eq!(proven(dump, &nft("tcp dport 22 ")), Some(false));
+}
+
+#[test]
 fn a_set_that_takes_nothing_is_never_equal() {
     let dump = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j SET --add-set s src\nCOMMIT\n";
     let nft = "table ip filter {\n\tset s {\n\t\ttype ipv4_addr\n\t\tflags dynamic\n\t}\n\tchain INPUT {\n\t\ttype filter hook input priority filter; policy accept;\n\t\tadd @s { ip saddr }\n\t}\n}\n";

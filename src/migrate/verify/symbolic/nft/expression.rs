@@ -48,9 +48,7 @@ impl Ground<'_> {
                 let there = Condition::atom(format!("sctp chunk {kind}"));
                 Some(Reading::flag(there.and(fields::transport(132))))
             }
-            Expression::Exthdr(header) => {
-                Some(Reading::flag(Condition::atom(format!("exthdr {header}"))))
-            }
+            Expression::Exthdr(header) => Some(self.header(header)),
             Expression::Ipsec { input, number, key } => {
                 let word = if *input { "in" } else { "out" };
                 let bits = if key.contains("addr") {

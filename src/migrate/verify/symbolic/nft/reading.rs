@@ -112,7 +112,7 @@ impl Ground<'_> {
             .or_else(|| self.network(field))
             .or_else(|| self.transport(field))
             .or_else(|| self.connection(field))
-            .or_else(|| extension(field))
+            .or_else(|| self.extension(field))
     }
 
     /// In family bridge, interfaces are ports of bridges.
@@ -251,9 +251,12 @@ impl Ground<'_> {
     }
     fn connection(&self, field: Field) -> Option<Reading> {
         let of = |variable| Reading::number(fields::has_connection(), variable);
-        let address = |name: &str| {
-            let bits = self.width().bits();
-            of(Variable::new(name, bits))
+        // nft asks for the family of an address by itself.
+        let address = |name: &str, v6: bool| {
+            let family = if v6 { Family::V6 } else { Family::V4 };
+            let variable = Variable::new(name, self.width().bits());
+            let guard = self.only(family).and(fields::has_connection());
+            Reading::number(guard, variable)
         };
         let count = |name: &str| of(Variable::new(name, 64));
         let port = |name: &str| of(Variable::new(name, 16));
@@ -278,14 +281,53 @@ impl Ground<'_> {
             Field::CtReplyPackets => count("ct reply packets"),
             Field::CtReplyAvgpkt => count("ct reply avgpkt"),
             Field::CtOriginalProtocol => of(fields::ct_protocol()).in_words(words::PROTOCOLS),
-            Field::CtOriginalIpSaddr | Field::CtOriginalIp6Saddr => address("ct original saddr"),
-            Field::CtOriginalIpDaddr | Field::CtOriginalIp6Daddr => address("ct original daddr"),
-            Field::CtReplyIpSaddr | Field::CtReplyIp6Saddr => address("ct reply saddr"),
-            Field::CtReplyIpDaddr | Field::CtReplyIp6Daddr => address("ct reply daddr"),
+            Field::CtOriginalIpSaddr => address("ct original saddr", false),
+            Field::CtOriginalIp6Saddr => address("ct original saddr", true),
+            Field::CtOriginalIpDaddr => address("ct original daddr", false),
+            Field::CtOriginalIp6Daddr => address("ct original daddr", true),
+            Field::CtReplyIpSaddr => address("ct reply saddr", false),
+            Field::CtReplyIp6Saddr => address("ct reply saddr", true),
+            Field::CtReplyIpDaddr => address("ct reply daddr", false),
+            Field::CtReplyIp6Daddr => address("ct reply daddr", true),
             Field::CtOriginalProtoSrc => port("ct original sport"),
             Field::CtOriginalProtoDst => port("ct original dport"),
             Field::CtReplyProtoSrc => port("ct reply sport"),
             Field::CtReplyProtoDst => port("ct reply dport"),
+            _ => return None,
+        })
+    }
+
+    /// Whether a header of IPv6 is there.
+    pub(super) fn header(&self, name: &str) -> Reading {
+        guarded(
+            self.only(Family::V6),
+            Condition::atom(format!("exthdr {name}")),
+        )
+    }
+
+    /// Headers of IPv6: nft asks for the family by itself.
+    fn extension(&self, field: Field) -> Option<Reading> {
+        let of = |header: &str, variable| {
+            let guard = self
+                .only(Family::V6)
+                .and(Condition::atom(format!("exthdr {header}")));
+            Reading::number(guard, variable)
+        };
+        Some(match field {
+            Field::RtType => of("rt", fields::rt_type()),
+            Field::RtSegLeft => of("rt", fields::rt_segments()),
+            Field::RtHdrlength => of("rt", fields::rt_length()),
+            Field::FragId => of("frag", fields::frag_id()),
+            Field::FragFragOff => of("frag", fields::frag_offset()),
+            Field::FragMoreFragments => of("frag", fields::frag_more()).in_words(words::BOOLEANS),
+            Field::FragReserved => of("frag", fields::frag_reserved()),
+            Field::FragReserved2 => of("frag", fields::frag_reserved2()),
+            Field::HbhHdrlength => of("hbh", Variable::new("hbh hdrlength", 8)),
+            Field::DstHdrlength => of("dst", Variable::new("dst hdrlength", 8)),
+            Field::MhType => {
+                let guard = self.only(Family::V6).and(fields::l4proto().is(135));
+                Reading::number(guard, fields::mobility_type()).in_words(words::MOBILITY_TYPES)
+            }
             _ => return None,
         })
     }
@@ -295,24 +337,4 @@ fn guarded(guard: Condition, flag: Condition) -> Reading {
     let mut reading = Reading::flag(flag);
     reading.guard = guard;
     reading
-}
-fn extension(field: Field) -> Option<Reading> {
-    let of = |header: &str, variable| {
-        Reading::number(Condition::atom(format!("exthdr {header}")), variable)
-    };
-    Some(match field {
-        Field::RtType => of("rt", fields::rt_type()),
-        Field::RtSegLeft => of("rt", fields::rt_segments()),
-        Field::RtHdrlength => of("rt", fields::rt_length()),
-        Field::FragId => of("frag", fields::frag_id()),
-        Field::FragFragOff => of("frag", fields::frag_offset()),
-        Field::FragMoreFragments => of("frag", fields::frag_more()).in_words(words::BOOLEANS),
-        Field::FragReserved => of("frag", fields::frag_reserved()),
-        Field::FragReserved2 => of("frag", fields::frag_reserved2()),
-        Field::HbhHdrlength => of("hbh", Variable::new("hbh hdrlength", 8)),
-        Field::DstHdrlength => of("dst", Variable::new("dst hdrlength", 8)),
-        Field::MhType => Reading::number(fields::l4proto().is(135), fields::mobility_type())
-            .in_words(words::MOBILITY_TYPES),
-        _ => return None,
-    })
 }

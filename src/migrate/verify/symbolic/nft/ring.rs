@@ -10,6 +10,7 @@ use crate::migrate::naming;
 use crate::migrate::nft::{
     Chain, Expression, Field, Match, Operand, Operator, Rule, Set, Statement, Table, Value, Verdict,
 };
+use crate::net::Family;
 use crate::ruleset::Name;
 
 /// So often the sets of a ring are cleared, for each of them: more than 640 packets of an address in a second are not noted.
@@ -361,11 +362,24 @@ impl Ground<'_> {
             };
             let part = self.rings.chains.get(to)?;
             let is_wanted = matches!(part.deed, Deed::Ask { answer, .. } if answer == wanted);
-            if is_wanted && part.key == key && tests.iter().all(|test| before.contains(test)) {
+            let held = |test: &Statement| before.contains(test) || self.always_holds(test);
+            if is_wanted && part.key == key && tests.iter().all(held) {
                 return Some(part);
             }
         }
         None
+    }
+
+    /// Whether a test asks for the family that all packets here are of.
+    fn always_holds(&self, test: &Statement) -> bool {
+        let Statement::Match(test) = test else {
+            return false;
+        };
+        let word = match self.family {
+            Family::V4 => "ipv4",
+            Family::V6 => "ipv6",
+        };
+        is_family(test) && test.right == Operand::Items(vec![Value::word(word).into()])
     }
 
     fn ring(&self, part: &Part<'_>) -> String {
