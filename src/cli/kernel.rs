@@ -30,6 +30,11 @@ impl Kernel {
     /// The current one.
     pub(super) const HERE: Self = Self { netns: None };
 
+    /// Whether one was named.
+    pub(super) fn is_named(&self) -> bool {
+        self.netns.is_some()
+    }
+
     /// Enters the namespace; this thread stays there.
     pub(super) fn enter(&self) -> Result<(), Failure> {
         match &self.netns {

@@ -76,6 +76,11 @@ impl Files {
 
     /// What stands in the files.
     pub(super) fn texts(&self) -> Result<Texts, Failure> {
+        if self.are_named() && (self.backend.is_some() || self.kernel.is_named()) {
+            return Err(Failure::Usage(
+                "--backend and --netns choose among the rules of the running host, and files are read here".to_owned(),
+            ));
+        }
         let text = |file: &Option<PathBuf>| file.as_deref().map(read).transpose();
         Ok(Texts {
             v4: text(&self.iptables_save)?,

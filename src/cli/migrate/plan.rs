@@ -32,7 +32,9 @@ impl Plan {
         let translation = translate_known(&self.files.host(screen)?, self.ack.known());
         let plan = plan::Plan::new(&translation, &acknowledged);
         if let Some(path) = &self.html {
-            fs::write(path, plan.html())?;
+            fs::write(path, plan.html()).map_err(|error| {
+                Failure::Refused(format!("cannot write {}: {error}", path.display()))
+            })?;
         }
         screen.result(&match self.output.form {
             Form::Text => plan.text(),

@@ -14,8 +14,11 @@ pub(super) fn render(inventory: &Inventory) -> String {
             let owner = set.owner.map_or("", |owner| owner.as_str());
             let used = if set.used { "" } else { "no rule looks it up" };
             text.push_str(&format!(
-                "  {:<32} {:<20} {:>8} elements  {owner:<12} {used}\n",
-                set.name, set.kind, set.elements
+                "  {:<32} {:<20} {:>8} {:<8}  {owner:<12} {used}\n",
+                set.name,
+                set.kind,
+                set.elements,
+                several("element", set.elements)
             ));
         }
         text.push('\n');
@@ -48,7 +51,12 @@ fn table(table: &TableEntry) -> String {
         .backend
         .map_or(String::new(), |backend| format!(" ({backend})"));
     let rules: usize = table.chains.iter().map(|chain| chain.rules).sum();
-    let mut text = format!("{} {}{backend}: {rules} rules\n", table.family, table.name);
+    let mut text = format!(
+        "{} {}{backend}: {rules} {}\n",
+        table.family,
+        table.name,
+        several("rule", rules)
+    );
     for entry in &table.chains {
         text.push_str(&chain(entry));
     }
@@ -66,11 +74,25 @@ fn chain(chain: &ChainEntry) -> String {
         remarks.push(format!("{count} of {guest}"));
     }
     format!(
-        "  {:<32} {:<7} {:>5} rules {:>14} packets  {owner:<12} {}\n",
+        "  {:<32} {:<7} {:>5} {:<5} {:>14} {:<7}  {owner:<12} {}\n",
         chain.name,
         chain.policy.unwrap_or("-"),
         chain.rules,
+        several("rule", chain.rules),
         chain.packets,
+        if chain.packets == 1 {
+            "packet"
+        } else {
+            "packets"
+        },
         remarks.join(", ")
     )
+}
+
+/// The word for one, or for several.
+fn several(word: &str, count: usize) -> String {
+    match count {
+        1 => word.to_owned(),
+        _ => format!("{word}s"),
+    }
 }

@@ -55,4 +55,37 @@ impl Obstacle {
             suggestion: suggestion.into(),
         }
     }
+
+    /// A match or a target that was not understood.
+    pub(super) fn unknown(text: &str, reason: &str) -> Self {
+        Self::new(format!("{text}: {reason}"), instead(text, reason))
+    }
+}
+
+/// What can be done where a match or a target was not understood.
+fn instead(text: &str, reason: &str) -> &'static str {
+    const KNOWN: &[(&str, &str)] = &[
+        (
+            "geoip",
+            "put the prefixes of the countries into a set, and look that up",
+        ),
+        ("helper", "write a rule for each helper"),
+        (
+            "string",
+            "take the rule out, or let a program look into the packets (NFQUEUE)",
+        ),
+        (
+            "u32",
+            "compare the bits by hand, as `@nh,OFFSET,LENGTH` or `@th,OFFSET,LENGTH`",
+        ),
+    ];
+    let name = text.split_whitespace().nth(1);
+    let known = KNOWN.iter().find(|(known, _)| name == Some(*known));
+    match known {
+        Some((_, suggestion)) => suggestion,
+        None if reason.contains("nft has no words") || reason.contains("the dump is of") => {
+            "take the rule out"
+        }
+        None => "say it in nft by hand, or take the rule out",
+    }
 }

@@ -41,6 +41,8 @@ pub(super) struct Draft<'h> {
     pub(super) rates: BTreeMap<String, HashLimit>,
     /// Rules by their lines that share with others what nft cannot share, with what that is.
     pub(super) entangled: BTreeMap<usize, String>,
+    /// The lines of rules that lead deeper than nft follows, or round in a circle.
+    pub(super) deep: BTreeSet<usize>,
     pub(super) rule: Sheet,
 }
 

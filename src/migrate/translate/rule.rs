@@ -20,6 +20,12 @@ pub(super) fn translate(draft: &mut Draft<'_>, rule: &Rule) -> Outcome<Vec<Vec<S
             "write the rules that share it so that each has its own, or say them in nft by hand",
         ));
     }
+    if draft.deep.contains(&rule.line) {
+        return Err(Obstacle::new(
+            "nft follows 15 jumps from a hook, and this is one more",
+            "put the rules of the chain where it is called, or break the circle if there is one",
+        ));
+    }
     if is_unwritable(rule) {
         return Err(Obstacle::new(
             "nft has no way to write a name with a quotation mark, a backslash or a control character",

@@ -78,14 +78,8 @@ fn draft<'h>(
     let lists = iptables::lists(rules.clone());
     let deep = tables
         .iter()
-        .flat_map(|table| reach::too_deep(table, &lists));
-    let mut entangled = entangled.clone();
-    entangled.extend(deep.map(|line| {
-        (
-            line,
-            "nft follows 15 jumps from a hook, and this is one more".to_owned(),
-        )
-    }));
+        .flat_map(|table| reach::too_deep(table, &lists))
+        .collect();
     Draft {
         family,
         table: TableName::Filter,
@@ -101,7 +95,8 @@ fn draft<'h>(
         cut: BTreeSet::new(),
         lists,
         rates: iptables::rates(rules),
-        entangled,
+        entangled: entangled.clone(),
+        deep,
         rule: Sheet {
             protocol: None,
             names_connection_protocol: false,

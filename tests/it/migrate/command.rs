@@ -362,3 +362,74 @@ fn a_list_of_sets_in_itself_holds_nothing() {
     let translate = "migrate translate --iptables-save v4 --ipset-save sets";
     exits(margay(&files, translate), 4);
 }
+
+#[test]
+fn messages_say_what_is_meant() {
+    let rules = "-A INPUT -m string --string \"x\" --algo bm -j DROP\n-A INPUT -m geoip --src-cc DE -j DROP\n\
+                 -A INPUT -m u32 --u32 \"0>>22\" -j DROP\n-A INPUT -m time --monthdays 1 -j DROP\n";
+    let dump = format!("*filter\n:INPUT ACCEPT [0:0]\n{rules}COMMIT\n");
+    let one =
+        "*filter\n:INPUT ACCEPT [1:60]\n[1:60] -A INPUT -m set --match-set s src -j DROP\nCOMMIT\n";
+    let sets = "\u{feff}create s hash:ip family inet\nadd s 192.0.2.1\n";
+    let files = folder(&[("v4", &dump), ("one", one), ("sets", sets)]);
+    let (plan, _) = exits(margay(&files, "migrate plan --iptables-save v4"), 4);
+    for suggestion in [
+        "instead: take the rule out, or let a program",
+        "instead: put the prefixes of the countries into a set",
+        "instead: compare the bits by hand",
+    ] {
+        assert!(plan.contains(suggestion), "{suggestion}: {plan}");
+    }
+    let (counted, _) = exits(
+        margay(
+            &files,
+            "migrate inventory --iptables-save one --ipset-save sets",
+        ),
+        0,
+    );
+    for line in [
+        "IPv4 filter: 1 rule\n",
+        " 1 rule ",
+        " 1 packet\n",
+        " 1 element",
+    ] {
+        assert!(counted.contains(line), "{line}: {counted}");
+    }
+    fs::write(files.path().join("empty"), "table ip filter {\n}\n").unwrap();
+    let (report, _) = exits(
+        margay(&files, "migrate verify --iptables-save v4 --nft empty"),
+        1,
+    );
+    assert!(report.contains("-m geoip --src-cc DE"), "{report}");
+    assert!(
+        !report.contains("Unknown {") && !report.contains("Calendar {"),
+        "{report}"
+    );
+    assert!(report.contains("days 1 of the month"), "{report}");
+    let (_, said) = exits(
+        margay(
+            &files,
+            "migrate plan --iptables-save one --ipset-save sets --html /no/x",
+        ),
+        1,
+    );
+    assert!(said.contains("cannot write /no/x: "), "{said}");
+    for option in ["--backend nft", "--netns x"] {
+        for command in ["inventory", "plan", "translate", "verify"] {
+            let line = format!("migrate {command} --iptables-save one --ipset-save sets {option}");
+            let (_, said) = exits(margay(&files, &line), 64);
+            assert!(said.contains("running host"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn jumps_that_are_too_deep_are_told_from_rules_that_share() {
+    let dump = "*filter\n:INPUT ACCEPT [0:0]\n:a - [0:0]\n:b - [0:0]\n-A INPUT -j a\n-A a -j b\n-A b -j a\nCOMMIT\n";
+    let files = folder(&[("v4", dump)]);
+    let (plan, _) = exits(margay(&files, "migrate plan --iptables-save v4"), 4);
+    assert!(
+        plan.contains("break the circle") && !plan.contains("share"),
+        "{plan}"
+    );
+}

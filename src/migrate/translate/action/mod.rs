@@ -77,10 +77,7 @@ pub(super) fn ends(draft: &mut Draft<'_>, target: &Target) -> Outcome<Ends> {
         Target::Audit(_) => single(log::audit(draft)),
         Target::Trace => single(Statement::set(Field::Nftrace, Value::Number(1))),
         Target::Set(target) => set::target(draft, target),
-        Target::Unknown { text, reason } => Err(Obstacle::new(
-            format!("{text}: {reason}"),
-            "say it in nft by hand, or take the rule out",
-        )),
+        Target::Unknown { text, reason } => Err(Obstacle::unknown(text, reason)),
     }
 }
 

@@ -90,7 +90,7 @@ pub(super) fn cases(draft: &mut Draft<'_>, it: &Match, implied: bool) -> Outcome
         | Test::Cpu(_)
         | Test::System(_)
         | Test::Quota(_) => meta::cases(draft, it),
-        Test::Unknown { text, reason } => Err(unknown(text, reason)),
+        Test::Unknown { text, reason } => Err(Obstacle::unknown(text, reason)),
     }
 }
 
@@ -101,13 +101,6 @@ pub(super) fn implies_protocol(test: &Test) -> bool {
     matches!(test, Test::Port(..) | Test::Multiport(..))
         || matches!(test, Test::TcpFlags { mask, .. } if !mask.is_empty())
         || matches!(test, Test::Icmp(one) | Test::Icmpv6(one) if icmp(one))
-}
-
-fn unknown(text: &str, reason: &str) -> Obstacle {
-    Obstacle::new(
-        format!("{text}: {reason}"),
-        "say it in nft by hand, or take the rule out",
-    )
 }
 
 /// Ports of bridges.

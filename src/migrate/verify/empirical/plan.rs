@@ -56,7 +56,7 @@ impl Plan {
             .nth(1)
             .and_then(|id| id.parse::<usize>().ok());
         let probe = identification.and_then(|id| self.probes.get(id.checked_sub(1)?));
-        probe.map_or(String::new(), |probe| format!("; sent as {probe:?}"))
+        probe.map_or(String::new(), |probe| format!("; sent as {probe}"))
     }
 }
 

@@ -1,5 +1,6 @@
 //! One packet of the experiment.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::migrate::iptables::PacketType;
@@ -202,5 +203,56 @@ impl Probe {
         };
         error.quoted = Some(Box::new(about.clone()));
         error
+    }
+}
+
+/// Between which ends, by which interfaces, and whatever else rules ask of it.
+impl fmt::Display for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = Self::new(self.family());
+        let at = |address: IpAddr, port: u16| match self.protocol {
+            6 | 17 | 33 | 132 | 136 => format!("{address} port {port}"),
+            _ => address.to_string(),
+        };
+        let input = self.input().unwrap_or("this host");
+        let output = self.output.as_deref().unwrap_or("this host");
+        write!(
+            f,
+            "protocol {} from {} to {}, by {input} for {output}",
+            self.protocol,
+            at(self.source, self.source_port),
+            at(self.destination, self.destination_port),
+        )?;
+        let mark = self.state.mark;
+        let connection_mark = self.state.connection_mark;
+        let more = [
+            (
+                self.protocol == 6,
+                format!("TCP flags {:#04x}", self.tcp_flags),
+            ),
+            (
+                [1, 58].contains(&self.protocol),
+                format!("type {} code {}", self.icmp.0, self.icmp.1),
+            ),
+            (self.hops != plain.hops, format!("TTL {}", self.hops)),
+            (
+                self.octet != plain.octet,
+                format!("TOS {:#04x}", self.octet),
+            ),
+            (
+                self.length.is_some(),
+                format!("{} bytes", self.length.unwrap_or(0)),
+            ),
+            (self.fragment.is_some(), "a fragment".to_owned()),
+            (!self.headers.is_empty(), "with headers of IPv6".to_owned()),
+            (mark != 0, format!("mark {mark:#x}")),
+            (
+                connection_mark != 0,
+                format!("connection mark {connection_mark:#x}"),
+            ),
+            (self.state.untracked, "untracked".to_owned()),
+        ];
+        let mut more = more.into_iter().filter(|(is_there, _)| *is_there);
+        more.try_for_each(|(_, word)| write!(f, ", {word}"))
     }
 }

@@ -146,6 +146,7 @@ impl Ground<'_> {
             Target::Audit(_) => note("audit".to_owned()),
             Target::Trace => note("trace".to_owned()),
             Target::Set(set) => self.set_target(set),
+            Target::Unknown { text, .. } => note(text.clone()),
             other => note(format!("{other:?}")),
         }
     }

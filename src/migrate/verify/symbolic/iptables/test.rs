@@ -267,6 +267,7 @@ impl Ground<'_> {
                 (always, mask(&fields::output_group(), *masked))
             }
             Test::Cpu(number) => (always, fields::cpu().is((*number).into())),
+            Test::Unknown { text, .. } => (always, Condition::atom(text.clone())),
             other => (always, Condition::atom(format!("{other:?}"))),
         }
     }
