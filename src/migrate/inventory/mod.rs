@@ -88,9 +88,12 @@ pub fn inventory(dumps: &[(Option<Backend>, &Dump)], sets: &[Set]) -> Inventory 
     let mut used = BTreeSet::new();
     for (backend, dump) in dumps {
         let unread = dump.missing.iter().map(|missing| {
-            let Missing { name, line, text } = missing;
-            let family = dump.family;
-            format!("table {name} of {family} is not among them, line {line}: {text}")
+            let Missing { table, line, .. } = missing;
+            let what = missing.gap.as_str();
+            format!(
+                "table {table} of {}, line {line}: the dump does not have {what}",
+                dump.family
+            )
         });
         found.notes.extend(unread);
         for table in &dump.tables {

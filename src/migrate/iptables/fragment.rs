@@ -2,13 +2,18 @@
 //! rule sees them. Where no rule asks for it, iptables reads no ports in such a one, and nft takes its IPv6 header for
 //! that of the protocol (seen with Linux 6.18): whoever sends it picks by the flow label what rules compare.
 
-use super::{Dump, Match, Rule, Target, Test};
+use std::collections::BTreeSet;
+
+use super::{Dump, HashMode, Match, Rule, Target, Test};
 use crate::migrate::ipset;
 use crate::net::Family;
 
-/// Whether rules of a dump see such fragments.
-pub fn sees_later_fragments(dump: &Dump) -> bool {
-    dump.family == Family::V6 && !dump.rules().any(|(_, _, rule)| defragments(rule))
+/// Whether rules of a dump see such fragments, where those in some lines are left out.
+pub fn sees_later_fragments(dump: &Dump, left_out: &BTreeSet<usize>) -> bool {
+    let mut rules = dump
+        .rules()
+        .filter(|(_, _, rule)| !left_out.contains(&rule.line));
+    dump.family == Family::V6 && !rules.any(|(_, _, rule)| defragments(rule))
 }
 
 /// Whether a rule reads what stands behind the headers of IPv6.
@@ -17,6 +22,11 @@ pub fn reads_payload(rule: &Rule, is_of_ports: impl Fn(&str) -> bool) -> bool {
         let in_set = matches!(&one.test, Test::Set(set) if is_of_ports(&set.name));
         in_set || reads_protocol(&one.test)
     };
+    if let Target::Set(target) = &rule.target
+        && target.actions.iter().any(|(_, set, _)| is_of_ports(set))
+    {
+        return true;
+    }
     rule.matches.iter().any(reads)
 }
 
@@ -60,6 +70,10 @@ fn defragments(rule: &Rule) -> bool {
 }
 
 fn reads_protocol(test: &Test) -> bool {
+    let ports = [HashMode::SourcePort, HashMode::DestinationPort];
+    if let Test::HashLimit(limit) = test {
+        return limit.modes.iter().any(|mode| ports.contains(mode));
+    }
     matches!(
         test,
         Test::Port(..)

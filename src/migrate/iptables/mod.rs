@@ -26,7 +26,7 @@ pub use matching::{
     MatchSet, PacketType, Physical, PolicyElement, RoutingHeader, Sense, Side, SocketOption,
     Statistic, Test,
 };
-pub use missing::Missing;
+pub use missing::{Gap, Missing};
 pub use read::{ReadError, read};
 pub use recent::{List, Recent, RecentAction, TIMES_MAX, lists};
 pub use rule::Rule;

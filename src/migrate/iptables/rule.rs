@@ -1,6 +1,6 @@
 //! A rule: what a packet must be, and what becomes of it.
 
-use super::{Counters, Match, Target};
+use super::{Counters, Match, RecentAction, Target, Test};
 
 /// One rule of a dump.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,4 +16,23 @@ pub struct Rule {
     pub matches: Vec<Match>,
     /// What becomes of a packet that matches.
     pub target: Target,
+}
+
+impl Rule {
+    /// Whether it does nothing but change how large a segment may be: no list or limit takes note of its packets.
+    pub fn changes_segment_size(&self) -> bool {
+        let notes = |one: &Match| {
+            matches!(&one.test, Test::Recent(recent) if recent.action != RecentAction::Check)
+                || matches!(
+                    one.test,
+                    Test::Limit { .. }
+                        | Test::HashLimit(_)
+                        | Test::ConnLimit { .. }
+                        | Test::ConnLabel { set: true, .. }
+                        | Test::Quota(_)
+                        | Test::Statistic(_)
+                )
+        };
+        matches!(self.target, Target::TcpMss(_)) && !self.matches.iter().any(notes)
+    }
 }

@@ -7,7 +7,7 @@ use super::names::Names;
 use super::ports::Ports;
 use super::scope::Shared;
 use crate::migrate::ipset;
-use crate::migrate::iptables::{HashLimit, Hook, List, Rule, Sense, TableName, Target, Test};
+use crate::migrate::iptables::{HashLimit, Hook, List, Rule, Sense, TableName, Test};
 use crate::migrate::nft::{self, Object, Statement};
 use crate::net::{Family, Protocol};
 use crate::ruleset::Name;
@@ -63,6 +63,8 @@ pub(super) struct Sheet {
     pub(super) line: usize,
     /// What was asked so far remembers packets.
     pub(super) remembers: bool,
+    /// The sets that the packet must not be in, as far as they were asked.
+    pub(super) outside: BTreeSet<Name>,
     /// What has to happen before a test that was just said is asked, in rules of their own.
     pub(super) first: Vec<Vec<Statement>>,
     /// The worst of what was noted.
@@ -90,10 +92,11 @@ impl Draft<'_> {
             protocol,
             names_connection_protocol: protocol.is_some() || of_connection,
             names_segment_size: sized,
-            changes_segment_size: matches!(rule.target, Target::TcpMss(_)),
+            changes_segment_size: rule.changes_segment_size(),
             hooks: hooks.clone(),
             line: rule.line,
             remembers: false,
+            outside: BTreeSet::new(),
             first: Vec::new(),
             class: Class::Native,
             reasons: Vec::new(),

@@ -27,7 +27,9 @@ pub use class::Class;
 
 use super::host::Host;
 use super::ipset::{Field, Set};
-use super::iptables::{Counters, Dump, Missing, TIMES_MAX, Table, TableName, Test, entangled};
+use super::iptables::{
+    Counters, Dump, Missing, TIMES_MAX, Table, TableName, Test, entangled, sees_later_fragments,
+};
 use super::nft::Ruleset;
 use crate::net::Family;
 
@@ -79,6 +81,23 @@ pub fn translate(host: &Host) -> Translation {
 
 /// The same with what is known of the host.
 pub fn translate_known(host: &Host, known: Known) -> Translation {
+    let all = with_trackers(host, known, &BTreeSet::new());
+    let unsaid = all.judgements.iter().filter(|one| one.family == Family::V6);
+    let unsaid = unsaid.filter(|one| one.class == Class::Unsupported);
+    let unsaid: BTreeSet<usize> = unsaid.map(|one| one.line).collect();
+    let sees = |left_out: &BTreeSet<usize>| {
+        let mut dumps = host.dumps.iter();
+        dumps.any(|dump| sees_later_fragments(dump, left_out))
+    };
+    // A rule that nobody says in nft does not have fragments put together there.
+    match sees(&unsaid) && !sees(&BTreeSet::new()) {
+        true => with_trackers(host, known, &unsaid),
+        false => all,
+    }
+}
+
+/// The same where rules of IPv6 in these lines do not have connections tracked.
+fn with_trackers(host: &Host, known: Known, left_out: &BTreeSet<usize>) -> Translation {
     let sets: BTreeMap<&str, &Set> = host
         .sets
         .iter()
@@ -87,7 +106,7 @@ pub fn translate_known(host: &Host, known: Known) -> Translation {
     let whole = table::Whole {
         sets,
         ports: ports::Ports::of(host, known.free_mark),
-        shared: scope::Shared::of(host),
+        shared: scope::Shared::of(host, left_out),
     };
     let mut translation = Translation {
         ruleset: Ruleset::default(),
@@ -130,14 +149,16 @@ impl Translation {
 fn unread(family: Family, missing: &Missing) -> Judgement {
     Judgement {
         family,
-        table: missing.name,
+        table: missing.table,
         chain: "*".to_owned(),
         line: missing.line,
         text: missing.text.clone(),
         counters: None,
         class: Class::Unsupported,
-        reasons: vec!["the dump does not have the rules of this table: iptables-nft could not read one that nft made".to_owned()],
-        suggestion: Some("move what nft made into a table of its own, and save once more".to_owned()),
+        reasons: vec![format!("the dump does not have {}", missing.gap.as_str())],
+        suggestion: Some(
+            "move what nft made into a table of its own, and save once more".to_owned(),
+        ),
     }
 }
 

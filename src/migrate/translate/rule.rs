@@ -7,7 +7,8 @@ use super::condition::{cases, implies_protocol};
 use super::draft::Draft;
 use super::netmap;
 use crate::migrate::iptables::{self, Direction, InterfacePattern, Rule, Sense, Target, Test};
-use crate::migrate::nft::{Expression, Match, Statement};
+use crate::migrate::nft::{Expression, Match, Operand, Operator, Statement};
+use crate::ruleset::Name;
 
 /// A rule that would become more rules than that is better said by hand.
 const CASES_MAX: usize = 64;
@@ -134,6 +135,19 @@ fn has_state(statement: &Statement) -> bool {
     ) || matches!(statement, Statement::Match(test) if counts(test))
 }
 
+/// The set that a packet must not be in.
+fn outside(statement: &Statement) -> Option<Name> {
+    let Statement::Match(Match {
+        operator: Operator::NotEqual,
+        right: Operand::Set(set),
+        ..
+    }) = statement
+    else {
+        return None;
+    };
+    Some(set.clone())
+}
+
 /// The ways in which a rule holds, and the rules that stand before those.
 fn conditions(draft: &mut Draft<'_>, rule: &Rule) -> Outcome<(Cases, Cases)> {
     quirks(draft, rule);
@@ -155,6 +169,7 @@ fn conditions(draft: &mut Draft<'_>, rule: &Rule) -> Outcome<(Cases, Cases)> {
         let implied = implied && one.sense == Sense::Is;
         let remembers = all.iter().flatten().any(has_state);
         draft.rule.remembers = remembers;
+        draft.rule.outside = all.iter().flatten().filter_map(outside).collect();
         let found = cases(draft, one, implied)?;
         for before in std::mem::take(&mut draft.rule.first) {
             if remembers {

@@ -31,13 +31,13 @@ const RATE: &str = "rate";
 const SET: &str = "set";
 
 impl Shared {
-    /// What the tables of a host share.
-    pub(super) fn of(host: &Host) -> Self {
+    /// What the tables of a host share; rules of IPv6 in some lines are left out.
+    pub(super) fn of(host: &Host, left_out: &BTreeSet<usize>) -> Self {
         let mut shared = Self::default();
         let fragmented = host
             .dumps
             .iter()
-            .filter(|dump| iptables::sees_later_fragments(dump));
+            .filter(|dump| iptables::sees_later_fragments(dump, left_out));
         shared.fragmented = fragmented.map(|dump| dump.family).collect();
         for dump in &host.dumps {
             for (table, _, rule) in dump.rules() {

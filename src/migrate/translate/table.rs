@@ -105,6 +105,7 @@ fn draft<'h>(
             hooks: BTreeSet::new(),
             line: 0,
             remembers: false,
+            outside: BTreeSet::new(),
             first: Vec::new(),
             class: Class::Native,
             reasons: Vec::new(),

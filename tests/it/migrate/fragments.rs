@@ -30,7 +30,7 @@ fn ports_are_approximate_where_nothing_puts_fragments_together() {
     );
     for puts_together in [
         "-A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT\n",
-        "-A INPUT -j CT --helper ftp\n",
+        "-A INPUT -m connmark --mark 0x1 -j ACCEPT\n",
     ] {
         let host = host(&dump(&format!("{ASKS}{puts_together}")), Family::V6).unwrap();
         assert_eq!(class(&host), Class::Native, "{puts_together}");
@@ -39,14 +39,23 @@ fn ports_are_approximate_where_nothing_puts_fragments_together() {
         class(&host(&dump(ASKS), Family::V4).unwrap()),
         Class::Native
     );
+    let left_out =
+        "-A INPUT -m conntrack --ctstate NEW -m recent --rcheck --rttl --name a -j DROP\n";
+    let left_out = host(&dump(&format!("{ASKS}{left_out}")), Family::V6).unwrap();
+    assert_eq!(class(&left_out), Class::Approximate);
+    let rate = "-A INPUT -p udp -m hashlimit --hashlimit-above 1/sec --hashlimit-mode dstport --hashlimit-name a -j DROP\n";
+    assert_eq!(
+        class(&host(&dump(rate), Family::V6).unwrap()),
+        Class::Approximate
+    );
     let without_ports = host(&dump("-A INPUT -p udp -j ACCEPT\n"), Family::V6).unwrap();
     assert_eq!(class(&without_ports), Class::Native);
 }
 
 #[test]
 fn ports_of_sets_are_as_other_ports() {
-    let of = |kind: &str, dimensions: &str| {
-        let rule = format!("-A INPUT -m set --match-set s {dimensions} -j DROP\n");
+    let of = |kind: &str, asks: &str| {
+        let rule = format!("-A INPUT {asks}\n");
         let texts = Texts {
             v4: None,
             v6: Some(dump(&rule)),
@@ -54,6 +63,11 @@ fn ports_of_sets_are_as_other_ports() {
         };
         class(&Host::read(&texts).unwrap())
     };
-    assert_eq!(of("hash:ip,port", "src,dst"), Class::Approximate);
-    assert!(of("hash:ip", "src") < Class::Approximate);
+    assert_eq!(
+        of("hash:ip,port", "-m set --match-set s src,dst -j DROP"),
+        Class::Approximate
+    );
+    assert!(of("hash:ip", "-m set --match-set s src -j DROP") < Class::Approximate);
+    let adds = "-j SET --add-set s src,dst";
+    assert_eq!(of("hash:ip,port", adds), Class::Approximate);
 }

@@ -14,7 +14,7 @@ const KNOCKS: &str = "*filter
 :INPUT ACCEPT [0:0]
 -A INPUT -p udp -m udp --dport 1111 -m recent --set --name a --rsource -j DROP
 -A INPUT -p udp -m udp --dport 1112 -m recent --update --seconds 60 --name a --rsource -j DROP
--A INPUT -m recent --remove --name a --rsource
+-A INPUT -p tcp -m recent --remove --name a --rsource
 COMMIT
 ";
 
@@ -39,15 +39,20 @@ fn a_full_set_does_not_end_the_rule() {
             assert_ne!(text, small);
             nft_result(&["-f", "-"], &small).unwrap();
             run("ip", &["link", "set", "lo", "up"], "").unwrap();
-            for source in ["127.0.0.2", "127.0.0.3"] {
+            for (source, port) in [
+                ("127.0.0.2", 1111),
+                ("127.0.0.3", 1111),
+                ("127.0.0.2", 1112),
+            ] {
                 let socket = UdpSocket::bind((source, 0)).unwrap();
-                socket.send_to(b"knock", ("127.0.0.1", 1111)).unwrap();
+                socket.send_to(b"knock", ("127.0.0.1", port)).unwrap();
             }
             let listed = nft_result(&["list", "chain", "ip", "filter", "INPUT"], "").unwrap();
-            let dropped = listed
-                .lines()
-                .find(|line| line.contains("1111") && line.contains("drop"));
-            assert!(dropped.unwrap().contains("packets 2 "), "{listed}");
+            for (port, count) in [("1111", "packets 2 "), ("1112", "packets 1 ")] {
+                let mut dropped = listed.lines().filter(|line| line.contains(port));
+                let dropped = dropped.find(|line| line.contains("drop")).unwrap();
+                assert!(dropped.contains(count), "{listed}");
+            }
             nft_result(&["flush", "ruleset"], "").unwrap();
         }
     });

@@ -11,13 +11,7 @@ COMMIT
 
 #[test]
 fn a_table_that_is_not_in_the_dump_stands_in_the_way() {
-    let files = folder(&[
-        ("v4", SAVED),
-        (
-            "ack",
-            "IPv4 filter *: # Table `filter' is incompatible, use 'nft' tool.\n",
-        ),
-    ]);
+    let files = folder(&[("v4", SAVED), ("nft", "table ip nat {\n}\n")]);
     let (plan, _) = exits(margay(&files, "migrate plan --iptables-save v4"), 4);
     assert!(
         plan.contains("the dump does not have the rules of this table"),
@@ -27,16 +21,32 @@ fn a_table_that_is_not_in_the_dump_stands_in_the_way() {
     assert_eq!(printed, "");
     let (inventory, _) = exits(margay(&files, "migrate inventory --iptables-save v4"), 0);
     assert!(
-        inventory.contains("table filter of IPv4 is not among them, line 5"),
+        inventory.contains("table filter of IPv4, line 5: the dump does not have"),
         "{inventory}"
     );
-    let nothing = folder(&[("v4", SAVED), ("nft", "table ip nat {\n}\n")]);
-    let (told, _) = exits(
-        margay(&nothing, "migrate verify --iptables-save v4 --nft nft"),
+    let verify = "migrate verify --iptables-save v4 --nft nft";
+    let (told, _) = exits(margay(&files, verify), 0);
+    assert!(told.contains("table filter of IPv4: the rules"), "{told}");
+    let open = plan
+        .lines()
+        .find(|line| line.starts_with("ip filter #"))
+        .unwrap();
+    std::fs::write(files.path().join("ack"), open).unwrap();
+    let (printed, _) = exits(
+        margay(&files, "migrate translate --iptables-save v4 --ack ack"),
         0,
     );
+    assert!(printed.contains("table ip nat"), "{printed}");
+}
+
+#[test]
+fn chains_beside_those_of_the_dump_stand_in_the_way() {
+    let beside = "# Table `nat' contains incompatible base-chains, use 'nft' tool to list them.";
+    let saved = SAVED.replace("# Table `filter' is incompatible, use 'nft' tool.", beside);
+    let files = folder(&[("v4", &saved)]);
+    let (plan, _) = exits(margay(&files, "migrate plan --iptables-save v4"), 4);
     assert!(
-        told.contains("table filter of IPv4, which is in no dump"),
-        "{told}"
+        plan.contains("the dump does not have chains of this table that nft made"),
+        "{plan}"
     );
 }

@@ -7,8 +7,8 @@ use crate::net::decimal;
 /// What a line is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Line {
-    /// Empty, or a comment, and what it says.
-    Nothing(String),
+    /// A comment, or an empty line.
+    Comment(String),
     /// `*name`.
     Table(String),
     /// `:name policy [packets:bytes]`.
@@ -31,7 +31,7 @@ impl Line {
     pub(super) fn of(line: &str) -> Result<Self, String> {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
-            return Ok(Self::Nothing(line.to_owned()));
+            return Ok(Self::Comment(line.to_owned()));
         }
         if let Some(name) = line.strip_prefix('*') {
             return Ok(Self::Table(name.trim().to_owned()));

@@ -48,7 +48,7 @@ impl Reader {
     /// The next line.
     pub(super) fn take(&mut self, number: usize, line: Line) -> Result<(), ReadError> {
         let done = match line {
-            Line::Nothing(comment) => {
+            Line::Comment(comment) => {
                 self.missing.extend(Missing::of(number, &comment));
                 Ok(())
             }

@@ -106,15 +106,21 @@ impl Used {
     }
 
     /// Notes an address in every set, in rules of their own: a set that is full takes no more, which ends the rule that asks.
-    /// What of that remains in the rule itself: all, where one asks a limit first, which must be asked once.
+    /// What of that remains in the rule itself: all, where something is asked first that must be asked once, or that
+    /// the note changes.
     fn noted(&self, draft: &mut Draft<'_>, holds: &Option<Statement>) -> Vec<Statement> {
         let written = self.sets.iter().map(|(name, seconds)| {
             let seconds = seconds.map(|seconds| Duration::from_secs(seconds.into()));
             dynamic("update", name, &self.key, seconds)
         });
-        if draft.rule.remembers {
+        let changed = self
+            .sets
+            .iter()
+            .any(|(name, _)| draft.rule.outside.contains(name));
+        if draft.rule.remembers || changed {
             draft.approximate(
-                "behind a limit the rule ends where the set of recent is full, where iptables forgets the oldest address",
+                "the rule ends where the set of recent is full, where iptables forgets the oldest address: what it asks \
+                 before cannot be asked once more",
             );
             return written.collect();
         }

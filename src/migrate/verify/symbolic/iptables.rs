@@ -112,7 +112,7 @@ impl Ground<'_> {
         };
         let first = rule.matches.iter().filter(own);
         let modules = rule.matches.iter().filter(|m| !own(m));
-        let clamps = matches!(rule.target, Target::TcpMss(_));
+        let clamps = rule.changes_segment_size();
         let asked = |m| match m {
             // What a second size becomes is not looked into: whoever names two loses nothing but his own connection.
             &model::Match {

@@ -28,8 +28,10 @@ pub use condition::{Condition, Pattern, Variable};
 pub use program::{BaseChain, Entry, Place, Program, Rule, Source, Step};
 pub use report::{Difference, Outcome, Part, Report, Sighting};
 
+use std::collections::BTreeSet;
+
 use crate::migrate::ipset::Set;
-use crate::migrate::iptables::{Dump, reads_payload, sees_later_fragments};
+use crate::migrate::iptables::{Dump, Missing, is_of_ports, reads_payload, sees_later_fragments};
 use crate::migrate::nft::Parsed;
 use crate::net::Family;
 
@@ -46,9 +48,7 @@ pub fn verify(dumps: &[Dump], sets: &[Set], nft: &Parsed) -> Result<Report, Unkn
         let mut before = Program::default();
         for dump in dumps.iter().filter(|dump| dump.family == family) {
             before = iptables::program(dump, dumps, sets);
-        }
-        for dump in dumps.iter().filter(|dump| dump.family == family) {
-            report.abstracted.extend(unseen(dump));
+            report.abstracted.extend(unseen(dump, sets));
         }
         let after = nft::program(nft, family)?;
         report
@@ -66,17 +66,16 @@ pub fn verify(dumps: &[Dump], sets: &[Set], nft: &Parsed) -> Result<Report, Unkn
 }
 
 /// What a dump does not say, and what nobody reads alike.
-fn unseen(dump: &Dump) -> Vec<String> {
+fn unseen(dump: &Dump, sets: &[Set]) -> Vec<String> {
     let unread = dump.missing.iter();
     let unread = unread.map(|missing| {
-        format!(
-            "table {} of {}, which is in no dump",
-            missing.name, dump.family
-        )
+        let Missing { table, gap, .. } = missing;
+        format!("table {table} of {}: {}", dump.family, gap.as_str())
     });
+    let of_ports = |name: &str| sets.iter().any(|set| set.name == name && is_of_ports(set));
     let mut rules = dump.rules();
-    let reads =
-        sees_later_fragments(dump) && rules.any(|(_, _, rule)| reads_payload(rule, |_| true));
+    let reads = sees_later_fragments(dump, &BTreeSet::new())
+        && rules.any(|(_, _, rule)| reads_payload(rule, of_ports));
     let fragments = reads
         .then(|| "what stands in fragments of IPv6 that are not the first, for ports".to_owned());
     unread.chain(fragments).collect()
