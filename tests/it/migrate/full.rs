@@ -2,8 +2,9 @@
 
 use std::net::UdpSocket;
 
-use margay::migrate::nft::print;
+use margay::migrate::nft::{parse, print};
 use margay::migrate::translate::{Class, translate};
+use margay::migrate::verify::symbolic::verify;
 use margay::net::Family;
 
 use super::host;
@@ -67,5 +68,26 @@ fn behind_a_limit_the_difference_is_named() {
     assert!(
         judged[0].reasons.iter().any(|one| one.contains("is full")),
         "{judged:?}"
+    );
+}
+
+#[test]
+fn what_a_packet_noted_it_finds() {
+    let dump = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p udp -m recent ! --rcheck --name a --rsource -m recent --set --name a --rsource -j DROP\nCOMMIT\n";
+    let host = host(dump, Family::V4).unwrap();
+    let translation = translate(&host);
+    assert!(proven(&host, &translation.ruleset).unwrap().is_equal());
+    let printed = print::print(&translation.ruleset);
+    let rule = printed
+        .lines()
+        .find(|line| line.contains("update @recent-a"))
+        .unwrap();
+    let (asks, rest) = rule.split_once(" update @recent-a { ip saddr }").unwrap();
+    // The second of these never holds, other than where the set is full.
+    let split = format!("{asks} update @recent-a {{ ip saddr }}\n{asks}{rest}");
+    let parsed = parse(&printed.replace(rule, &split)).unwrap();
+    assert!(
+        !verify(&host.dumps, &[], &parsed).unwrap().is_equal(),
+        "{split}"
     );
 }

@@ -73,7 +73,12 @@ fn rings_are_proven_and_loaded() {
 /// every such rule is left out.
 #[test]
 fn a_ring_that_was_changed_is_found() {
-    let (host, ruleset) = read(ALL);
+    // Where a packet was noted whatever it is, to ask whether it was is nothing to leave out.
+    let all = ALL.replace(
+        "-p tcp -m recent --set",
+        "-p tcp -m tcp --dport 80 -m recent --set",
+    );
+    let (host, ruleset) = read(&all);
     let mut mutants = 0;
     for (chain_at, chain) in ruleset.tables[0].chains.iter().enumerate() {
         for (rule_at, rule) in chain.rules.iter().enumerate() {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::Variable;
+use super::{Source, Step, Variable};
 
 /// What a translation does.
 #[derive(Debug, Default)]
@@ -196,9 +196,35 @@ pub(super) fn alive(seconds: u64) -> String {
     format!("an element with {seconds} seconds left is still there")
 }
 
-/// What packets added to a set.
-pub(super) fn learned(set: &str, key: &str) -> String {
-    format!("packets put {key} into {}", set_name(set))
+/// Whether packets put a key into a set: this one, or one before it.
+pub(super) fn learned(set: &str, key: &str) -> Variable {
+    Variable::new(&format!("{PUT} {key} into {}", set_name(set)), 1)
+}
+
+/// Whether a variable is such a one.
+pub(super) fn is_learned(variable: &Variable) -> bool {
+    variable.name.starts_with(PUT)
+}
+
+const PUT: &str = "packets put";
+
+/// What a packet puts into a set it finds there, and what it takes out it does not.
+pub(super) fn learn(set: &str, key: &str, is_there: Is) -> Step {
+    Step::Write {
+        variable: learned(set, key),
+        keep: 0,
+        source: Source::Constant(match is_there {
+            Is::There => 1,
+            Is::Gone => 0,
+        }),
+    }
+}
+
+/// Whether a key is in a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Is {
+    There,
+    Gone,
 }
 
 /// Packets put something into a set.

@@ -85,10 +85,19 @@ fn unseen(dump: &Dump, sets: &[Set]) -> Vec<String> {
 fn abstracted(program: &Program) -> Vec<String> {
     let mut names = Vec::new();
     program.each_condition(&mut |condition| {
-        condition.each_leaf(&mut |leaf| {
-            if let Condition::Atom(name) = leaf {
-                names.push(name.clone());
+        condition.each_leaf(&mut |leaf| match leaf {
+            Condition::Atom(name) => names.push(name.clone()),
+            Condition::Within(variable, ..) if labels::is_learned(variable) => {
+                names.push(variable.name.clone());
             }
+            Condition::Always
+            | Condition::Never
+            | Condition::Within(..)
+            | Condition::Masked(..)
+            | Condition::Name(..)
+            | Condition::All(_)
+            | Condition::Any(_)
+            | Condition::Not(_) => {}
         });
     });
     let rules = program.chains.values().flatten();

@@ -48,10 +48,8 @@ impl Ground<'_> {
         }
         let mut parts = self.elements(set, sides, return_nomatch);
         if self.changed.contains(name) {
-            parts.push(Condition::atom(labels::learned(
-                name,
-                &self.key_text(name, sides),
-            )));
+            let learned = labels::learned(name, &self.key_text(name, sides));
+            parts.push(learned.is(1));
         }
         Condition::Any(parts)
     }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::super::labels::{Change, Kept};
+use super::super::labels::{Change, Is, Kept};
 use super::super::{Condition, Source, Step, Variable, fields, labels};
 use super::Ground;
 use super::test::{number, socket};
@@ -126,33 +126,40 @@ impl Ground<'_> {
                 return vec![Step::Ask { device, negated }];
             }
             Some(times) => Condition::atom(labels::seen_often(&asked, &key, times, window)),
-            None => Condition::atom(labels::learned(&asked, &key)),
+            None => labels::learned(&asked, &key).is(1),
         };
         let changes: Vec<_> = match recent.action {
             RecentAction::Check => Vec::new(),
             RecentAction::Set | RecentAction::Update => {
                 let each = list.windows.iter();
-                let added = each.map(|seconds| {
-                    let kept = Kept::for_seconds(Change::Update, *seconds);
-                    labels::added(&key, &set(seconds), kept)
+                let added = each.flat_map(|seconds| {
+                    let (set, kept) = (set(seconds), Kept::for_seconds(Change::Update, *seconds));
+                    let note = Step::Note(labels::added(&key, &set, kept));
+                    [note, labels::learn(&set, &key, Is::There)]
                 });
                 let each = list.counted.iter();
                 let noted = each.map(|(seconds, most)| {
-                    labels::noted(&set(seconds), &key, most.saturating_add(1), *seconds)
+                    let size = most.saturating_add(1);
+                    Step::Note(labels::noted(&set(seconds), &key, size, *seconds))
                 });
                 added.chain(noted).collect()
             }
             RecentAction::Remove => {
                 let each = list.windows.iter();
-                let gone = each.map(|seconds| labels::deleted(&key, &set(seconds)));
+                let gone = each.flat_map(|seconds| {
+                    let set = set(seconds);
+                    let note = Step::Note(labels::deleted(&key, &set));
+                    [note, labels::learn(&set, &key, Is::Gone)]
+                });
                 let each = list.counted.iter();
                 let forgotten = each.map(|(seconds, most)| {
-                    labels::forgotten(&set(seconds), &key, most.saturating_add(1))
+                    let size = most.saturating_add(1);
+                    Step::Note(labels::forgotten(&set(seconds), &key, size))
                 });
                 gone.chain(forgotten).collect()
             }
         };
-        let changes = changes.into_iter().map(Step::Note);
+        let changes = changes.into_iter();
         let holds = |holds: Condition| Step::Test(holds.negated_if(negated));
         match recent.action {
             RecentAction::Set => changes.chain([holds(Condition::Always)]).collect(),

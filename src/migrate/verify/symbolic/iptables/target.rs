@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::labels::{Change, Kept};
+use super::super::labels::{Change, Is, Kept};
 use super::super::program::{ACCEPT, DROP, Source};
 use super::super::{Condition, Pattern, Step, fields, labels};
 use super::{Ground, write};
@@ -152,18 +152,25 @@ impl Ground<'_> {
     }
 
     fn set_target(&self, target: &SetTarget) -> Vec<Step> {
-        let actions = target.actions.iter().map(|(action, set, sides)| {
-            let key = match self.takes(set, sides) {
+        let actions = target.actions.iter().flat_map(|(action, set, sides)| {
+            let takes = self.takes(set, sides);
+            let key = match takes {
                 true => self.key_text(set, sides),
                 false => format!("what it takes of {}", self.key_text(set, sides)),
             };
-            match action {
-                SetAction::Add => labels::added(&key, set, self.kept(target, set)),
-                SetAction::Delete => labels::deleted(&key, set),
-                SetAction::Map => format!("map {key} by {set}"),
-            }
+            let (note, is_there) = match action {
+                SetAction::Add => (
+                    labels::added(&key, set, self.kept(target, set)),
+                    Some(Is::There),
+                ),
+                SetAction::Delete => (labels::deleted(&key, set), Some(Is::Gone)),
+                SetAction::Map => (format!("map {key} by {set}"), None),
+            };
+            let learned = is_there.filter(|_| takes);
+            let learned = learned.map(|is_there| labels::learn(set, &key, is_there));
+            [Step::Note(note)].into_iter().chain(learned)
         });
-        actions.map(Step::Note).collect()
+        actions.collect()
     }
 
     /// Whether the kernel puts every packet into a set: not into one of another family or of more dimensions, nor into

@@ -32,8 +32,8 @@ impl Ground<'_> {
                     (v, mask.unwrap_or(all))
                 })
                 .collect();
-            let label = labels::learned(&self.called(&set.name), &labels::key(&parts));
-            each.push(Condition::atom(label));
+            let learned = labels::learned(&self.called(&set.name), &labels::key(&parts));
+            each.push(learned.is(1));
         }
         Some((guards(&readings), Condition::Any(each)))
     }

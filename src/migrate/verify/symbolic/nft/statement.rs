@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::labels::{Change, Kept};
+use super::super::labels::{Change, Is, Kept};
 use super::super::{Condition, Step, Variable, fields, labels, words};
 use super::Ground;
 use super::expression::{named, option_number};
@@ -147,12 +147,16 @@ impl Ground<'_> {
             "add" => Change::Add,
             "update" => Change::Update,
             // What the element would count is not asked.
-            "delete" => return Some(vec![guard, Step::Note(labels::deleted(&list, &name))]),
+            "delete" => {
+                let note = Step::Note(labels::deleted(&list, &name));
+                return Some(vec![guard, note, labels::learn(&name, &list, Is::Gone)]);
+            }
             _ => return None,
         };
         let kept = self.kept(change, set, *timeout);
         if statements.is_empty() {
-            return Some(vec![guard, Step::Note(labels::added(&list, &name, kept))]);
+            let note = Step::Note(labels::added(&list, &name, kept));
+            return Some(vec![guard, note, labels::learn(&name, &list, Is::There)]);
         }
         let key = super::super::iptables::sorted_key(parts);
         let asked = statements
