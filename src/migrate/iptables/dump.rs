@@ -179,6 +179,15 @@ pub struct Chain {
     pub rules: Vec<Rule>,
 }
 
+impl Chain {
+    /// Whether one of its rules stands before another one, which `-I` puts elsewhere than in the order of the text.
+    pub fn has_before(&self, first: &Rule, second: &Rule) -> bool {
+        let lines = [first.line, second.line];
+        let met = self.rules.iter().find(|rule| lines.contains(&rule.line));
+        first.line != second.line && met.is_some_and(|rule| rule.line == first.line)
+    }
+}
+
 /// What becomes of a packet at the end of a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Policy {

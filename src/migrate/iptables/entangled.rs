@@ -37,7 +37,7 @@ fn connections(table: &Table, found: &mut BTreeMap<usize, String>) {
     let all: Vec<_> = all.collect();
     for (chain, rule) in &all {
         let met = all.iter().find(|(other, first)| {
-            (other.name != chain.name || first.line < rule.line)
+            (other.name != chain.name || chain.has_before(first, rule))
                 && may_both(other, chain, table)
                 && disagree(&first.target, &rule.target)
                 && !exclude(&first.matches, &rule.matches)

@@ -34,7 +34,7 @@ pub(super) fn asked(table: &Table, found: &mut BTreeMap<usize, String>) {
 }
 
 fn comes_before((from, giver): (&Chain, &Rule), (chain, rule): (&Chain, &Rule)) -> bool {
-    from.name != chain.name || giver.line < rule.line
+    from.name != chain.name || chain.has_before(giver, rule)
 }
 
 /// What a rule gives.

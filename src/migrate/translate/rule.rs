@@ -18,7 +18,7 @@ pub(super) fn translate(draft: &mut Draft<'_>, rule: &Rule) -> Outcome<Vec<Vec<S
     if let Some(reason) = draft.entangled.get(&rule.line) {
         return Err(Obstacle::new(
             reason,
-            "write the rules that share it so that each has its own, or say them in nft by hand",
+            "change one of the rules that it speaks of, or say them in nft by hand",
         ));
     }
     if draft.deep.contains(&rule.line) {

@@ -72,3 +72,16 @@ fn what_asks_a_template_is_found() {
         }
     }
 }
+
+#[test]
+fn rules_are_met_in_the_order_of_their_chain() {
+    let asks = "-A PREROUTING -i a -m connmark --mark 0x0 -j DROP\n";
+    let of = |gives: &str| {
+        let dump =
+            format!("*raw\n:PREROUTING ACCEPT [0:0]\n{asks}{gives} -i a -j CT --zone 1\nCOMMIT\n");
+        let judged = translate(&host(&dump, Family::V4).unwrap()).judgements;
+        judged.iter().map(|one| one.class).max()
+    };
+    assert_eq!(of("-A PREROUTING"), Some(Class::Native));
+    assert_eq!(of("-I PREROUTING 1"), Some(Class::Unsupported));
+}

@@ -1,7 +1,7 @@
 //! The text of `iptables-save` to a dump.
 //!
-//! What breaks the shape of the text, and what iptables itself would not take, is an error with its line. What is not understood of a rule stays in it as
-//! unknown, so that nobody takes the rule for less than it is.
+//! What breaks the shape of the text, or gives an option twice, is an error with its line. What is not understood of a rule
+//! stays in it as unknown, so that nobody takes the rule for less than it is.
 
 mod address;
 mod foreign;

@@ -26,7 +26,7 @@ pub(super) struct Read {
     pub(super) target: Target,
 }
 
-/// Reads a rule from the words behind its chain. What no iptables would take is an error.
+/// Reads a rule from the words behind its chain. An option twice and a stray `!`, which no iptables takes, are errors.
 pub(super) fn read(place: &Place<'_>, words: &[Word]) -> Result<Read, String> {
     let mut sorted = Sorted::default();
     let words = parted(words);

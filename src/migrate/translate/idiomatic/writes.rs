@@ -25,7 +25,8 @@ pub(super) struct Writes {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Written {
     fields: BTreeSet<Field>,
-    /// More than some fields: a tracked connection, an option, a set that rules look up.
+    sets: BTreeSet<Name>,
+    /// More than those: a tracked connection, an option.
     more: bool,
 }
 
@@ -62,7 +63,10 @@ impl Writes {
             let Statement::Match(test) = test else {
                 return true;
             };
-            let set = matches!(test.right, Operand::Set(_)) && written.more;
+            let set = match &test.right {
+                Operand::Set(name) => written.more || written.sets.contains(name),
+                Operand::Items(_) | Operand::AnyOf(_) | Operand::Anonymous(_) => false,
+            };
             set || test.left.iter().any(|left| written.changes(left))
         })
     }
@@ -75,6 +79,7 @@ impl Writes {
             let before = written.clone();
             for other in led_to.iter().filter_map(|other| self.of.get(*other)) {
                 written.fields.extend(&other.fields);
+                written.sets.extend(other.sets.iter().cloned());
                 written.more |= other.more;
             }
             if written != before {
@@ -98,10 +103,12 @@ impl Written {
             Statement::Set { .. }
             | Statement::Notrack
             | Statement::ResetOption(_)
-            | Statement::Dynamic { .. }
             | Statement::Tproxy { .. }
             | Statement::Synproxy { .. }
             | Statement::Named { .. } => self.more = true,
+            Statement::Dynamic { set, .. } => {
+                self.sets.insert(set.clone());
+            }
             Statement::Match(_)
             | Statement::Verdict(_)
             | Statement::VerdictMap { .. }
