@@ -18,7 +18,7 @@ pub(super) fn render(inventory: &Inventory) -> String {
                 set.name,
                 set.kind,
                 set.elements,
-                several("element", set.elements)
+                several("element", set.elements == 1)
             ));
         }
         text.push('\n');
@@ -55,7 +55,7 @@ fn table(table: &TableEntry) -> String {
         "{} {}{backend}: {rules} {}\n",
         table.family,
         table.name,
-        several("rule", rules)
+        several("rule", rules == 1)
     );
     for entry in &table.chains {
         text.push_str(&chain(entry));
@@ -78,21 +78,17 @@ fn chain(chain: &ChainEntry) -> String {
         chain.name,
         chain.policy.unwrap_or("-"),
         chain.rules,
-        several("rule", chain.rules),
+        several("rule", chain.rules == 1),
         chain.packets,
-        if chain.packets == 1 {
-            "packet"
-        } else {
-            "packets"
-        },
+        several("packet", chain.packets == 1),
         remarks.join(", ")
     )
 }
 
 /// The word for one, or for several.
-fn several(word: &str, count: usize) -> String {
-    match count {
-        1 => word.to_owned(),
-        _ => format!("{word}s"),
+fn several(word: &str, is_one: bool) -> String {
+    match is_one {
+        true => word.to_owned(),
+        false => format!("{word}s"),
     }
 }

@@ -38,21 +38,8 @@ pub fn is_of_ports(set: &ipset::Set) -> bool {
 /// Whether the kernel puts fragments together because a rule is there.
 fn defragments(rule: &Rule) -> bool {
     let asks = |one: &Match| {
-        matches!(
-            one.test,
-            Test::State(_)
-                | Test::Status(_)
-                | Test::ConnectionProtocol(_)
-                | Test::ConnectionAddress(..)
-                | Test::ConnectionPort(..)
-                | Test::ConnectionExpiry(_)
-                | Test::ConnectionDirection(_)
-                | Test::ConnectionMark(_)
-                | Test::ConnBytes { .. }
-                | Test::ConnLabel { .. }
-                | Test::ConnLimit { .. }
-                | Test::Helper(_)
-        )
+        let too = matches!(one.test, Test::State(_) | Test::ConnLimit { .. });
+        too || one.test.is_of_connection()
     };
     let acts = matches!(
         rule.target,

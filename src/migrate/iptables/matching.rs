@@ -400,3 +400,22 @@ pub enum Test {
         reason: String,
     },
 }
+
+impl Test {
+    /// Whether it asks the connection of a packet for more than its state.
+    pub(super) fn is_of_connection(&self) -> bool {
+        matches!(
+            self,
+            Self::Status(_)
+                | Self::ConnectionProtocol(_)
+                | Self::ConnectionAddress(..)
+                | Self::ConnectionPort(..)
+                | Self::ConnectionExpiry(_)
+                | Self::ConnectionDirection(_)
+                | Self::ConnectionMark(_)
+                | Self::ConnBytes { .. }
+                | Self::ConnLabel { .. }
+                | Self::Helper(_)
+        )
+    }
+}

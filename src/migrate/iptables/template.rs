@@ -53,24 +53,8 @@ fn asks(rule: &Rule, template: &ConntrackTarget) -> bool {
     matches!(rule.target, Target::Connmark(_))
         || tests.any(|one| {
             let Test::State(states) = &one.test else {
-                return is_of_connection(&one.test);
+                return one.test.is_of_connection();
             };
             !is_new_in_both || states.intersects(ConnectionStates::SNAT | ConnectionStates::DNAT)
         })
-}
-
-fn is_of_connection(test: &Test) -> bool {
-    matches!(
-        test,
-        Test::Status(_)
-            | Test::ConnectionProtocol(_)
-            | Test::ConnectionAddress(..)
-            | Test::ConnectionPort(..)
-            | Test::ConnectionExpiry(_)
-            | Test::ConnectionDirection(_)
-            | Test::ConnectionMark(_)
-            | Test::ConnBytes { .. }
-            | Test::ConnLabel { .. }
-            | Test::Helper(_)
-    )
 }

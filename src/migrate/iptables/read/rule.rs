@@ -430,11 +430,11 @@ fn conditions(used: &Use, family: Family) -> Vec<Match> {
 
 fn destination(used: &Use, place: &Place<'_>) -> Target {
     let other = foreign::of_other_family(&used.name, place.family);
-    let read = match used.options {
-        Some(_) if other.is_some() => Err(other.unwrap_or_default()),
-        Some(_) => target::read(&used.name, &used.given, place),
-        None if place.chains.contains(&used.name) => Ok(Target::Jump(used.name.clone())),
-        None => Err(foreign::reason(&used.name)
+    let read = match (used.options, other) {
+        (Some(_), Some(reason)) => Err(reason),
+        (Some(_), None) => target::read(&used.name, &used.given, place),
+        (None, _) if place.chains.contains(&used.name) => Ok(Target::Jump(used.name.clone())),
+        (None, _) => Err(foreign::reason(&used.name)
             .unwrap_or_else(|| format!("{} is neither a chain nor a known target", used.name))),
     };
     read.unwrap_or_else(|reason| Target::Unknown {
