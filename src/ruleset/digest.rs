@@ -91,19 +91,26 @@ impl Digest {
 
     /// The part of a chain and its rules.
     pub(super) fn of_chain(name: &Name, chain: &Chain) -> Self {
+        if holds_the_digest(name) {
+            return Self::default();
+        }
         let declared = format!("{:?} {:?}", chain.hook, chain.comment);
         let rules = chain.rules.iter().enumerate();
         let mut sum: Self = rules
             .map(|(index, rule)| Self::of_rule(name, index, rule))
             .sum();
-        sum += of_chains_part(name, &[b"chain", declared.as_bytes()]);
+        sum += hash(&[name.logical().as_bytes(), b"chain", declared.as_bytes()]);
         sum
     }
 
     /// The part of one rule, at its place in the chain.
     pub(super) fn of_rule(chain: &Name, index: usize, rule: &Rule) -> Self {
-        let rule = format!("{rule:?}");
-        of_chains_part(chain, &[b"rule", &index.to_be_bytes(), rule.as_bytes()])
+        if holds_the_digest(chain) {
+            return Self::default();
+        }
+        let (index, rule) = (index.to_be_bytes(), format!("{rule:?}"));
+        let chain = chain.logical().as_bytes();
+        hash(&[chain, b"rule", &index, rule.as_bytes()])
     }
 
     /// The part of a named counter.
@@ -149,12 +156,9 @@ fn of_owned(Digest(owner): Digest, key: &Key, element: &Element) -> Digest {
     ])
 }
 
-/// The chain that holds the digest has no part in it.
-fn of_chains_part(chain: &Name, parts: &[&[u8]]) -> Digest {
-    if chain.as_str() == STATE_CHAIN {
-        return Digest::default();
-    }
-    hash(&[&[chain.logical().as_bytes()], parts].concat())
+/// Whether it is the chain that has no part in the digest.
+fn holds_the_digest(chain: &Name) -> bool {
+    chain.as_str() == STATE_CHAIN
 }
 
 /// The hash of a list of byte strings, each with its length, so that no two lists are alike.

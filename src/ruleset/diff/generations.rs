@@ -370,7 +370,7 @@ pub(super) fn is_owned(name: &Name) -> bool {
 }
 
 /// The kernel keeps a size that the desired table need not know.
-fn is_same_declaration(held: &Set, desired: &Set) -> bool {
+pub(super) fn is_same_declaration(held: &Set, desired: &Set) -> bool {
     held.key == desired.key
         && held.data == desired.data
         && held.flags == desired.flags

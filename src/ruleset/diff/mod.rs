@@ -35,6 +35,7 @@ mod phases;
 mod reach;
 mod references;
 mod scope;
+mod single;
 mod steps;
 
 pub use apply::applied_after;
@@ -98,6 +99,10 @@ fn first(mut steps: Vec<Step>) -> Vec<Step> {
 }
 
 fn steps(applied: &Tracked, desired: &Tracked) -> Vec<Step> {
+    single::steps(applied, desired).unwrap_or_else(|| compared(applied, desired))
+}
+
+fn compared(applied: &Tracked, desired: &Tracked) -> Vec<Step> {
     let scope = Scope::of(applied, desired);
     if is_foreign(applied.table(), desired.table(), &scope) {
         return vec![rebuild(desired)];

@@ -211,7 +211,7 @@ fn generations<'a>(table: &'a Table, kind: Kind, name: &str) -> Generations<'a> 
 }
 
 /// A generation of an object that a table holds, the first if there are several.
-fn any<'a>(table: &'a Table, kind: Kind, name: &str) -> Option<&'a Name> {
+pub(super) fn any<'a>(table: &'a Table, kind: Kind, name: &str) -> Option<&'a Name> {
     fn among<'a, T>(objects: &'a BTreeMap<Name, T>, name: &str) -> Option<&'a Name> {
         objects.get_key_value(name).map(|(name, _)| name)
     }

@@ -306,10 +306,7 @@ impl Phases {
             self.declare
                 .push(Operation::AddChain(name.clone(), declaration));
         }
-        if held.map_or(&[][..], |held| &held.rules) != chain.rules.as_slice() {
-            flush(&mut self.digest, name, changes);
-            add_rules(&mut self.digest, name, chain, changes);
-        }
+        self.digest = steps::signature(changes.applied, changes.desired);
     }
 
     /// References go before what they refer to: rules, maps' elements, maps, chains, the rest.

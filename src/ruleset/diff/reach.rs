@@ -148,10 +148,7 @@ impl<'a> Reached<'a> {
     /// Where packets come to a base chain.
     fn base(&self, object: Reference<'a>) -> Option<Passage> {
         match object {
-            Reference::Chain(name) => {
-                let hook = self.tracked.table().chains.get(name)?.hook?;
-                Some(Passage::of(hook.point))
-            }
+            Reference::Chain(name) => self.tracked.index().base(name).map(Passage::of),
             Reference::Set(_) | Reference::Counter(_) | Reference::Limit(_) => None,
         }
     }

@@ -1,5 +1,7 @@
 //! What each transaction waits for, and which of them writes the digest.
 
+use crate::ruleset::Table;
+use crate::ruleset::digest::STATE_CHAIN;
 use crate::ruleset::transaction::{Operation, Phase, Step, Wait};
 
 /// Every change of what packets can reach waits until no packet is left that saw less than the one
@@ -26,6 +28,22 @@ pub(super) fn in_order(
         });
     }
     steps
+}
+
+/// What makes the chain of the digest say what it should; it is there, or will be, and names nothing.
+pub(super) fn signature(applied: &Table, desired: &Table) -> Vec<Operation> {
+    let Some((name, chain)) = desired.chains.get_key_value(STATE_CHAIN) else {
+        return Vec::new();
+    };
+    let held = applied.chains.get(name);
+    let held = held.map_or(&[][..], |held| &held.rules);
+    if held == chain.rules.as_slice() {
+        return Vec::new();
+    }
+    let flush = (!held.is_empty()).then(|| Operation::FlushChain(name.clone()));
+    let rules = chain.rules.iter().cloned();
+    let rules = rules.map(|rule| Operation::AddRule(name.clone(), rule));
+    flush.into_iter().chain(rules).collect()
 }
 
 /// Puts the digest into the last transaction that changes what packets can reach. A commit that

@@ -1,13 +1,14 @@
 //! Who names an object, and who sends from an address: what a table does not tell without a walk.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, DefaultHasher};
 
 use crate::ruleset::kind::ByKind;
 use crate::ruleset::reference::Reference;
 use crate::ruleset::{
-    Bytes, Chain, Data, Datatype, Element, Key, Kind, Match, Name, Operator, Rule, Set, Statement,
-    Table, Verdict,
+    Bytes, Chain, Data, Datatype, Element, HookPoint, Key, Kind, Match, Name, Operator, Rule, Set,
+    Statement, Table, Verdict,
 };
 
 /// How an object is named, in the order in which users are told.
@@ -26,10 +27,16 @@ pub(crate) enum Use {
 /// How often each chain or map names one object, and how.
 type Users = BTreeMap<(Use, Name), usize>;
 
+/// Something for each name, in no order. Where a table is large, to look a name up in an ordered map
+/// takes 20 others to compare it with, each somewhere else in memory.
+type ByName<T> = HashMap<Name, T, BuildHasherDefault<DefaultHasher>>;
+
 /// The edges of a table backwards.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Index {
-    users: ByKind<BTreeMap<Name, Users>>,
+    users: ByKind<ByName<Users>>,
+    /// Where the base chains hang.
+    bases: ByName<HookPoint>,
     /// Addresses and interfaces of the source checks, `iifname . ip saddr` with and without a MAC:
     /// how many elements say that the one may send from the other.
     senders: BTreeMap<(Bytes, Bytes), usize>,
@@ -68,6 +75,11 @@ impl Index {
         })
     }
 
+    /// Where packets come to a chain, if it is a base chain.
+    pub(crate) fn base(&self, chain: &Name) -> Option<HookPoint> {
+        self.bases.get(chain).copied()
+    }
+
     /// The interfaces that may send from one of these addresses, of the first to the last.
     pub(crate) fn senders<'i>(
         &'i self,
@@ -83,6 +95,12 @@ impl Index {
     }
 
     pub(super) fn chain(&mut self, name: &Name, chain: &Chain, turn: Turn) {
+        if let Some(hook) = chain.hook {
+            match turn {
+                Turn::Comes => self.bases.insert(name.clone(), hook.point),
+                Turn::Goes => self.bases.remove(name),
+            };
+        }
         for rule in &chain.rules {
             self.rule(name, rule, turn);
         }

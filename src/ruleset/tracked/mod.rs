@@ -67,17 +67,14 @@ impl Tracked {
 
     /// Writes the digest into the chain that is there for it, if the table has one.
     pub fn sign(&mut self) {
-        let rules = vec![self.digest().rule()];
-        if let Some((name, chain)) = self.table.chains.get_key_value(STATE_CHAIN) {
-            let (name, hook, comment) = (name.clone(), chain.hook, chain.comment.clone());
-            self.put_chain(
-                name,
-                Chain {
-                    hook,
-                    comment,
-                    rules,
-                },
-            );
+        let rule = self.digest().rule();
+        let signed = self.table.chains.get_key_value(STATE_CHAIN);
+        if let Some((name, chain)) = signed
+            && chain.rules[..] != *std::slice::from_ref(&rule)
+        {
+            let name = name.clone();
+            self.flush_chain(&name);
+            self.push_rule(&name, rule);
         }
     }
 
