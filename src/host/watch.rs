@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use super::link::{self, Link, LinkAddress, LinkState};
 use crate::net::InterfaceName;
 use crate::netlink::client::Client;
+use crate::netlink::inbox::Inbox;
 use crate::netlink::message::{Message, messages};
 use crate::netlink::socket::{Blocking, Protocol, Socket};
 
@@ -26,6 +27,7 @@ const RTM_DELADDR: u16 = 21;
 pub struct LinkWatch {
     socket: Socket,
     client: Client,
+    inbox: Inbox,
     known: BTreeMap<u32, Link>,
 }
 
@@ -81,6 +83,7 @@ impl LinkWatch {
         let mut watch = Self {
             socket,
             client: Client::open(Protocol::Route)?,
+            inbox: Inbox::default(),
             known: BTreeMap::new(),
         };
         watch.look()?;
@@ -92,14 +95,21 @@ impl LinkWatch {
     /// # Errors
     /// The kernel cannot be asked.
     pub fn read(&mut self) -> io::Result<Vec<LinkEvent>> {
+        // Taken out: what is read of it changes what is known.
+        let mut inbox = std::mem::take(&mut self.inbox);
+        let events = self.read_by(&mut inbox);
+        self.inbox = inbox;
+        events
+    }
+
+    fn read_by(&mut self, inbox: &mut Inbox) -> io::Result<Vec<LinkEvent>> {
         let mut events = Vec::new();
-        let mut buffer = Vec::new();
         let mut lost = false;
         loop {
-            match self.socket.receive(&mut buffer, Blocking::Return) {
+            match self.socket.receive(inbox, Blocking::Return) {
                 Ok(Some(())) if lost => {}
                 Ok(Some(())) => {
-                    for message in messages(&buffer) {
+                    for message in messages(inbox.bytes()) {
                         self.take(&message, &mut events);
                     }
                 }

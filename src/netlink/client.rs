@@ -4,6 +4,7 @@ use std::io;
 
 use super::answer::Answer;
 use super::attribute::Writer;
+use super::inbox::Inbox;
 use super::message::{
     NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, header,
     messages,
@@ -24,7 +25,7 @@ const SEQUENCE_AT: usize = 8;
 pub(crate) struct Client {
     socket: Socket,
     sequence: u32,
-    buffer: Vec<u8>,
+    inbox: Inbox,
     listing: Listing,
 }
 
@@ -75,7 +76,7 @@ impl Client {
         Ok(Self {
             socket: Socket::open(protocol)?,
             sequence: 0,
-            buffer: Vec::new(),
+            inbox: Inbox::default(),
             listing: Listing::Ended,
         })
     }
@@ -122,7 +123,7 @@ impl Client {
         }
         self.receive()?;
         let mut part = Vec::new();
-        for message in messages(&self.buffer).filter(|m| m.sequence == self.sequence) {
+        for message in messages(self.inbox.bytes()).filter(|m| m.sequence == self.sequence) {
             if message.flags & NLM_F_DUMP_INTR != 0 {
                 return Err(io::ErrorKind::Interrupted.into());
             }
@@ -159,7 +160,7 @@ impl Client {
             let end = answers.len() + window.len();
             while answers.len() < end {
                 self.receive()?;
-                let errors = messages(&self.buffer).filter(|m| m.kind == NLMSG_ERROR);
+                let errors = messages(self.inbox.bytes()).filter(|m| m.kind == NLMSG_ERROR);
                 answers.extend(errors.filter_map(|message| Answer::read(&message)));
             }
         }
@@ -181,7 +182,7 @@ impl Client {
         let mut whole = true;
         loop {
             self.receive()?;
-            for message in messages(&self.buffer).filter(|m| m.sequence == self.sequence) {
+            for message in messages(self.inbox.bytes()).filter(|m| m.sequence == self.sequence) {
                 whole &= message.flags & NLM_F_DUMP_INTR == 0;
                 match message.kind {
                     NLMSG_DONE => return Ok(whole.then_some(all)),
@@ -214,7 +215,7 @@ impl Client {
     /// Throws away what an earlier question, given up on, left behind.
     fn discard(&mut self) -> io::Result<()> {
         loop {
-            match self.socket.receive(&mut self.buffer, Blocking::Return) {
+            match self.socket.receive(&mut self.inbox, Blocking::Return) {
                 Ok(Some(())) => {}
                 Ok(None) => return Ok(()),
                 Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
@@ -226,7 +227,7 @@ impl Client {
     /// The kernel answers before `send` returns, and goes on with a dump while it is read: where
     /// nothing is there, nothing will come.
     fn receive(&mut self) -> io::Result<()> {
-        match self.socket.receive(&mut self.buffer, Blocking::Return)? {
+        match self.socket.receive(&mut self.inbox, Blocking::Return)? {
             Some(()) => Ok(()),
             None => Err(io::ErrorKind::UnexpectedEof.into()),
         }

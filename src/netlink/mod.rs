@@ -3,5 +3,6 @@
 pub(crate) mod answer;
 pub(crate) mod attribute;
 pub(crate) mod client;
+pub(crate) mod inbox;
 pub(crate) mod message;
 pub(crate) mod socket;

@@ -13,12 +13,12 @@ use rustix::ioctl::{Setter, ioctl, opcode};
 use rustix::net::sockopt;
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
+use super::inbox::Inbox;
+
 /// What the kernel's answers may take before they are read.
 const RECEIVE_BYTES: usize = 8 << 20;
 /// Room for the kernel's own bookkeeping beside the bytes of a batch.
 const SEND_SLACK_BYTES: usize = 64 << 10;
-/// A dump fills buffers of this size; smaller ones make it slower, larger ones not faster.
-const READ_BYTES: usize = 64 << 10;
 /// What `netlink_sendmsg` (net/netlink/af_netlink.c) keeps back of the send buffer.
 const SEND_RESERVED_BYTES: usize = 32;
 
@@ -94,8 +94,8 @@ impl Socket {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         }
         // Answers that nobody read any more.
-        let mut buffer = Vec::new();
-        while socket.receive(&mut buffer, Blocking::Return)?.is_some() {}
+        let mut inbox = Inbox::default();
+        while socket.receive(&mut inbox, Blocking::Return)?.is_some() {}
         Ok(socket)
     }
 
@@ -135,19 +135,18 @@ impl Socket {
         }
     }
 
-    /// Reads what is there into a buffer; nothing is not an error but `None`.
+    /// Reads what is there; nothing is not an error but `None`.
     ///
     /// The kernel has queued every answer to a batch before `send` returns.
-    pub(crate) fn receive(&self, into: &mut Vec<u8>, wait: Blocking) -> io::Result<Option<()>> {
+    pub(crate) fn receive(&self, into: &mut Inbox, wait: Blocking) -> io::Result<Option<()>> {
         let flags = match wait {
             Blocking::Wait => Msg::empty(),
             Blocking::Return => Msg::DONTWAIT,
         };
-        into.resize(READ_BYTES, 0);
         loop {
-            match self.inner.recv(into.as_mut_slice(), flags) {
+            match self.inner.recv(into.room(), flags) {
                 Ok((bytes, _)) => {
-                    into.truncate(bytes);
+                    into.fill(bytes);
                     return Ok(Some(()));
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -126,10 +126,9 @@ impl NftBackend {
 
     fn collect(&mut self) -> io::Result<Dump> {
         let mut dump = Dump::Whole(Vec::new());
-        let mut buffer = Vec::new();
         loop {
-            self.socket.receive(&mut buffer, Blocking::Wait)?;
-            for message in messages(&buffer) {
+            self.socket.receive(&mut self.inbox, Blocking::Wait)?;
+            for message in messages(self.inbox.bytes()) {
                 if message.sequence != self.sequence {
                     continue;
                 }

@@ -12,6 +12,7 @@ use super::{Ownership, refers};
 use crate::backend::grace::wait_for_grace;
 use crate::backend::{Backend, CommitError, ObserveError};
 use crate::netlink::answer::Answer;
+use crate::netlink::inbox::Inbox;
 use crate::netlink::message::{self, NLMSG_ERROR};
 use crate::netlink::socket::{Blocking, Protocol, SendError, Socket};
 use crate::ruleset::transaction::{Commit, Operation, Phase, Step, Wait};
@@ -35,6 +36,7 @@ pub enum Moment {
 #[derive(Debug)]
 pub struct NftBackend {
     pub(super) socket: Socket,
+    pub(super) inbox: Inbox,
     ownership: Ownership,
     /// What is known of the sets of each table.
     catalogs: BTreeMap<TableKey, Catalog>,
@@ -88,6 +90,7 @@ impl NftBackend {
     fn of(socket: Socket, ownership: Ownership) -> Self {
         Self {
             socket,
+            inbox: Inbox::default(),
             ownership,
             catalogs: BTreeMap::new(),
             sequence: 0,
@@ -237,12 +240,11 @@ impl NftBackend {
             SendError::Io(error) => error.into(),
         })?;
         let mut answers = Vec::new();
-        let mut buffer = Vec::new();
         loop {
-            match self.socket.receive(&mut buffer, Blocking::Return) {
+            match self.socket.receive(&mut self.inbox, Blocking::Return) {
                 Ok(None) => return Ok(answers),
                 Ok(Some(())) => answers.extend(
-                    message::messages(&buffer)
+                    message::messages(self.inbox.bytes())
                         .filter(|message| message.kind == NLMSG_ERROR)
                         .filter_map(|message| Answer::read(&message)),
                 ),
