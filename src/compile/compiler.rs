@@ -183,12 +183,12 @@ impl Compiler {
             Event::GroupGone(name) => self.group(&name.clone(), Event::GroupGone(name)),
             Event::Endpoint(endpoint) => {
                 let name = endpoint.name.clone();
-                let old = self.state.endpoints.get(&name).cloned();
+                let old = self.state.endpoints.remove(&name);
                 self.state.apply(Event::Endpoint(endpoint));
                 self.endpoint(&name, old.as_ref());
             }
             Event::EndpointGone(name) => {
-                let old = self.state.endpoints.get(&name).cloned();
+                let old = self.state.endpoints.remove(&name);
                 self.state.apply(Event::EndpointGone(name.clone()));
                 self.endpoint(&name, old.as_ref());
             }
@@ -275,13 +275,14 @@ impl Compiler {
     }
 
     fn endpoint(&mut self, name: &EndpointName, old: Option<&Endpoint>) {
-        if let Some(old) = old.filter(|old| old.host == self.host)
-            && let Some(sharing) = self.interfaces.get_mut(&old.interface)
-        {
-            sharing.remove(name);
-            self.dirty.endpoints.extend(sharing.iter().cloned());
-            if sharing.is_empty() {
-                self.interfaces.remove(&old.interface);
+        if let Some(old) = old.filter(|old| old.host == self.host) {
+            self.dirty.endpoints.insert(name.clone());
+            if let Some(sharing) = self.interfaces.get_mut(&old.interface) {
+                sharing.remove(name);
+                self.dirty.endpoints.extend(sharing.iter().cloned());
+                if sharing.is_empty() {
+                    self.interfaces.remove(&old.interface);
+                }
             }
         }
         let here = self.state.endpoints.get(name);
@@ -291,7 +292,6 @@ impl Compiler {
             sharing.insert(name.clone());
             self.dirty.endpoints.extend(sharing.iter().cloned());
         }
-        self.dirty.endpoints.insert(name.clone());
         self.subject(&Subject::Endpoint(name.clone()));
     }
 

@@ -24,6 +24,9 @@ impl Kin {
     /// Takes in what a subject names now.
     pub(super) fn note(&mut self, state: &State, subject: &Subject) {
         let new = Named::of(state, subject);
+        if *self.named.get(subject).unwrap_or(&Named::default()) == new {
+            return;
+        }
         let old = self.named.remove(subject).unwrap_or_default();
         for group in &old.groups {
             leave(&mut self.listing, group, subject);

@@ -95,17 +95,22 @@ impl Roster {
             facts.entries = self.entries(facts);
         }
         let old = self.subjects.remove(subject).unwrap_or_default();
-        self.forget(subject, &old);
-        let new = facts.as_ref().map(|facts| facts.entries.clone());
-        let new = new.unwrap_or_default();
+        let none = BTreeSet::new();
+        let new = facts.as_ref().map_or(&none, |facts| &facts.entries);
         for (selection, entry) in new.difference(&old.entries) {
             self.add(table, selection, entry);
         }
-        for (selection, entry) in old.entries.difference(&new) {
+        for (selection, entry) in old.entries.difference(new) {
             self.remove(table, selection, entry);
         }
+        let is_found_alike = facts.as_ref().is_some_and(|new| new.is_found_like(&old));
+        if !is_found_alike {
+            self.forget(subject, &old);
+        }
         if let Some(facts) = facts {
-            self.remember(subject, &facts);
+            if !is_found_alike {
+                self.remember(subject, &facts);
+            }
             self.subjects.insert(subject.clone(), facts);
         }
     }
@@ -389,6 +394,11 @@ impl Entry {
 }
 
 impl Facts {
+    /// Whether selections find it by the same groups and labels as another.
+    fn is_found_like(&self, other: &Self) -> bool {
+        (&self.groups, &self.labels) == (&other.groups, &other.labels)
+    }
+
     /// What a subject is; `None` if it is not there.
     fn of(state: &State, subject: &Subject) -> Option<Self> {
         match subject {
