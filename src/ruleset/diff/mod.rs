@@ -18,6 +18,8 @@
 //! before 2 (see `members`), and the endpoint's traffic passes a `bridge` meanwhile. What else cannot
 //! change one after the other is copied and changes with the rules (see `entangled`).
 //!
+//! Where one set alone changes one way, as most often, a short way gives the same (see `single`).
+//!
 //! What must drop before and after drops at every instant, and what must pass passes, with the
 //! exceptions that docs/commit-safety.md names.
 

@@ -30,7 +30,8 @@ pub(super) fn in_order(
     steps
 }
 
-/// What makes the chain of the digest say what it should; it is there, or will be, and names nothing.
+/// What makes the chain of the digest say what it should; its rules name nothing. Where it is not there it is
+/// declared before.
 pub(super) fn signature(applied: &Table, desired: &Table) -> Vec<Operation> {
     let Some((name, chain)) = desired.chains.get_key_value(STATE_CHAIN) else {
         return Vec::new();

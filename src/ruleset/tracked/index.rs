@@ -2,7 +2,6 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasherDefault, DefaultHasher};
 
 use crate::ruleset::kind::ByKind;
 use crate::ruleset::reference::Reference;
@@ -29,7 +28,7 @@ type Users = BTreeMap<(Use, Name), usize>;
 
 /// Something for each name, in no order. Where a table is large, to look a name up in an ordered map
 /// takes 20 others to compare it with, each somewhere else in memory.
-type ByName<T> = HashMap<Name, T, BuildHasherDefault<DefaultHasher>>;
+type ByName<T> = HashMap<Name, T>;
 
 /// The edges of a table backwards.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
