@@ -24,9 +24,9 @@ pub(super) enum Before {
     /// No table was known.
     Nothing,
     /// The step touches a part of it.
-    Part(Part),
+    Part(Box<Part>),
     /// It touches everything.
-    Whole(Tracked),
+    Whole(Box<Tracked>),
 }
 
 impl Before {
@@ -36,8 +36,8 @@ impl Before {
             return Self::Nothing;
         };
         match Part::of(step, table.table()) {
-            Some(part) => Self::Part(part),
-            None => Self::Whole(table.clone()),
+            Some(part) => Self::Part(Box::new(part)),
+            None => Self::Whole(Box::new(table.clone())),
         }
     }
 
@@ -53,7 +53,7 @@ impl Before {
     pub(super) fn restored(self, table: Option<Tracked>) -> Option<Tracked> {
         match self {
             Self::Nothing => None,
-            Self::Whole(table) => Some(table),
+            Self::Whole(table) => Some(*table),
             Self::Part(part) => table.map(|mut table| {
                 part.put(&mut table);
                 table
