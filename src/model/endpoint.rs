@@ -5,6 +5,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
+use smol_str::SmolStr;
+
 use super::group::object_name;
 use super::label::Labels;
 use super::name::{Namespace, PortName, ProfileName};
@@ -20,7 +22,7 @@ pub struct EndpointName(Form);
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Form {
-    Plain(Box<str>),
+    Plain(SmolStr),
     Workload(Box<WorkloadName>),
 }
 

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use smol_str::SmolStr;
+
 use super::{GroupRules, Origin};
 use crate::net::{Cidr, Family, InvalidValue, PortRange, Protocol};
 
@@ -12,7 +14,7 @@ pub const OBJECT_NAME_BYTES_MAX: usize = 253;
 
 /// The name of a security group: `[A-Za-z0-9._-]{1,253}`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct GroupName(Box<str>);
+pub struct GroupName(SmolStr);
 
 impl GroupName {
     /// The name as text.
@@ -36,7 +38,7 @@ impl FromStr for GroupName {
 }
 
 /// A name of a group or endpoint, checked.
-pub(super) fn object_name(what: &'static str, text: &str) -> Result<Box<str>, InvalidValue> {
+pub(super) fn object_name(what: &'static str, text: &str) -> Result<SmolStr, InvalidValue> {
     let legal = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
     if (1..=OBJECT_NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(legal) {
         return Ok(text.into());

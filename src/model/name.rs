@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use smol_str::SmolStr;
+
 use super::group::object_name;
 use crate::net::InvalidValue;
 
@@ -11,7 +13,7 @@ macro_rules! object_names {
     ($($(#[$about:meta])* $name:ident: $what:literal;)*) => {$(
         $(#[$about])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Box<str>);
+        pub struct $name(SmolStr);
 
         impl $name {
             /// The name as text.

@@ -1,7 +1,8 @@
 //! Names of tables, chains, sets and objects, as nft can read them back.
 
 use std::fmt;
-use std::sync::Arc;
+
+use smol_str::SmolStr;
 
 use crate::net::InvalidValue;
 
@@ -10,7 +11,7 @@ pub const NAME_BYTES_MAX: usize = 255;
 
 /// A name that nft 1.0.6 reads as an identifier: a letter, then letters, digits, `/`, `-`, `_` or `.`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Name(Arc<str>);
+pub struct Name(SmolStr);
 
 impl Name {
     /// Reads a name.
