@@ -148,7 +148,8 @@ impl<B: Backend> Dataplane<B> {
             suspects: Suspects::default(),
             edition: 0,
         };
-        for _ in 0..ATTEMPTS_MAX {
+        let mut attempts = 1..ATTEMPTS_MAX;
+        loop {
             dataplane.look()?;
             let had = match dataplane.held {
                 // What holds until all is known is not ours yet.
@@ -161,11 +162,10 @@ impl<B: Backend> Dataplane<B> {
             };
             match had {
                 Ok(()) => return Ok(dataplane),
-                Err(CommitError::Contended) => {}
+                Err(error) if error.is_passing() && attempts.next().is_some() => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(CommitError::Contended.into())
     }
 
     /// Takes in changes that belong together. Until all is known they are gathered.
@@ -193,7 +193,7 @@ impl<B: Backend> Dataplane<B> {
         let again = self.quarantine.due(now);
         self.remember(&again);
         self.apply(again);
-        let mut done = Done::default();
+        let (mut done, mut last) = (Done::default(), CommitError::Contended);
         for _ in 0..ATTEMPTS_MAX {
             match self.attempt() {
                 Ok(commit) => {
@@ -204,17 +204,20 @@ impl<B: Backend> Dataplane<B> {
                     self.quarantine.released();
                     return Ok(done);
                 }
-                Err(CommitError::Contended) => self.look()?,
                 Err(error) => {
                     self.look()?;
+                    if error.is_passing() {
+                        last = error;
+                        continue;
+                    }
                     let why = error.to_string();
-                    let aside = self.put_aside(error, now)?;
-                    done.aside
-                        .extend(aside.into_iter().map(|object| (object, why.clone())));
+                    let aside = self.put_aside(error, now)?.into_iter();
+                    let aside = aside.map(|object| (object, why.clone()));
+                    done.aside.extend(aside);
                 }
             }
         }
-        Err(CommitError::Contended.into())
+        Err(last.into())
     }
 
     /// Looks at the table if somebody changed the ruleset.
@@ -255,18 +258,18 @@ impl<B: Backend> Dataplane<B> {
 
     /// Brings the table to what it was, also where others come between.
     fn restore(&mut self, before: &Tracked) -> Result<(), Failure> {
-        for _ in 0..ATTEMPTS_MAX {
+        let mut attempts = 1..ATTEMPTS_MAX;
+        loop {
             self.look()?;
             let commit = match &self.held {
                 Held::Table(held) => diff(held.as_deref(), before, &table_key()),
                 Held::Foreign => rebuilt(before, &table_key()),
             };
             match self.backend.commit(&commit) {
-                Err(CommitError::Contended) => {}
+                Err(error) if error.is_passing() && attempts.next().is_some() => {}
                 done => return Ok(done?),
             }
         }
-        Err(CommitError::Contended.into())
     }
 
     /// Looks at the table.
@@ -440,15 +443,12 @@ impl<B: Backend> Dataplane<B> {
             return Ok(None);
         };
         let desired = compiler.table();
-        let commit = match &self.held {
-            Held::Table(held) => diff(held.as_deref(), desired, &table_key()),
-            Held::Foreign => rebuilt(desired, &table_key()),
+        let (commit, before) = match self.held {
+            Held::Table(ref held) => (diff(held.as_deref(), desired, &table_key()), held.as_ref()),
+            Held::Foreign => (rebuilt(desired, &table_key()), None),
         };
         // One that fails may have come some way.
-        let before = match &self.held {
-            Held::Table(held) => held.as_ref().map(|held| held.table()),
-            Held::Foreign => None,
-        };
+        let before = before.map(|held| held.table());
         self.suspects.extend(Suspects::of(&commit, before));
         self.edition += 1;
         self.backend.commit(&commit)?;

@@ -102,6 +102,12 @@ pub enum CommitError {
     /// Somebody else changed the ruleset at the same time; nothing is in force, look again and retry.
     #[error("the ruleset was changed by somebody else at the same time")]
     Contended,
+    /// The kernel's answer did not arrive, as where memory is short: the transaction is in force or it is not.
+    /// Look again and retry.
+    #[error(
+        "the kernel's answer to a transaction was lost, so whether it is in force must be looked up"
+    )]
+    Unanswered,
     /// Somebody else held the lock that writing takes, longer than we wait.
     #[error(
         "others hold the lock of xtables and did not let go of it in time, so what was in force stays as far as it \
@@ -154,12 +160,27 @@ pub enum CommitError {
 }
 
 impl CommitError {
+    /// Whether to look again and to retry may be enough.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Contended | Self::Unanswered => true,
+            Self::Refused { .. }
+            | Self::Declined { .. }
+            | Self::Locked(_)
+            | Self::TooLarge { .. }
+            | Self::Unsafe { .. }
+            | Self::Unencodable { .. }
+            | Self::Unreachable(_) => false,
+        }
+    }
+
     /// The operation that is to blame, where one is.
     pub fn culprit(&self) -> Option<&Culprit> {
         match self {
             Self::Refused { culprit, .. } => Some(culprit),
             Self::Declined { culprit, .. } => culprit.as_deref(),
             Self::Contended
+            | Self::Unanswered
             | Self::Locked(_)
             | Self::TooLarge { .. }
             | Self::Unsafe { .. }

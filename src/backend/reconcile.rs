@@ -57,7 +57,7 @@ pub fn reconcile(
         let (_, commit) = planned(backend, key, desired)?;
         match backend.commit(&commit) {
             Ok(()) => return Ok(commit),
-            Err(CommitError::Contended) if attempts < ATTEMPTS_MAX => {}
+            Err(error) if error.is_passing() && attempts < ATTEMPTS_MAX => {}
             Err(error) => return Err(error.into()),
         }
     }

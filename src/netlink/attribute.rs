@@ -18,6 +18,14 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
+    /// A writer that need not ask for more memory for so many bytes.
+    pub(crate) fn with_room(bytes: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(bytes),
+            overflowed: false,
+        }
+    }
+
     /// Whether an attribute grew past 65,535 bytes.
     pub(crate) fn is_overflowed(&self) -> bool {
         self.overflowed

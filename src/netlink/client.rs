@@ -200,7 +200,8 @@ impl Client {
     }
 
     fn send(&mut self, requests: &[Request], flag: u16) -> io::Result<()> {
-        self.discard()?;
+        // What an earlier question, given up on, left behind.
+        self.socket.discard(&mut self.inbox)?;
         let mut bytes = Vec::new();
         for request in requests {
             self.sequence = self.sequence.wrapping_add(1);
@@ -210,18 +211,6 @@ impl Client {
             SendError::TooLarge { .. } => io::ErrorKind::InvalidInput.into(),
             SendError::Io(error) => error,
         })
-    }
-
-    /// Throws away what an earlier question, given up on, left behind.
-    fn discard(&mut self) -> io::Result<()> {
-        loop {
-            match self.socket.receive(&mut self.inbox, Blocking::Return) {
-                Ok(Some(())) => {}
-                Ok(None) => return Ok(()),
-                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
-                Err(error) => return Err(error),
-            }
-        }
     }
 
     /// The kernel answers before `send` returns, and goes on with a dump while it is read: where

@@ -9,8 +9,9 @@ use std::{fmt, io};
 use neli::consts::socket::{Msg, NlFamily};
 use neli::socket::NlSocket;
 use neli::utils::Groups;
+use rustix::io::Errno;
 use rustix::ioctl::{Setter, ioctl, opcode};
-use rustix::net::sockopt;
+use rustix::net::{RecvFlags, recv, sockopt};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 use super::inbox::Inbox;
@@ -94,8 +95,7 @@ impl Socket {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         }
         // Answers that nobody read any more.
-        let mut inbox = Inbox::default();
-        while socket.receive(&mut inbox, Blocking::Return)?.is_some() {}
+        socket.discard(&mut Inbox::default())?;
         Ok(socket)
     }
 
@@ -140,17 +140,29 @@ impl Socket {
     /// The kernel has queued every answer to a batch before `send` returns.
     pub(crate) fn receive(&self, into: &mut Inbox, wait: Blocking) -> io::Result<Option<()>> {
         let flags = match wait {
-            Blocking::Wait => Msg::empty(),
-            Blocking::Return => Msg::DONTWAIT,
+            Blocking::Wait => RecvFlags::empty(),
+            Blocking::Return => RecvFlags::DONTWAIT,
         };
         loop {
-            match self.inner.recv(into.room(), flags) {
+            match recv(self.fd(), into.room(), flags) {
                 Ok((bytes, _)) => {
                     into.fill(bytes);
                     return Ok(Some(()));
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                Err(Errno::INTR) => {}
+                Err(Errno::WOULDBLOCK) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Throws away what is there: what is left of answers that nobody read to the end.
+    pub(crate) fn discard(&self, into: &mut Inbox) -> io::Result<()> {
+        loop {
+            match self.receive(into, Blocking::Return) {
+                Ok(Some(())) => {}
+                Ok(None) => return Ok(()),
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
                 Err(error) => return Err(error),
             }
         }

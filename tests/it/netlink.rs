@@ -1,5 +1,6 @@
 //! The netlink backend against the kernel, with nft as the witness.
 
+mod answers;
 mod equality;
 mod hostile;
 mod listing;

@@ -4,7 +4,7 @@ use std::io;
 
 use super::declaration::{NFTA_SET_FLAGS, NFTA_SET_KEY_TYPE, NFTA_SET_NAME};
 use super::encode::NFTA_TABLE;
-use super::engine::NftBackend;
+use super::engine::{Answers, NftBackend};
 use super::message::{self, FAMILY_BYTES, MessageType};
 use super::shape::Shape;
 use crate::netlink::answer::Answer;
@@ -117,11 +117,13 @@ impl NftBackend {
     ) -> io::Result<Dump> {
         self.sequence = self.sequence.wrapping_add(1);
         let request = message::request(kind, flags, family, self.sequence, attributes);
-        self.socket.send(&request).map_err(|error| match error {
+        self.send(&request).map_err(|error| match error {
             SendError::TooLarge { .. } => io::ErrorKind::InvalidInput.into(),
             SendError::Io(error) => error,
         })?;
-        self.collect()
+        let dump = self.collect()?;
+        self.answers = Answers::Read;
+        Ok(dump)
     }
 
     fn collect(&mut self) -> io::Result<Dump> {

@@ -37,6 +37,7 @@ pub enum Moment {
 pub struct NftBackend {
     pub(super) socket: Socket,
     pub(super) inbox: Inbox,
+    pub(super) answers: Answers,
     ownership: Ownership,
     /// What is known of the sets of each table.
     catalogs: BTreeMap<TableKey, Catalog>,
@@ -44,6 +45,15 @@ pub struct NftBackend {
     /// The generation that was looked at last, and what our own commits made of it.
     pub(super) seen: Option<u32>,
     hold: Hold,
+}
+
+/// Whether all was read that the kernel answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answers {
+    /// It was.
+    Read,
+    /// Something was sent, and it is not known that all was.
+    Due,
 }
 
 /// Whether others can change the table.
@@ -91,6 +101,7 @@ impl NftBackend {
         Self {
             socket,
             inbox: Inbox::default(),
+            answers: Answers::Read,
             ownership,
             catalogs: BTreeMap::new(),
             sequence: 0,
@@ -143,16 +154,23 @@ impl NftBackend {
         table: &TableKey,
         operations: &[Operation],
     ) -> Result<Encoded, CommitError> {
-        // Taken out: where this fails, what was followed did not happen.
-        let mut catalog = self.catalogs.remove(table).unwrap_or_default();
-        if refers::to_unknown_sets(operations, &catalog) {
-            for (name, shape) in self.shapes(table)? {
+        if refers::to_unknown_sets(operations, self.catalog(table)) {
+            let shapes = self.shapes(table)?;
+            let catalog = self.catalog(table);
+            for (name, shape) in shapes {
                 catalog.learn(&name, shape);
             }
         }
-        let encoded = encode(table, ownership, &mut catalog, operations)?;
-        self.catalogs.insert(table.clone(), catalog);
-        Ok(encoded)
+        let encoded = encode(table, ownership, self.catalog(table), operations);
+        if encoded.is_err() {
+            // What was followed did not happen.
+            self.catalogs.remove(table);
+        }
+        encoded
+    }
+
+    fn catalog(&mut self, table: &TableKey) -> &mut Catalog {
+        self.catalogs.entry(table.clone()).or_default()
     }
 
     fn run(
@@ -196,10 +214,6 @@ impl NftBackend {
             Hold::Ours => None,
         };
         expect_generation(&mut encoded.bytes, expected.unwrap_or(0));
-        let before = match expected {
-            Some(expected) => expected,
-            None => self.current_generation()?,
-        };
         watch(Moment::Sent);
         let answers = self.exchange(&encoded.bytes);
         watch(Moment::Answered);
@@ -213,26 +227,40 @@ impl NftBackend {
                 &errors,
             ));
         }
+        let is_made = step.operations.contains(&Operation::AddTable);
         let acknowledged = done
             .iter()
             .any(|answer| answer.sequence == encoded.last_sequence);
         if acknowledged {
             self.seen = self.seen.map(next_generation);
-            if step.operations.contains(&Operation::AddTable) {
+            if is_made {
                 self.hold = Hold::of(ownership);
             }
             return Ok(());
         }
-        // The answer was lost. Where nothing moved the commit did not happen; else look again.
-        if self.current_generation()? == before {
-            return Err(io::Error::from_raw_os_error(libc::ENOBUFS).into());
+        if is_made && let (Ok(Some(owner)), Ok(own)) = (self.owner(table), self.socket.port()) {
+            self.hold = match owner == own {
+                true => Hold::Ours,
+                false => Hold::Shared,
+            };
         }
-        Err(CommitError::Contended)
+        Err(CommitError::Unanswered)
+    }
+
+    /// Sends what the kernel answers. What is left of earlier answers is thrown away, since it might stand
+    /// for these: each batch counts its messages from 1.
+    pub(super) fn send(&mut self, bytes: &[u8]) -> Result<(), SendError> {
+        if self.answers == Answers::Due {
+            let discarded = self.socket.discard(&mut self.inbox);
+            discarded.map_err(SendError::Io)?;
+        }
+        self.answers = Answers::Due;
+        self.socket.send(bytes)
     }
 
     /// Sends a batch and collects what the kernel says to it.
     fn exchange(&mut self, batch: &[u8]) -> Result<Vec<Answer>, CommitError> {
-        self.socket.send(batch).map_err(|error| match error {
+        self.send(batch).map_err(|error| match error {
             SendError::TooLarge { allowed } => CommitError::TooLarge {
                 bytes: batch.len(),
                 allowed,
@@ -242,7 +270,10 @@ impl NftBackend {
         let mut answers = Vec::new();
         loop {
             match self.socket.receive(&mut self.inbox, Blocking::Return) {
-                Ok(None) => return Ok(answers),
+                Ok(None) => {
+                    self.answers = Answers::Read;
+                    return Ok(answers);
+                }
                 Ok(Some(())) => answers.extend(
                     message::messages(self.inbox.bytes())
                         .filter(|message| message.kind == NLMSG_ERROR)
@@ -304,6 +335,7 @@ fn is_about_table_flags(error: &CommitError) -> bool {
                 && [libc::EOPNOTSUPP, libc::EINVAL].contains(errno)
         }
         CommitError::Contended
+        | CommitError::Unanswered
         | CommitError::Locked(_)
         | CommitError::TooLarge { .. }
         | CommitError::Unsafe { .. }

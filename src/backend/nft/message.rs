@@ -66,6 +66,9 @@ pub(crate) struct Source {
     pub(crate) start: usize,
 }
 
+/// What most transactions of one change fit into.
+const ROOM_BYTES: usize = 1_024;
+
 /// One transaction in the making: messages between a begin and an end.
 #[derive(Debug)]
 pub(crate) struct Batch {
@@ -82,7 +85,7 @@ impl Batch {
     /// An open batch for tables of a family.
     pub(crate) fn begin(family: u8) -> Self {
         let mut batch = Self {
-            writer: Writer::default(),
+            writer: Writer::with_room(ROOM_BYTES),
             sources: Vec::new(),
             family,
             sequence: 0,

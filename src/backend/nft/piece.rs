@@ -76,6 +76,23 @@ impl FieldTest {
             && self.comparison == next.comparison
             && self.length() + next.length() <= NFT_REG_SIZE
     }
+
+    fn instructions(self) -> [Instruction; 2] {
+        let (register, length) = (NFT_REG_1, self.length());
+        [
+            Instruction::Payload {
+                register,
+                base: self.base,
+                offset: self.offset,
+                length,
+            },
+            Instruction::Compare {
+                register,
+                comparison: self.comparison,
+                value: self.value,
+            },
+        ]
+    }
 }
 
 /// Joins neighbouring fields and gives the rule's instructions.
@@ -102,7 +119,14 @@ pub(crate) fn merge(pieces: Vec<Piece>) -> Vec<Instruction> {
             last = join(&mut slots, last, this).unwrap_or(this);
         }
     }
-    slots.into_iter().flatten().flat_map(instructions).collect()
+    let mut instructions = Vec::with_capacity(2 * slots.len());
+    for piece in slots.into_iter().flatten() {
+        match piece {
+            Piece::Plain(instruction) => instructions.push(instruction),
+            Piece::Field(test) => instructions.extend(test.instructions()),
+        }
+    }
+    instructions
 }
 
 /// Joins two fields if they are neighbours, and says where the result stands.
@@ -123,23 +147,4 @@ fn join(slots: &mut [Option<Piece>], last: usize, this: usize) -> Option<usize> 
     slots[goes] = None;
     slots[stays] = Some(Piece::Field(joined));
     Some(stays)
-}
-
-fn instructions(piece: Piece) -> Vec<Instruction> {
-    match piece {
-        Piece::Plain(instruction) => vec![instruction],
-        Piece::Field(test) => vec![
-            Instruction::Payload {
-                register: NFT_REG_1,
-                base: test.base,
-                offset: test.offset,
-                length: test.length(),
-            },
-            Instruction::Compare {
-                register: NFT_REG_1,
-                comparison: test.comparison,
-                value: test.value,
-            },
-        ],
-    }
 }

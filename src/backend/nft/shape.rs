@@ -1,6 +1,6 @@
 //! What must be known of a set to say its elements.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 
 use super::bits;
 use super::declaration::TYPE_BITS;
@@ -108,7 +108,7 @@ pub(crate) fn datatypes(mut number: u32) -> Option<Vec<Datatype>> {
 /// The named sets of one table.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
-    shapes: BTreeMap<Name, Shape>,
+    shapes: HashMap<Name, Shape>,
     intervals: BTreeSet<Name>,
 }
 

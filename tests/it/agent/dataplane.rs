@@ -23,6 +23,8 @@ struct Kernel {
     refuses: Refuses,
     /// How often somebody else still comes between.
     contends: usize,
+    /// How many answers are still lost of commits that were made.
+    loses: usize,
     health: Health,
 }
 
@@ -110,7 +112,13 @@ impl Backend for Kernel {
             };
             self.inner.commit(&one)?;
         }
-        Ok(())
+        match self.loses.checked_sub(1) {
+            Some(left) if !commit.is_empty() => {
+                self.loses = left;
+                Err(CommitError::Unanswered)
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn adopt(&mut self, table: &TableKey) -> Result<(), CommitError> {
@@ -281,6 +289,22 @@ fn others_who_commit_while_it_starts_are_no_reason_to_end() {
     kernel.contends = 3;
     let mut again = started(kernel);
     assert_in_force(&mut again, &State::default());
+}
+
+#[test]
+fn a_commit_whose_answer_is_lost_is_looked_up() {
+    let loses = 1;
+    let mut dataplane = started(Kernel {
+        loses,
+        ..Kernel::default()
+    });
+    assert_eq!(dataplane.backend().loses, 0);
+    assert_in_force(&mut dataplane, &State::default());
+    dataplane.backend().loses = loses;
+    dataplane.take(events(&state(&two())));
+    dataplane.program(Instant::now()).unwrap();
+    assert_eq!(dataplane.backend().loses, 0);
+    assert_in_force(&mut dataplane, &state(&two()));
 }
 
 #[test]
