@@ -32,7 +32,7 @@ pub(super) fn layers(blocks: &[Block], wholly: &[Cidr]) -> Vec<Vec<Block>> {
     }
 }
 
-/// The union of the boxes as disjoint boxes, without what lies under a `wholly` allowed prefix;
+/// The union of the boxes as disjoint boxes in order, without what lies under a `wholly` allowed prefix;
 /// `None` where there would be more than `most`.
 pub(super) fn disjoint(blocks: &[Block], wholly: &[Cidr], most: usize) -> Option<Vec<Block>> {
     let (mut allowed, nothing) = (Vec::new(), RangeSet::default());
@@ -212,6 +212,7 @@ mod tests {
             boxes in prop::collection::vec(arbitrary_block(), 0..30),
         ) {
             let one = disjoint(&boxes, &[], usize::MAX).unwrap();
+            prop_assert!(one.is_sorted());
             let several = by_depth(&by_prefix(&boxes, &[]));
             for layer in several.iter().chain([&one]) {
                 for (index, a) in layer.iter().enumerate() {

@@ -1,12 +1,11 @@
 //! A census: how many rules, boxes and keys of which kind there are. Which sets hold them follows from
 //! these numbers alone, so where a few rules more or less leave that as it is, only keys come and go.
 
-use std::collections::BTreeMap;
-
 use super::boxes::{Block, PIECES_MAX};
+use super::by_shape::ByShape;
 use super::lane::Lane;
 use super::prefixes::Prefixes;
-use super::run::{self, Kind};
+use super::run::{self, Kinds};
 use super::service::{Fields, Shape};
 use crate::net::Cidr;
 
@@ -18,22 +17,22 @@ pub(super) const TOGETHER_MAX: usize = 8_192;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Census {
     /// Rules whose peer is a prefix.
-    pub(super) kinds: BTreeMap<Kind, usize>,
+    pub(super) kinds: Kinds,
     /// Selections, and rules that share no set.
     pub(super) others: usize,
     /// The lanes of which it is known. It is not where boxes fell into too many pieces.
-    pub(super) lanes: BTreeMap<Lane, Count>,
+    lanes: Vec<(Lane, Count)>,
 }
 
 /// What a lane has of rules whose peer is a prefix.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Count {
     /// Rules that match every packet of the lane.
     wholly: usize,
     /// Those of them whose prefix is more than one address.
     wide: usize,
     /// The other rules.
-    shapes: BTreeMap<Shape, OfShape>,
+    shapes: ByShape<OfShape>,
     /// Boxes that do not overlap, of the shape that all packets have and of whole prefixes among them, where
     /// the rules are few enough for that.
     together: usize,
@@ -83,24 +82,28 @@ impl Exact {
 }
 
 impl Census {
-    /// Takes in that some rules went and others came.
-    pub(super) fn count_kinds(
-        &mut self,
-        gone: &BTreeMap<Kind, usize>,
-        came: &BTreeMap<Kind, usize>,
-    ) {
-        for (&kind, count) in came {
-            *self.kinds.entry(kind).or_default() += count;
-        }
-        for (&kind, count) in gone {
-            *self.kinds.entry(kind).or_default() -= count;
-        }
-        self.kinds.retain(|_, count| *count > 0);
+    /// The count of a lane, where it is known.
+    pub(super) fn lane(&self, lane: Lane) -> Option<&Count> {
+        let mut lanes = self.lanes.iter();
+        lanes.find_map(|(of, count)| (*of == lane).then_some(count))
     }
 
-    /// The lanes that so many kinds of rule are worth.
+    /// Takes in the count of a lane.
+    pub(super) fn put_lane(&mut self, lane: Lane, count: Count) {
+        match self.lanes.iter_mut().find(|(of, _)| *of == lane) {
+            Some((_, held)) => *held = count,
+            None => self.lanes.push((lane, count)),
+        }
+    }
+
+    /// The lanes that it is worth.
     pub(super) fn worth(&self) -> &'static [Lane] {
-        run::lanes(self.kinds.len() + self.others)
+        self.worth_with(&self.kinds)
+    }
+
+    /// The lanes that it would be worth with these rules of prefixes.
+    pub(super) fn worth_with(&self, kinds: &Kinds) -> &'static [Lane] {
+        run::lanes(kinds.len() + self.others)
     }
 }
 
@@ -108,19 +111,17 @@ impl Count {
     /// Counts rules alone.
     pub(super) fn of(prefixes: &Prefixes) -> Self {
         let is_wide = |prefix: &&Cidr| !prefix.is_host();
-        let shapes = prefixes.blocks.iter().map(|(&shape, blocks)| {
+        let mut shapes: ByShape<OfShape> = ByShape::default();
+        for (shape, blocks) in prefixes.blocks.iter() {
             let inexact = blocks.iter().filter(|block| !is_exact(shape, block));
-            let of_shape = OfShape {
-                rules: blocks.len(),
-                inexact: inexact.count(),
-                ..OfShape::default()
-            };
-            (shape, of_shape)
-        });
+            let of_shape = shapes.of_mut(shape);
+            of_shape.rules = blocks.len();
+            of_shape.inexact = inexact.count();
+        }
         Self {
             wholly: prefixes.wholly.len(),
             wide: prefixes.wholly.iter().filter(is_wide).count(),
-            shapes: shapes.collect(),
+            shapes,
             together: 0,
         }
     }
@@ -132,7 +133,7 @@ impl Count {
 
     /// Counts the boxes that a shape became.
     pub(super) fn note(&mut self, shape: Shape, boxes: &[Block]) {
-        let of_shape = self.shapes.entry(shape).or_default();
+        let of_shape = self.shapes.of_mut(shape);
         of_shape.boxes += boxes.len();
         for block in boxes {
             let (exact, ranges) = keys(shape, block);
@@ -152,11 +153,10 @@ impl Count {
     /// Whether whole prefixes should be among the boxes of the shape that all packets of the lane have, unless
     /// those are too many; not where two hash sets hold all there is, which together cost less than ranges.
     pub(super) fn whole_by_rules(&self, lane: Lane) -> Whole {
-        let of_all = lane.everything().map(|(shape, ..)| shape);
-        let of_all = of_all.and_then(|shape| Some((shape, self.shapes.get(&shape)?)));
-        let Some((shape, of_shape)) = of_all else {
+        let Some((shape, ..)) = lane.everything() else {
             return Whole::Apart;
         };
+        let of_shape = self.shapes.of(shape);
         let needs_range = self.wide > 0 || of_shape.inexact > 0;
         let is_worth_it = needs_range && of_shape.rules > 0 && self.wholly > 0;
         match is_worth_it && self.wholly + of_shape.rules <= TOGETHER_MAX {
@@ -167,22 +167,17 @@ impl Count {
 
     /// How a shape holds its keys of one value.
     pub(super) fn exact(&self, shape: Shape) -> Exact {
-        let of_shape = self.shapes.get(&shape).copied().unwrap_or_default();
+        let of_shape = self.shapes.of(shape);
         Exact::of(of_shape.exact, of_shape.ranges)
     }
 
     /// The count where one part of what was counted became another.
     pub(super) fn with(&self, old: &Self, new: &Self) -> Self {
-        let mut shapes = self.shapes.clone();
-        for (&shape, new) in &new.shapes {
-            let of_shape = shapes.entry(shape).or_default();
-            *of_shape = of_shape.plus(new);
+        let mut shapes = self.shapes;
+        for (shape, new) in new.shapes.iter() {
+            let of_shape = shapes.of_mut(shape);
+            *of_shape = of_shape.plus(new).minus(old.shapes.of(shape));
         }
-        for (&shape, old) in &old.shapes {
-            let of_shape = shapes.entry(shape).or_default();
-            *of_shape = of_shape.minus(old);
-        }
-        shapes.retain(|_, of_shape| *of_shape != OfShape::default());
         Self {
             wholly: self.wholly + new.wholly - old.wholly,
             wide: self.wide + new.wide - old.wide,
@@ -194,10 +189,8 @@ impl Count {
     /// Whether the boxes of the rules did not fall into very many pieces.
     pub(super) fn is_within_bounds(&self, lane: Lane) -> bool {
         let whole = self.whole(lane);
-        let mut apart = self
-            .shapes
-            .iter()
-            .filter(|(shape, _)| whole != Whole::Among(**shape));
+        let shapes = self.shapes.iter();
+        let mut apart = shapes.filter(|(shape, _)| whole != Whole::Among(*shape));
         let few =
             apart.all(|(_, of_shape)| of_shape.boxes <= of_shape.rules.saturating_mul(PIECES_MAX));
         few && self.together <= self.most_together(lane)
@@ -206,7 +199,7 @@ impl Count {
     /// Beyond so many boxes of whole prefixes and others together they fell into too many pieces.
     pub(super) fn most_together(&self, lane: Lane) -> usize {
         let rules = match self.whole_by_rules(lane) {
-            Whole::Among(shape) => self.shapes.get(&shape).map_or(0, |of_shape| of_shape.rules),
+            Whole::Among(shape) => self.shapes.of(shape).rules,
             Whole::Apart => 0,
         };
         let pieces = (self.wholly + rules).saturating_mul(PIECES_MAX);

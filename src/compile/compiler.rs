@@ -22,8 +22,8 @@ use super::skeleton::{Skeleton, table_key};
 use super::stack::Stack;
 use super::uses::Use;
 use crate::model::{
-    Direction, Endpoint, EndpointName, Event, GroupName, Order, Policy, ProfileName, Selector,
-    Settings, State, TierName,
+    Direction, Endpoint, EndpointName, Event, GroupName, Order, Policy, ProfileName, SecurityGroup,
+    Selector, Settings, State, TierName,
 };
 use crate::net::InterfaceName;
 use crate::ruleset::tracked::Tracked;
@@ -178,18 +178,20 @@ impl Compiler {
         match event {
             Event::Group(group) => {
                 let name = group.name.clone();
-                self.group(&name, Event::Group(group));
+                let old = self.state.groups.insert(name.clone(), group);
+                self.group(&name, old.as_ref());
             }
-            Event::GroupGone(name) => self.group(&name.clone(), Event::GroupGone(name)),
+            Event::GroupGone(name) => {
+                let old = self.state.groups.remove(&name);
+                self.group(&name, old.as_ref());
+            }
             Event::Endpoint(endpoint) => {
                 let name = endpoint.name.clone();
-                let old = self.state.endpoints.remove(&name);
-                self.state.apply(Event::Endpoint(endpoint));
+                let old = self.state.endpoints.insert(name.clone(), *endpoint);
                 self.endpoint(&name, old.as_ref());
             }
             Event::EndpointGone(name) => {
                 let old = self.state.endpoints.remove(&name);
-                self.state.apply(Event::EndpointGone(name.clone()));
                 self.endpoint(&name, old.as_ref());
             }
             Event::Policy(policy) => {
@@ -241,14 +243,12 @@ impl Compiler {
     }
 
     /// A group comes, changes or goes. Where it comes or goes it changes what its members are.
-    fn group(&mut self, name: &GroupName, event: Event) {
-        let old = self.state.groups.remove(name);
-        self.state.apply(event);
+    fn group(&mut self, name: &GroupName, old: Option<&SecurityGroup>) {
         let new = self.state.groups.get(name);
         let came_or_went = new.is_some() != old.is_some();
         let decider = Decider::Group(name.clone());
         for direction in Direction::ALL {
-            let [old, new] = [old.as_ref(), new].map(|group| group.map(|g| g.rules(direction)));
+            let [old, new] = [old, new].map(|group| group.map(|g| g.rules(direction)));
             let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
             let policy = (decider.clone(), direction);
             if self.policies.contains_key(&policy)
@@ -285,14 +285,19 @@ impl Compiler {
                 }
             }
         }
-        let here = self.state.endpoints.get(name);
-        if let Some(endpoint) = here.filter(|endpoint| endpoint.host == self.host) {
+        let new = self.state.endpoints.get(name);
+        if let Some(endpoint) = new.filter(|endpoint| endpoint.host == self.host) {
             let interface = endpoint.interface.clone();
             let sharing = self.interfaces.entry(interface).or_default();
             sharing.insert(name.clone());
             self.dirty.endpoints.extend(sharing.iter().cloned());
         }
-        self.subject(&Subject::Endpoint(name.clone()));
+        let subject = Subject::Endpoint(name.clone());
+        // Whom it names is all in its membership.
+        if new.map(|new| &new.membership) != old.map(|old| &old.membership) {
+            self.kin.note(&self.state, &subject);
+        }
+        self.roster.update(&mut self.table, &self.state, &subject);
     }
 
     fn subject(&mut self, subject: &Subject) {

@@ -18,6 +18,14 @@ impl Difference {
     /// What makes the new list of the old one; none where they say the same.
     pub(super) fn between(old: &GroupRules, new: &GroupRules) -> Option<Self> {
         let [old, new] = old.apart(new);
+        if old.is_empty() && new.is_empty() {
+            return None;
+        }
+        // Where one of the two has nothing, nothing is in both.
+        if old.is_empty() || new.is_empty() {
+            let [gone, came] = [old, new].map(|rules| rules.into_iter().cloned().collect());
+            return Some(Self { gone, came });
+        }
         // Hashed, since this may be every rule of two long lists.
         let mut balance: HashMap<Says<'_>, i64> = HashMap::new();
         for (rules, weight) in [(&old, -1), (&new, 1)] {
@@ -25,11 +33,10 @@ impl Difference {
                 *balance.entry(says(rule)).or_default() += weight;
             }
         }
-        let found = Self {
+        Some(Self {
             gone: left(&old, -1, &mut balance),
             came: left(&new, 1, &mut balance),
-        };
-        (!old.is_empty() || !new.is_empty()).then_some(found)
+        })
     }
 
     /// How many rules there are in it.

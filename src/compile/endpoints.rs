@@ -25,15 +25,9 @@ pub fn local<'s>(state: &'s State, host: &str) -> BTreeMap<&'s InterfaceName, &'
 }
 
 /// The groups of an endpoint that exist: a missing one allows nothing.
-pub fn groups<'s>(
-    state: &State,
-    endpoint: &'s Endpoint,
-) -> std::collections::BTreeSet<&'s GroupName> {
-    endpoint
-        .groups()
-        .iter()
-        .filter(|group| state.groups.contains_key(*group))
-        .collect()
+pub fn groups<'s>(state: &'s State, endpoint: &'s Endpoint) -> impl Iterator<Item = &'s GroupName> {
+    let listed = endpoint.groups().iter();
+    listed.filter(|group| state.groups.contains_key(*group))
 }
 
 /// Elements by set and key.

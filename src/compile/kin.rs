@@ -13,7 +13,7 @@ pub(super) struct Kin {
     inheriting: BTreeMap<ProfileName, BTreeSet<Subject>>,
 }
 
-/// What one subject names.
+/// What one subject names. Of an endpoint it is all in its membership: where that stays, it does.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Named {
     groups: BTreeSet<GroupName>,

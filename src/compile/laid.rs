@@ -1,8 +1,7 @@
 //! The prefixes of a lane laid out as boxes, shape by shape.
 
-use std::collections::BTreeMap;
-
 use super::boxes::Block;
+use super::by_shape::ByShape;
 use super::census::{Count, Whole};
 use super::lane::Lane;
 use super::prefixes::Prefixes;
@@ -14,7 +13,7 @@ pub(super) struct Laid {
     /// Where whole prefixes are.
     pub(super) whole: Whole,
     /// The layers; there is one where boxes do not fall into very many pieces.
-    pub(super) shapes: BTreeMap<Shape, Vec<Vec<Block>>>,
+    pub(super) shapes: ByShape<Vec<Vec<Block>>>,
 }
 
 impl Laid {
@@ -33,48 +32,51 @@ impl Laid {
             Some((shape, _)) => Whole::Among(*shape),
             None => Whole::Apart,
         };
-        let apart = prefixes
-            .blocks
-            .keys()
-            .filter(|shape| whole != Whole::Among(**shape));
-        let apart = apart.map(|&shape| (shape, prefixes.layers(shape)));
-        let together = together
-            .into_iter()
-            .map(|(shape, boxes)| (shape, vec![boxes]));
-        let shapes = apart.chain(together).collect();
+        let mut shapes = ByShape::default();
+        for shape in apart(prefixes, whole) {
+            *shapes.of_mut(shape) = prefixes.layers(shape);
+        }
+        if let Some((shape, boxes)) = together {
+            *shapes.of_mut(shape) = vec![boxes];
+        }
         Self { whole, shapes }
     }
 
     /// Whether another few rules would be laid out as these were, where counts say the same.
     pub(super) fn is_plain(&self, count: &Count, lane: Lane) -> bool {
-        let has_one_layer = self.shapes.values().all(|layers| layers.len() <= 1);
+        let has_one_layer = self.shapes.iter().all(|(_, layers)| layers.len() <= 1);
         has_one_layer && self.whole == count.whole(lane)
     }
 }
 
 /// A part of the prefixes of a lane, counted and as boxes, where all of them are counted and held so.
-pub(super) fn part(
-    all: &Count,
-    lane: Lane,
-    prefixes: &Prefixes,
-) -> (Count, BTreeMap<Shape, Vec<Block>>) {
+pub(super) fn part(all: &Count, lane: Lane, prefixes: &Prefixes) -> (Count, ByShape<Vec<Block>>) {
     let whole = all.whole(lane);
     let mut count = Count::of(prefixes);
-    let apart = prefixes
-        .blocks
-        .keys()
-        .filter(|shape| whole != Whole::Among(**shape));
-    let mut shapes: BTreeMap<_, _> = apart.map(|&shape| (shape, prefixes.apart(shape))).collect();
+    let mut shapes = ByShape::default();
+    for shape in apart(prefixes, whole) {
+        *shapes.of_mut(shape) = prefixes.apart(shape);
+    }
     if let Whole::Among(shape) = all.whole_by_rules(lane)
         && let Some(boxes) = prefixes.together(lane, usize::MAX)
     {
         count.note_together(&boxes);
         if whole == Whole::Among(shape) {
-            shapes.insert(shape, boxes);
+            *shapes.of_mut(shape) = boxes;
         }
     }
-    for (&shape, boxes) in &shapes {
+    for (shape, boxes) in shapes.iter() {
         count.note(shape, boxes);
     }
     (count, shapes)
+}
+
+/// The shapes of those that are not among whole prefixes.
+fn apart(prefixes: &Prefixes, whole: Whole) -> impl Iterator<Item = Shape> {
+    let of_shapes = prefixes
+        .blocks
+        .iter()
+        .filter(|(_, blocks)| !blocks.is_empty());
+    let shapes = of_shapes.map(|(shape, _)| shape);
+    shapes.filter(move |shape| whole != Whole::Among(*shape))
 }

@@ -18,7 +18,7 @@ use super::ranges::RangeSet;
 use super::rules::{self, Side};
 use super::run::Run;
 use super::selection::{Holder, Selection};
-use super::service::{Fields, Numbered, Shape, icmp};
+use super::service::{Numbered, Shape, icmp};
 use crate::net::{Family, Octets};
 use crate::ruleset::key::KeyBuilder;
 use crate::ruleset::{Expression, Key, Name, Rule, Statement};
@@ -102,7 +102,7 @@ impl<'o> Layout<'o> {
             self.whole_prefixes(prefixes);
         }
         for &shape in self.lane.shapes() {
-            let layers = laid.shapes.get(&shape).into_iter().flatten();
+            let layers = laid.shapes.of(shape).iter();
             for (depth, boxes) in layers.enumerate() {
                 count.note(shape, boxes);
                 self.shape(shape, depth, boxes);
@@ -155,7 +155,7 @@ impl<'o> Layout<'o> {
             ranges.append(&mut exact);
         }
         let address = self.side.address(self.family);
-        let left: Vec<_> = in_order(shape, address, shape.expressions(self.family));
+        let left = looked_up(shape, address, self.family);
         let types: Vec<_> = left.iter().map(|part| part.datatype()).collect();
         for (word, keys) in [(shape.exact_word(), exact), (shape.word(), ranges)] {
             if let Some(statements) = single(self.family, address, shape, blocks, &keys) {
@@ -254,39 +254,40 @@ fn single(
     Some([vec![prefix], service].concat())
 }
 
-/// The keys of a box, its fields in the order of `in_order`.
+/// The keys of a box, its fields in the order of [`looked_up`].
 pub(super) fn box_keys(shape: Shape, block: &Block) -> SmallVec<[Key; 1]> {
     keys(shape, block.prefix.bounds(), (block.first, block.last))
 }
 
-/// The keys of a range of addresses and a range of services, fields in the order of `in_order`.
+/// The keys of a range of addresses and a range of services, fields in the order of [`looked_up`].
 pub(super) fn keys(
     shape: Shape,
     addresses: (Octets, Octets),
     (first, last): (u32, u32),
 ) -> SmallVec<[Key; 1]> {
     let services = shape.fields(first, last).into_iter();
-    let keys = services.map(|service| {
-        let fields: Fields = in_order(shape, addresses.clone(), service);
-        let start = KeyBuilder::default();
-        let key = fields.iter().fold(start, |key, (a, b)| key.range(a, b));
-        key.build()
+    let address = |key: KeyBuilder| key.range(&addresses.0, &addresses.1);
+    let services = services.map(|service| {
+        let service = |key| {
+            service
+                .iter()
+                .fold(key, |key: KeyBuilder, (a, b)| key.range(a, b))
+        };
+        let key = KeyBuilder::default();
+        match shape.is_before_address() {
+            true => address(service(key)).build(),
+            false => service(address(key)).build(),
+        }
     });
-    keys.collect()
+    services.collect()
 }
 
-/// The address comes before ports and messages, and after protocols: a packet leaves a set of boxes
-/// at the first field that fits none of them, and that is where the fewest fit.
-pub(super) fn in_order<T, C: FromIterator<T>>(
-    shape: Shape,
-    address: T,
-    service: impl IntoIterator<Item = T>,
-) -> C {
-    match shape {
-        Shape::Protocol => service.into_iter().chain([address]).collect(),
-        Shape::Port | Shape::Icmp | Shape::Tcp | Shape::Udp => {
-            once(address).chain(service).collect()
-        }
+/// What is looked up for a shape, in the order of the fields of its keys.
+pub(super) fn looked_up(shape: Shape, address: Expression, family: Family) -> Vec<Expression> {
+    let service = shape.expressions(family).into_iter();
+    match shape.is_before_address() {
+        true => service.chain([address]).collect(),
+        false => once(address).chain(service).collect(),
     }
 }
 

@@ -19,6 +19,7 @@ pub mod skeleton;
 pub mod words;
 
 mod boxes;
+mod by_shape;
 mod census;
 mod comparisons;
 mod difference;
@@ -45,6 +46,7 @@ mod service;
 mod settings;
 mod settle;
 mod simple;
+mod sorted;
 mod spelling;
 mod stack;
 mod sweep;

@@ -11,6 +11,8 @@
 //! | policies of a tier | chain `tier/0123456789abcdef0123456789abcdef/in` |
 //! | ordered list of policies | chain `bundle/0123456789abcdef0123456789abcdef/in` |
 
+use std::borrow::Cow;
+
 use super::decider::Decider;
 use super::lane::Lane;
 use super::selection::{Holder, Selection};
@@ -33,11 +35,8 @@ pub fn fixed(name: &'static str) -> Name {
 
 /// The set of a group's members of one family.
 pub fn members(group: &GroupName, family: Family) -> Name {
-    made(&format!(
-        "group/{}/{}",
-        segment(group.as_str()),
-        family_word(family)
-    ))
+    let group = segment(group.as_str());
+    made(&["group/", &group, "/", family_word(family)].concat())
 }
 
 /// The chain of the IPv6 half of a policy.
@@ -58,7 +57,7 @@ pub(super) fn lane(chain: &Name, lane: Lane) -> Name {
 
 /// A set that belongs to a policy: the boxes of one shape.
 pub fn shape(owner: &Name, shape: &str, family: Family) -> Name {
-    made(&format!("{owner}/{shape}{}", digit(family)))
+    made(&[owner.as_str(), "/", shape, digit(family)].concat())
 }
 
 /// One of the sets that hold the boxes of one shape, by the depth of its layer from 0.
@@ -93,7 +92,10 @@ pub(super) fn selected(text: &str, holder: Holder, family: Family) -> Name {
 pub fn decider(decider: &Decider, direction: Direction) -> Name {
     let direction = direction_word(direction);
     match decider {
-        Decider::Group(group) => made(&format!("policy/{}/{direction}", segment(group.as_str()))),
+        Decider::Group(group) => {
+            let group = segment(group.as_str());
+            made(&["policy/", &group, "/", direction].concat())
+        }
         Decider::Policy(policy) => match &policy.namespace {
             Some(namespace) => made(&format!(
                 "np/{}/{}/{direction}",
@@ -152,11 +154,11 @@ pub(super) fn stack(text: &str, direction: Direction) -> Name {
 
 /// A name as part of an identifier. A cut one has a `/` that no name can have, so that it never
 /// equals another's.
-fn segment(text: &str) -> String {
+fn segment(text: &str) -> Cow<'_, str> {
     if text.len() <= READABLE_BYTES_MAX {
-        return text.to_owned();
+        return text.into();
     }
-    format!("{}/{}", &text[..CUT_BYTES], hash(text))
+    format!("{}/{}", &text[..CUT_BYTES], hash(text)).into()
 }
 
 fn hash(text: &str) -> String {
@@ -170,10 +172,10 @@ fn family_word(family: Family) -> &'static str {
     }
 }
 
-fn digit(family: Family) -> char {
+fn digit(family: Family) -> &'static str {
     match family {
-        Family::V4 => '4',
-        Family::V6 => '6',
+        Family::V4 => "4",
+        Family::V6 => "6",
     }
 }
 

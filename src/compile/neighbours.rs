@@ -1,9 +1,10 @@
 //! Neighbours: the rules about prefixes of one family in order, so that those near a prefix are found
 //! without a look at all others.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::prefixes::PrefixRule;
+use super::sorted::sorted;
 use crate::model::Service;
 use crate::net::Cidr;
 
@@ -14,15 +15,15 @@ pub(super) struct Neighbours {
     rules: BTreeMap<PrefixRule, usize>,
     /// How many rules there are of each length of prefix: around a prefix there can be those of shorter
     /// lengths alone, one of each.
-    lengths: BTreeMap<u8, usize>,
+    lengths: Lengths,
 }
 
 impl Neighbours {
     /// Those of rules that are in order.
     pub(super) fn of(rules: &[PrefixRule]) -> Self {
-        let mut lengths = BTreeMap::new();
+        let mut lengths = Lengths::default();
         for (prefix, _) in rules {
-            *lengths.entry(prefix.prefix_len()).or_default() += 1;
+            lengths.more(*prefix);
         }
         let same = rules.chunk_by(|a, b| a == b);
         let rules = same.filter_map(|same| Some((*same.first()?, same.len())));
@@ -36,75 +37,106 @@ impl Neighbours {
     pub(super) fn replace(&mut self, gone: &[PrefixRule], came: &[PrefixRule]) {
         for rule in came {
             *self.rules.entry(*rule).or_default() += 1;
-            *self.lengths.entry(rule.0.prefix_len()).or_default() += 1;
+            self.lengths.more(rule.0);
         }
         for rule in gone {
-            less(&mut self.rules, rule);
-            less(&mut self.lengths, &rule.0.prefix_len());
+            self.less(rule);
         }
     }
 
     /// The rules whose prefixes lie around or inside one of these; none where there are more than `most`.
-    pub(super) fn near(&self, prefixes: &BTreeSet<Cidr>, most: usize) -> Option<Vec<PrefixRule>> {
+    pub(super) fn near(&self, prefixes: &[Cidr], most: usize) -> Option<Vec<PrefixRule>> {
+        // However they lie in each other, each rule is looked at once.
+        let outermost = outermost(prefixes);
+        let around = sorted(outermost.iter().flat_map(|prefix| self.around(*prefix)));
         let mut near = Vec::new();
-        for (rule, &count) in self.nested(prefixes) {
-            if near.len() + count > most {
-                return None;
-            }
-            near.extend(std::iter::repeat_n(*rule, count));
+        for prefix in around {
+            self.gather(&mut near, most, prefix, |one| *one == prefix)?;
+        }
+        // Prefixes in order come after every prefix around them: behind one are those that lie in it.
+        for prefix in outermost {
+            self.gather(&mut near, most, prefix, |one| prefix.covers(one))?;
         }
         near.sort_unstable();
         Some(near)
     }
 
-    /// What lies around or inside one of these prefixes. However they lie in each other, each rule is looked
-    /// at once.
-    fn nested(&self, prefixes: &BTreeSet<Cidr>) -> impl Iterator<Item = (&PrefixRule, &usize)> {
-        let outermost = outermost(prefixes);
-        let around = outermost.iter().flat_map(|prefix| self.around(*prefix));
-        let around: BTreeSet<Cidr> = around.collect();
-        let around = around.into_iter().flat_map(|prefix| self.of_prefix(prefix));
-        around.chain(outermost.into_iter().flat_map(|prefix| self.inside(prefix)))
-    }
-
     /// The shorter prefixes that rules may be about.
     fn around(&self, prefix: Cidr) -> impl Iterator<Item = Cidr> {
-        let shorter = self.lengths.range(..prefix.prefix_len());
-        shorter.map(move |(&length, _)| Cidr::of(prefix.network(), length))
+        let shorter = self.lengths.below(prefix.prefix_len());
+        shorter.map(move |length| Cidr::of(prefix.network(), length))
     }
 
-    fn of_prefix(&self, prefix: Cidr) -> impl Iterator<Item = (&PrefixRule, &usize)> {
-        let from = self.rules.range((prefix, Service::Any)..);
-        from.take_while(move |((one, _), _)| *one == prefix)
+    /// The rules from a prefix on as long as theirs fit; none where there are more than `most`.
+    fn gather(
+        &self,
+        near: &mut Vec<PrefixRule>,
+        most: usize,
+        from: Cidr,
+        fits: impl Fn(&Cidr) -> bool,
+    ) -> Option<()> {
+        let rules = self.rules.range((from, Service::Any)..);
+        for (rule, &count) in rules.take_while(|((prefix, _), _)| fits(prefix)) {
+            if near.len() + count > most {
+                return None;
+            }
+            near.extend(std::iter::repeat_n(*rule, count));
+        }
+        Some(())
     }
 
-    /// Those of the same prefix and of longer ones: prefixes in order come after every prefix around them.
-    fn inside(&self, prefix: Cidr) -> impl Iterator<Item = (&PrefixRule, &usize)> {
-        let from = self.rules.range((prefix, Service::Any)..);
-        from.take_while(move |((one, _), _)| prefix.covers(one))
+    /// One less; what is counted to nothing is forgotten.
+    fn less(&mut self, rule: &PrefixRule) {
+        if let Some(count) = self.rules.get_mut(rule) {
+            *count -= 1;
+            if *count == 0 {
+                self.rules.remove(rule);
+            }
+            self.lengths.less(rule.0);
+        }
+    }
+}
+
+/// How many rules there are of each length of prefix that they have, in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Lengths(Vec<(u8, usize)>);
+
+impl Lengths {
+    fn more(&mut self, prefix: Cidr) {
+        let length = prefix.prefix_len();
+        match self.0.binary_search_by_key(&length, |(length, _)| *length) {
+            Ok(at) => self.0[at].1 += 1,
+            Err(at) => self.0.insert(at, (length, 1)),
+        }
+    }
+
+    fn less(&mut self, prefix: Cidr) {
+        let length = prefix.prefix_len();
+        if let Ok(at) = self.0.binary_search_by_key(&length, |(length, _)| *length) {
+            self.0[at].1 -= 1;
+            if self.0[at].1 == 0 {
+                self.0.remove(at);
+            }
+        }
+    }
+
+    /// Those below a length.
+    fn below(&self, length: u8) -> impl Iterator<Item = u8> {
+        let all = self.0.iter().map(|(length, _)| *length);
+        all.take_while(move |one| *one < length)
     }
 }
 
 /// Those that lie in none of the others. In order the last of them is the only one that a next one may lie
 /// in.
-fn outermost(prefixes: &BTreeSet<Cidr>) -> Vec<Cidr> {
+fn outermost(prefixes: &[Cidr]) -> Vec<Cidr> {
     let mut outermost: Vec<Cidr> = Vec::new();
-    for prefix in prefixes {
-        if !outermost.last().is_some_and(|outer| outer.covers(prefix)) {
-            outermost.push(*prefix);
+    for prefix in sorted(prefixes.iter().copied()) {
+        if !outermost.last().is_some_and(|outer| outer.covers(&prefix)) {
+            outermost.push(prefix);
         }
     }
     outermost
-}
-
-/// One less; what is counted to nothing is forgotten.
-fn less<K: Ord>(counts: &mut BTreeMap<K, usize>, key: &K) {
-    if let Some(count) = counts.get_mut(key) {
-        *count -= 1;
-        if *count == 0 {
-            counts.remove(key);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -133,7 +165,7 @@ mod tests {
         fn what_is_near_is_what_a_look_at_all_finds(
             mut rules in prop::collection::vec(some_rule(), 0..80),
             mut came in prop::collection::vec(some_rule(), 0..8),
-            prefixes in prop::collection::btree_set(some_rule().prop_map(|(prefix, _)| prefix), 1..4),
+            prefixes in prop::collection::vec(some_rule().prop_map(|(prefix, _)| prefix), 1..4),
         ) {
             let gone = rules.split_off(rules.len() / 2);
             let mut all = [rules.clone(), gone.clone()].concat();
@@ -145,9 +177,6 @@ mod tests {
             prop_assert_eq!(&neighbours, &Neighbours::of(&rules));
             let near = rules.into_iter().filter(|rule| prefixes.iter().any(|one| nests(rule, one)));
             let near: Vec<PrefixRule> = near.collect();
-            let seen: Vec<&PrefixRule> = neighbours.nested(&prefixes).map(|(rule, _)| rule).collect();
-            let different: BTreeSet<&PrefixRule> = near.iter().collect();
-            prop_assert_eq!(seen.len(), different.len());
             let found = neighbours.near(&prefixes, near.len());
             prop_assert_eq!(found.as_ref(), Some(&near));
             if let Some(fewer) = near.len().checked_sub(1) {

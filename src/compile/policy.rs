@@ -161,7 +161,7 @@ impl Writer<'_> {
                     rules.extend(of_run);
                     if let (Some(run), Some(count)) = (self.editable(runs), count) {
                         let overview = objects.overviews.entry(run.family).or_default();
-                        overview.census.lanes.insert(lane, count);
+                        overview.census.put_lane(lane, count);
                     }
                 }
                 Piece::Mix(place, mix) => {

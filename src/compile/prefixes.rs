@@ -1,8 +1,7 @@
 //! Rules whose peer is a prefix, as far as they concern one lane.
 
-use std::collections::BTreeMap;
-
 use super::boxes::{self, Block};
+use super::by_shape::ByShape;
 use super::lane::{Lane, Part};
 use super::service::Shape;
 use crate::model::Service;
@@ -19,7 +18,7 @@ pub(super) struct Prefixes {
     /// How many of those name the protocol of the lane.
     pub(super) own: usize,
     /// The others by shape.
-    pub(super) blocks: BTreeMap<Shape, Vec<Block>>,
+    pub(super) blocks: ByShape<Vec<Block>>,
 }
 
 impl Prefixes {
@@ -38,7 +37,7 @@ impl Prefixes {
                     found.own += usize::from(own == Some(service));
                 }
                 Part::Some((shape, first, last)) => {
-                    found.blocks.entry(shape).or_default().push(Block {
+                    found.blocks.of_mut(shape).push(Block {
                         prefix,
                         first,
                         last,
@@ -62,21 +61,19 @@ impl Prefixes {
 
     /// Those of a shape in layers of boxes that do not overlap, without what lies in whole prefixes.
     pub(super) fn layers(&self, shape: Shape) -> Vec<Vec<Block>> {
-        let blocks = self.blocks.get(&shape).map_or(&[][..], Vec::as_slice);
-        boxes::layers(blocks, &self.wholly)
+        boxes::layers(self.blocks.of(shape), &self.wholly)
     }
 
     /// Those of a shape as boxes that do not overlap, without what lies in whole prefixes.
     pub(super) fn apart(&self, shape: Shape) -> Vec<Block> {
-        let blocks = self.blocks.get(&shape).map_or(&[][..], Vec::as_slice);
-        boxes::disjoint(blocks, &self.wholly, usize::MAX).unwrap_or_default()
+        boxes::disjoint(self.blocks.of(shape), &self.wholly, usize::MAX).unwrap_or_default()
     }
 
     /// Those of the shape that all packets of the lane have, whole prefixes among them, as at most so
     /// many boxes that do not overlap.
     pub(super) fn together(&self, lane: Lane, most: usize) -> Option<Vec<Block>> {
         let (shape, first, last) = lane.everything()?;
-        let blocks = self.blocks.get(&shape).into_iter().flatten().copied();
+        let blocks = self.blocks.of(shape).iter().copied();
         let whole = self.wholly.iter().map(|&prefix| Block {
             prefix,
             first,

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use super::boxes;
 use super::selection::{Holder, Selection, address_key, port_key};
+use super::sorted::{only, sorted};
 use super::uses::Use;
 use crate::model::{
     Endpoint, EndpointName, GroupName, LabelKey, LabelValue, Labels, NamedPort, Requirement,
@@ -34,17 +35,17 @@ enum Entry {
     Port(Family, Key),
 }
 
-/// What is known of a subject.
+/// What is known of a subject. Lists are in order, each thing once, but for that of ports.
 #[derive(Debug, Default)]
 struct Facts {
-    groups: BTreeSet<GroupName>,
+    groups: Vec<GroupName>,
     /// Its own labels and those that it inherits; `None` if selectors do not see it.
     labels: Option<Labels>,
-    addresses: BTreeSet<IpAddr>,
-    prefixes: BTreeSet<Cidr>,
+    addresses: Vec<IpAddr>,
+    prefixes: Vec<Cidr>,
     ports: Vec<NamedPort>,
     /// What it adds to which selections.
-    entries: BTreeSet<(Selection, Entry)>,
+    entries: Vec<(Selection, Entry)>,
 }
 
 /// One selection in use.
@@ -94,24 +95,29 @@ impl Roster {
         if let Some(facts) = &mut facts {
             facts.entries = self.entries(facts);
         }
-        let old = self.subjects.remove(subject).unwrap_or_default();
-        let none = BTreeSet::new();
-        let new = facts.as_ref().map_or(&none, |facts| &facts.entries);
-        for (selection, entry) in new.difference(&old.entries) {
+        let held = self.subjects.get_mut(subject);
+        let old = held.map(std::mem::take).unwrap_or_default();
+        let new = facts.as_ref().map_or(&[][..], |facts| &facts.entries);
+        for (selection, entry) in only(new, &old.entries) {
             self.add(table, selection, entry);
         }
-        for (selection, entry) in old.entries.difference(new) {
+        for (selection, entry) in only(&old.entries, new) {
             self.remove(table, selection, entry);
         }
         let is_found_alike = facts.as_ref().is_some_and(|new| new.is_found_like(&old));
         if !is_found_alike {
             self.forget(subject, &old);
         }
-        if let Some(facts) = facts {
-            if !is_found_alike {
-                self.remember(subject, &facts);
-            }
-            self.subjects.insert(subject.clone(), facts);
+        let Some(facts) = facts else {
+            self.subjects.remove(subject);
+            return;
+        };
+        if !is_found_alike {
+            self.remember(subject, &facts);
+        }
+        match self.subjects.get_mut(subject) {
+            Some(held) => *held = facts,
+            None => drop(self.subjects.insert(subject.clone(), facts)),
         }
     }
 
@@ -152,18 +158,17 @@ impl Roster {
     }
 
     /// What a subject adds to the selections in use.
-    fn entries(&self, facts: &Facts) -> BTreeSet<(Selection, Entry)> {
+    fn entries(&self, facts: &Facts) -> Vec<(Selection, Entry)> {
         let groups = facts.groups.iter().cloned().map(Selection::Group);
         let groups = groups.filter(|group| self.selections.contains_key(group));
         let keys = facts.labels.iter().flat_map(Labels::iter);
         let requiring = keys.filter_map(|(key, _)| self.requiring.get(key));
         let by_label = requiring.chain([&self.free]).flatten().cloned();
         let all = groups.chain(by_label).filter(|one| facts.is_meant(one));
-        all.flat_map(|selection| {
+        sorted(all.flat_map(|selection| {
             let entries = facts.adds(&selection).into_iter();
             entries.map(move |entry| (selection.clone(), entry))
-        })
-        .collect()
+        }))
     }
 
     /// Finds whom a selection means that nobody used before.
@@ -189,10 +194,13 @@ impl Roster {
                 continue;
             };
             if facts.is_meant(selection) {
-                for entry in facts.adds(selection) {
+                let adds = facts.adds(selection);
+                for entry in &adds {
                     *found.entry(entry.clone()).or_default() += 1;
-                    facts.entries.insert((selection.clone(), entry));
                 }
+                let at = facts.entries.partition_point(|(of, _)| of < selection);
+                let adds = adds.into_iter().map(|entry| (selection.clone(), entry));
+                facts.entries.splice(at..at, adds);
             }
         }
         if found.keys().any(|entry| matches!(entry, Entry::Prefix(_))) {
@@ -409,11 +417,11 @@ impl Facts {
             Subject::NetworkSet(name) => {
                 let set = state.network_sets.get(name)?;
                 let nets = set.nets.iter().copied();
-                let (hosts, nets): (BTreeSet<Cidr>, _) = nets.partition(is_host);
+                let (hosts, nets): (Vec<Cidr>, Vec<Cidr>) = nets.partition(is_host);
                 Some(Self {
                     labels: Some(state.labels_of_set(set).all()),
-                    addresses: hosts.iter().map(Cidr::network).collect(),
-                    prefixes: nets,
+                    addresses: sorted(hosts.iter().map(Cidr::network)),
+                    prefixes: sorted(nets),
                     ..Self::default()
                 })
             }
@@ -423,12 +431,9 @@ impl Facts {
     fn of_endpoint(state: &State, endpoint: &Endpoint) -> Self {
         let ports = endpoint.labelled().map(|labelled| labelled.ports.clone());
         Self {
-            groups: super::endpoints::groups(state, endpoint)
-                .into_iter()
-                .cloned()
-                .collect(),
+            groups: super::endpoints::groups(state, endpoint).cloned().collect(),
             labels: state.labels_of(endpoint).map(|labels| labels.all()),
-            addresses: endpoint.addresses.clone(),
+            addresses: endpoint.addresses.iter().copied().collect(),
             ports: ports.unwrap_or_default(),
             ..Self::default()
         }
@@ -440,13 +445,13 @@ impl Facts {
             labels.is_some_and(|labels| selector.matches(labels))
         };
         match selection {
-            Selection::Group(group) => self.groups.contains(group),
+            Selection::Group(group) => self.groups.binary_search(group).is_ok(),
             Selection::Labels(selector) | Selection::Port(Some(selector), ..) => matches(selector),
             Selection::Port(None, ..) => self.labels.is_some(),
         }
     }
 
-    /// What it adds to a selection that means it.
+    /// What it adds to a selection that means it, in order, each once.
     fn adds(&self, selection: &Selection) -> Vec<Entry> {
         match selection {
             Selection::Group(_) | Selection::Labels(_) => {
@@ -459,14 +464,12 @@ impl Facts {
                     port.name == *name && protocol.is_none_or(|only| only == port.protocol)
                 };
                 let ports = self.ports.iter().filter(fits);
-                ports
-                    .flat_map(|port| {
-                        self.addresses.iter().map(|&address| {
-                            let key = port_key(address, port.protocol, port.port);
-                            Entry::Port(Family::of(address), key)
-                        })
+                sorted(ports.flat_map(|port| {
+                    self.addresses.iter().map(|&address| {
+                        let key = port_key(address, port.protocol, port.port);
+                        Entry::Port(Family::of(address), key)
                     })
-                    .collect()
+                }))
             }
         }
     }

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::by_shape::ByShape;
 use super::lane::{Lane, Part};
 use super::outcome::Outcome;
 use super::prefixes::{PrefixRule, Prefixes};
 use super::selection::Selection;
-use super::service::{Numbered, Shape};
+use super::service::Numbered;
 use crate::model::Service;
 use crate::net::{Cidr, Family, Protocol};
 use crate::ruleset::{Name, Statement};
@@ -41,20 +42,49 @@ pub(super) struct Plain {
     pub(super) tests: Vec<Statement>,
 }
 
-/// The shape of a rule, where it has one.
-pub(super) type Kind = Option<Shape>;
+/// How many rules of prefixes there are of each kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Kinds {
+    /// Those that have a shape.
+    shapes: ByShape<usize>,
+    /// The others.
+    shapeless: usize,
+}
 
-/// How many of these rules there are of each kind.
-pub(super) fn kinds(family: Family, rules: &[PrefixRule]) -> BTreeMap<Kind, usize> {
-    let mut kinds = BTreeMap::new();
-    for &(_, service) in rules {
-        let kind = match Lane::Whole.part(family, service) {
-            Part::Some((shape, ..)) => Some(shape),
-            Part::Everything | Part::Nothing => None,
-        };
-        *kinds.entry(kind).or_default() += 1;
+impl Kinds {
+    /// Those of rules.
+    pub(super) fn of(family: Family, rules: &[PrefixRule]) -> Self {
+        let mut kinds = Self::default();
+        for rule in rules {
+            *kinds.of_rule(family, rule) += 1;
+        }
+        kinds
     }
-    kinds
+
+    /// Those where some rules went and others came.
+    #[must_use]
+    pub(super) fn with(mut self, family: Family, gone: &[PrefixRule], came: &[PrefixRule]) -> Self {
+        for rule in came {
+            *self.of_rule(family, rule) += 1;
+        }
+        for rule in gone {
+            *self.of_rule(family, rule) -= 1;
+        }
+        self
+    }
+
+    /// How many kinds there are.
+    pub(super) fn len(&self) -> usize {
+        let shapes = self.shapes.iter().filter(|(_, count)| **count > 0);
+        shapes.count() + usize::from(self.shapeless > 0)
+    }
+
+    fn of_rule(&mut self, family: Family, (_, service): &PrefixRule) -> &mut usize {
+        match Lane::Whole.part(family, *service) {
+            Part::Some((shape, ..)) => self.shapes.of_mut(shape),
+            Part::Everything | Part::Nothing => &mut self.shapeless,
+        }
+    }
 }
 
 /// The lanes that so many kinds of rule are worth: all in one, or several.
@@ -84,8 +114,8 @@ impl Run {
     }
 
     /// How many rules of prefixes there are of each kind.
-    pub(super) fn kinds_of_prefixes(&self) -> BTreeMap<Kind, usize> {
-        kinds(self.family, &self.prefixes)
+    pub(super) fn kinds_of_prefixes(&self) -> Kinds {
+        Kinds::of(self.family, &self.prefixes)
     }
 
     /// How many selections there are, and rules that share no set.

@@ -23,6 +23,10 @@ pub(super) enum Shape {
 }
 
 impl Shape {
+    /// Every shape.
+    pub(super) const ALL: [Self; 5] =
+        [Self::Protocol, Self::Port, Self::Icmp, Self::Tcp, Self::Udp];
+
     /// The word that stands in the names of its sets.
     pub(super) fn word(self) -> &'static str {
         match self {
@@ -62,6 +66,15 @@ impl Shape {
         match self {
             Self::Port | Self::Icmp | Self::Tcp | Self::Udp => true,
             Self::Protocol => false,
+        }
+    }
+
+    /// Whether it comes before the address in keys. Protocols do, ports and messages do not: a packet leaves a
+    /// set of boxes at the first field that fits none of them, and that is where the fewest fit.
+    pub(super) fn is_before_address(self) -> bool {
+        match self {
+            Self::Protocol => true,
+            Self::Port | Self::Icmp | Self::Tcp | Self::Udp => false,
         }
     }
 

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::census::Exact;
-use super::layout::{self, in_order};
+use super::layout::{self, looked_up};
 use super::mix::Mix;
 use super::names;
 use super::objects::Objects;
@@ -46,8 +46,7 @@ pub(super) fn rules(objects: &mut Objects, place: &Place<'_>, mix: &Mix<'_>) -> 
         ranges.append(&mut exact);
     }
     let address = place.side.address(place.family);
-    let service = mix.shape.expressions(place.family);
-    let left: Vec<_> = in_order(mix.shape, address, service);
+    let left = looked_up(mix.shape, address, place.family);
     let address = vec![address];
     let [all, only_exact, only_cut] = mix.shape.verdict_words();
     let cut = mix.cut.iter().map(|area| {

@@ -4,10 +4,8 @@
 //! prefixes of changed rules is laid out twice, as it was and as it is, and all else stays.
 //! Where a count says that sets or rules would be others than before, all is made again.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::boxes::Block;
-use super::census::{Census, Count, Exact, Whole};
+use super::census::{Count, Exact, Whole};
 use super::difference::Difference;
 use super::laid;
 use super::lane::Lane;
@@ -15,10 +13,11 @@ use super::layout::{Cut, box_keys};
 use super::names;
 use super::objects::{Overview, Standing};
 use super::prefixes::{PrefixRule, Prefixes};
-use super::run;
+use super::run::Kinds;
 use super::service::Shape;
+use super::sorted::{only, sorted};
 use crate::model::{GroupRule, Peer};
-use crate::net::Family;
+use crate::net::{Cidr, Family};
 use crate::ruleset::tracked::Tracked;
 use crate::ruleset::{Element, Key, Name, Table};
 
@@ -34,13 +33,16 @@ const NEAR_SHARE: usize = 4;
 #[derive(Debug, Default)]
 pub(super) struct Edit {
     sets: Vec<(Name, Keys)>,
-    families: BTreeMap<Family, Replaced>,
+    families: Vec<Replaced>,
 }
 
 /// What becomes of the rules of a family.
 #[derive(Debug)]
 struct Replaced {
-    census: Census,
+    family: Family,
+    kinds: Kinds,
+    /// Of the lanes that it changes.
+    counts: Vec<(Lane, Count)>,
     gone: Vec<PrefixRule>,
     came: Vec<PrefixRule>,
 }
@@ -48,8 +50,8 @@ struct Replaced {
 /// Keys of one set.
 #[derive(Debug, Default)]
 struct Keys {
-    gone: BTreeSet<Key>,
-    came: BTreeSet<Key>,
+    gone: Vec<Key>,
+    came: Vec<Key>,
 }
 
 /// The policy that is edited.
@@ -85,9 +87,8 @@ impl Edited<'_> {
             let gone = of_family(&difference.gone, family);
             let came = of_family(&difference.came, family);
             if !gone.is_empty() || !came.is_empty() {
-                let census = self.family(family, &gone, &came, &mut edit.sets)?;
-                let replaced = Replaced { census, gone, came };
-                edit.families.insert(family, replaced);
+                let replaced = self.family(family, gone, came, &mut edit.sets)?;
+                edit.families.push(replaced);
             }
         }
         Some(edit)
@@ -96,37 +97,43 @@ impl Edited<'_> {
     fn family(
         &self,
         family: Family,
-        gone: &[PrefixRule],
-        came: &[PrefixRule],
+        gone: Vec<PrefixRule>,
+        came: Vec<PrefixRule>,
         sets: &mut Vec<(Name, Keys)>,
-    ) -> Option<Census> {
+    ) -> Option<Replaced> {
         let overview = self.standing.overviews.get(&family)?;
-        let mut census = overview.census.clone();
-        let worth = census.worth();
-        census.count_kinds(&run::kinds(family, gone), &run::kinds(family, came));
-        if census.worth() != worth {
+        let census = &overview.census;
+        let kinds = census.kinds.with(family, &gone, &came);
+        if census.worth_with(&kinds) != census.worth() {
             return None;
         }
-        let old = self.near(overview, gone, came)?;
-        let new = without(&old, gone, came);
-        for &lane in worth {
+        let old = self.near(overview, &gone, &came)?;
+        let new = without(&old, &gone, &came);
+        let mut counts = Vec::new();
+        for &lane in census.worth() {
             let [old, new] = [&old, &new].map(|rules| Prefixes::of(family, lane, rules));
             if old != new {
                 let part = Part {
                     lane,
-                    count: census.lanes.get(&lane)?,
+                    count: census.lane(lane)?,
                     old,
                     new,
                 };
                 let (count, keys) = part.keys(self.cut)?;
-                census.lanes.insert(lane, count);
+                counts.push((lane, count));
                 for (word, keys) in keys {
                     let name = names::shape(&names::run(self.owner, 0), word, family);
                     sets.push(self.stays(&name, keys)?);
                 }
             }
         }
-        Some(census)
+        Some(Replaced {
+            family,
+            kinds,
+            counts,
+            gone,
+            came,
+        })
     }
 
     /// The keys of a set that has several before and after, so that it stays what it is.
@@ -145,17 +152,21 @@ impl Edited<'_> {
         came: &[PrefixRule],
     ) -> Option<Vec<PrefixRule>> {
         let changed = gone.iter().chain(came).map(|(prefix, _)| *prefix);
+        let changed: Vec<Cidr> = changed.collect();
         let most = NEAR_ALWAYS + self.rules / NEAR_SHARE;
-        overview.neighbours.near(&changed.collect(), most)
+        overview.neighbours.near(&changed, most)
     }
 }
 
 impl Edit {
     /// Makes the change, in what is known of the policy and in the table.
     pub(super) fn apply(self, standing: &mut Standing, table: &mut Tracked) {
-        for (family, replaced) in self.families {
-            let overview = standing.overviews.entry(family).or_default();
-            overview.census = replaced.census;
+        for replaced in self.families {
+            let overview = standing.overviews.entry(replaced.family).or_default();
+            overview.census.kinds = replaced.kinds;
+            for (lane, count) in replaced.counts {
+                overview.census.put_lane(lane, count);
+            }
             overview.neighbours.replace(&replaced.gone, &replaced.came);
         }
         for (name, keys) in self.sets {
@@ -180,7 +191,7 @@ struct Part<'c> {
 
 impl Part<'_> {
     /// What the lane has after, and what comes and goes; none where it is held in another way then.
-    fn keys(&self, cut: Cut) -> Option<(Count, BTreeMap<&'static str, Keys>)> {
+    fn keys(&self, cut: Cut) -> Option<(Count, Vec<(&'static str, Keys)>)> {
         let whole = self.count.whole(self.lane);
         if !self.old.has_same_whole(&self.new) && has_sets_of_whole(whole, cut) {
             return None;
@@ -193,23 +204,50 @@ impl Part<'_> {
         if !is_alike || !count.is_within_bounds(self.lane) {
             return None;
         }
-        let mut changes = BTreeMap::new();
+        let mut changes = Vec::new();
         for &shape in self.lane.shapes() {
-            let [old, new] = [&old, &new].map(|laid| all_keys(shape, laid.get(&shape)));
+            let keys = Keys::between(shape, old.of(shape), new.of(shape));
             let exact = self.count.exact(shape);
-            if old != new && count.exact(shape) != exact {
+            if !keys.is_empty() && count.exact(shape) != exact {
                 return None;
             }
-            for key in old.difference(&new) {
-                let keys: &mut Keys = changes.entry(word(shape, exact, key)).or_default();
-                keys.gone.insert(key.clone());
-            }
-            for key in new.difference(&old) {
-                let keys: &mut Keys = changes.entry(word(shape, exact, key)).or_default();
-                keys.came.insert(key.clone());
-            }
+            let of_sets = keys.of_sets(shape, exact).into_iter();
+            changes.extend(of_sets.filter(|(_, keys)| !keys.is_empty()));
         }
         Some((count, changes))
+    }
+}
+
+impl Keys {
+    /// Those of boxes that are on one side alone. Different ranges of messages may have keys in common.
+    fn between(shape: Shape, old: &[Block], new: &[Block]) -> Self {
+        let keys = |one: &[Block], other: &[Block]| -> Vec<Key> {
+            sorted(only(one, other).flat_map(|block| box_keys(shape, block)))
+        };
+        let (old, new) = (keys(old, new), keys(new, old));
+        Self {
+            gone: only(&old, &new).cloned().collect(),
+            came: only(&new, &old).cloned().collect(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.gone.is_empty() && self.came.is_empty()
+    }
+
+    /// Those of each set that a shape's keys of one value and ranges are in, by the word in its name.
+    fn of_sets(self, shape: Shape, exact: Exact) -> [(&'static str, Self); 2] {
+        let (exact, ranges) = match exact {
+            Exact::Among => (Self::default(), self),
+            Exact::Apart => {
+                let is_exact = |key: &Key| key.end.is_none();
+                let [gone, came] =
+                    [self.gone, self.came].map(|keys| keys.into_iter().partition(is_exact));
+                let of = |gone, came| Self { gone, came };
+                (of(gone.0, came.0), of(gone.1, came.1))
+            }
+        };
+        [(shape.exact_word(), exact), (shape.word(), ranges)]
     }
 }
 
@@ -219,19 +257,6 @@ fn has_sets_of_whole(whole: Whole, cut: Cut) -> bool {
         Whole::Apart => true,
         Whole::Among(shape) => shape.is_read_from_header() && cut == Cut::Matched,
     }
-}
-
-/// The word for the set that has a key.
-fn word(shape: Shape, exact: Exact, key: &Key) -> &'static str {
-    match (exact, &key.end) {
-        (Exact::Apart, None) => shape.exact_word(),
-        (Exact::Among, _) | (Exact::Apart, Some(_)) => shape.word(),
-    }
-}
-
-fn all_keys(shape: Shape, boxes: Option<&Vec<Block>>) -> BTreeSet<Key> {
-    let boxes = boxes.into_iter().flatten();
-    boxes.flat_map(|block| box_keys(shape, block)).collect()
 }
 
 fn of_prefix(rule: &GroupRule) -> Option<PrefixRule> {

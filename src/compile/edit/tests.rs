@@ -1,5 +1,7 @@
 //! An edit and a compile from scratch come to the same.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::*;
