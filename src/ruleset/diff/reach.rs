@@ -50,6 +50,9 @@ impl Passage {
     }
 }
 
+/// From a set of a policy to a base chain it is no further than this, in what is compiled.
+const WAY: usize = 8;
+
 /// What packets can reach in one table.
 #[derive(Debug)]
 pub(super) struct Reached<'a> {
@@ -125,8 +128,8 @@ impl<'a> Reached<'a> {
     /// Goes up until a base chain is met, or something of which it is known whether packets meet it.
     fn find_out(&self, object: Reference<'a>) -> bool {
         let known = &mut self.known.borrow_mut();
-        let mut seen = BTreeSet::from([object]);
-        let mut way = vec![(object, self.users(object))];
+        let mut way = Vec::with_capacity(WAY);
+        way.push((object, self.users(object)));
         let mut is_met = self.base(object).is_some();
         while !is_met && let Some((below, users)) = way.last_mut() {
             let Some(user) = users.next() else {
@@ -137,7 +140,8 @@ impl<'a> Reached<'a> {
             };
             let told = known.get(&user).copied();
             is_met = told.unwrap_or_else(|| self.base(user).is_some());
-            if !is_met && told.is_none() && seen.insert(user) {
+            let is_new = told.is_none() && way.iter().all(|(passed, _)| *passed != user);
+            if !is_met && is_new {
                 way.push((user, self.users(user)));
             }
         }

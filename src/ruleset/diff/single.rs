@@ -36,8 +36,10 @@ pub(super) fn steps(applied: &Tracked, desired: &Tracked) -> Option<Vec<Step>> {
         ),
         OneWay::Goes(_) => return None,
     };
-    let mut operations = vec![change];
-    operations.extend(signature(applied.table(), desired.table()));
+    let signature = signature(applied.table(), desired.table());
+    let mut operations = Vec::with_capacity(1 + signature.len());
+    operations.push(change);
+    operations.extend(signature);
     Some(vec![Step {
         phase,
         wait: Wait::None,

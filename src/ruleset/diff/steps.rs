@@ -41,10 +41,14 @@ pub(super) fn signature(applied: &Table, desired: &Table) -> Vec<Operation> {
     if held == chain.rules.as_slice() {
         return Vec::new();
     }
-    let flush = (!held.is_empty()).then(|| Operation::FlushChain(name.clone()));
-    let rules = chain.rules.iter().cloned();
-    let rules = rules.map(|rule| Operation::AddRule(name.clone(), rule));
-    flush.into_iter().chain(rules).collect()
+    let mut operations = Vec::with_capacity(2);
+    if !held.is_empty() {
+        operations.push(Operation::FlushChain(name.clone()));
+    }
+    for rule in &chain.rules {
+        operations.push(Operation::AddRule(name.clone(), rule.clone()));
+    }
+    operations
 }
 
 /// Puts the digest into the last transaction that changes what packets can reach. A commit that

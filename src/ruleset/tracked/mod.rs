@@ -69,12 +69,25 @@ impl Tracked {
     pub fn sign(&mut self) {
         let rule = self.digest().rule();
         let signed = self.table.chains.get_key_value(STATE_CHAIN);
-        if let Some((name, chain)) = signed
-            && chain.rules[..] != *std::slice::from_ref(&rule)
-        {
-            let name = name.clone();
-            self.flush_chain(&name);
-            self.push_rule(&name, rule);
+        let Some(name) = signed.map(|(name, _)| name.clone()) else {
+            return;
+        };
+        let rules = self
+            .table
+            .chains
+            .get_mut(&name)
+            .map(|chain| &mut chain.rules[..]);
+        match rules {
+            Some([held]) if *held == rule => {}
+            // Of a comment index and sizes take no notice, and of this chain nor does the digest.
+            Some([held]) if held.statements == rule.statements => {
+                *held = rule;
+                self.ledger.touched.object(Kind::Chain, &name);
+            }
+            Some(_) | None => {
+                self.flush_chain(&name);
+                self.push_rule(&name, rule);
+            }
         }
     }
 
