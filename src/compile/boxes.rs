@@ -213,6 +213,8 @@ mod tests {
         ) {
             let one = disjoint(&boxes, &[], usize::MAX).unwrap();
             prop_assert!(one.is_sorted());
+            let whole: Vec<Cidr> = boxes.iter().take(2).map(|block| block.prefix).collect();
+            prop_assert!(disjoint(&boxes, &whole, usize::MAX).unwrap().is_sorted());
             let several = by_depth(&by_prefix(&boxes, &[]));
             for layer in several.iter().chain([&one]) {
                 for (index, a) in layer.iter().enumerate() {

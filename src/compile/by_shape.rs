@@ -6,7 +6,7 @@ use super::service::Shape;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct ByShape<T>([T; Shape::ALL.len()]);
 
-/// What counts as a shape's place is its number.
+/// A shape's place is its number, so every one of them is listed, in order.
 const _: () = {
     let mut at = 0;
     while at < Shape::ALL.len() {

@@ -1,6 +1,6 @@
 //! Lists in order, each thing once: sets that take less code and memory than trees, and are made at once.
 
-/// What is in one list and not in another. Both are in order.
+/// What is in one list and not in another. Both are in order, each thing once.
 pub(super) fn only<'l, T: Ord>(one: &'l [T], other: &'l [T]) -> impl Iterator<Item = &'l T> {
     let mut other = other.iter().peekable();
     one.iter().filter(move |item| {
@@ -15,4 +15,29 @@ pub(super) fn sorted<T: Ord>(things: impl IntoIterator<Item = T>) -> Vec<T> {
     sorted.sort();
     sorted.dedup();
     sorted
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn they_are_what_sets_are(
+            one in prop::collection::vec(0u8..20, 0..20),
+            other in prop::collection::vec(0u8..20, 0..20),
+        ) {
+            let sets = [&one, &other].map(|list| list.iter().copied().collect::<BTreeSet<u8>>());
+            let lists = [one, other].map(sorted);
+            for (list, set) in lists.iter().zip(&sets) {
+                prop_assert!(list.iter().eq(set));
+            }
+            prop_assert!(only(&lists[0], &lists[1]).eq(sets[0].difference(&sets[1])));
+            prop_assert!(only(&lists[1], &lists[0]).eq(sets[1].difference(&sets[0])));
+        }
+    }
 }

@@ -238,6 +238,7 @@ impl NftBackend {
             }
             return Ok(());
         }
+        // Where this is not answered either, the table is polled like one that is shared.
         if is_made && let (Ok(Some(owner)), Ok(own)) = (self.owner(table), self.socket.port()) {
             self.hold = match owner == own {
                 true => Hold::Ours,
