@@ -25,6 +25,8 @@ struct Kernel {
     contends: usize,
     /// How many answers are still lost of commits that were made.
     loses: usize,
+    /// How many commits are still lost, and their answers with them.
+    swallows: usize,
     health: Health,
 }
 
@@ -85,6 +87,10 @@ impl Refuses {
 impl Backend for Kernel {
     fn commit(&mut self, commit: &Commit) -> Result<(), CommitError> {
         self.uncontended()?;
+        if let (Some(left), false) = (self.swallows.checked_sub(1), commit.is_empty()) {
+            self.swallows = left;
+            return Err(CommitError::Unanswered);
+        }
         for step in &commit.steps {
             let is_seen = ![Phase::Populate, Phase::Collect].contains(&step.phase);
             if is_seen && self.health == Health::Sick {
@@ -305,6 +311,21 @@ fn a_commit_whose_answer_is_lost_is_looked_up() {
     dataplane.program(Instant::now()).unwrap();
     assert_eq!(dataplane.backend().loses, 0);
     assert_in_force(&mut dataplane, &state(&two()));
+}
+
+#[test]
+fn a_commit_that_is_lost_with_its_answer_is_sent_again_until_it_is_given_up() {
+    let mut dataplane = started(Kernel::default());
+    dataplane.backend().swallows = 2;
+    dataplane.take(events(&state(&two())));
+    dataplane.program(Instant::now()).unwrap();
+    assert_in_force(&mut dataplane, &state(&two()));
+    let mut dataplane = started(Kernel::default());
+    dataplane.backend().swallows = usize::MAX;
+    dataplane.take(events(&state(&two())));
+    let given_up = dataplane.program(Instant::now()).unwrap_err();
+    assert!(given_up.to_string().contains("was lost"), "{given_up}");
+    assert_in_force(&mut dataplane, &State::default());
 }
 
 #[test]

@@ -2,10 +2,11 @@
 
 use margay::backend::nft::{NftBackend, Ownership};
 use margay::backend::{Backend, CommitError};
+use margay::ruleset::Chain;
 use margay::ruleset::transaction::Operation;
-use margay::ruleset::{Chain, Name, TableFamily, TableKey};
 
 use super::program::commit_of;
+use super::refusals::{name, table};
 use crate::support::netns::in_netns;
 
 /// `NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN`, `NLM_F_REQUEST | NLM_F_ACK` (linux/netfilter/nfnetlink.h,
@@ -14,17 +15,6 @@ const GET_GENERATION: u16 = 10 << 8 | 16;
 const REQUEST_AND_ACK: u16 = 1 | 4;
 /// Bytes of a header of netlink and one of nfnetlink.
 const QUESTION_BYTES: u32 = 20;
-
-fn name(text: &str) -> Name {
-    Name::new(text).unwrap()
-}
-
-fn table() -> TableKey {
-    TableKey {
-        family: TableFamily::Inet,
-        name: name("t"),
-    }
-}
 
 /// Asks questions that nobody will read the answers to, until there is no room for any more.
 fn fill(backend: &NftBackend, sequences: impl Iterator<Item = u32>) {

@@ -13,11 +13,11 @@ use margay::ruleset::{
 use super::program::commit_of;
 use crate::support::netns::{in_netns, nft};
 
-fn name(text: &str) -> Name {
+pub(super) fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
-fn table() -> TableKey {
+pub(super) fn table() -> TableKey {
     TableKey {
         family: TableFamily::Inet,
         name: name("t"),
