@@ -2,6 +2,7 @@
 //!
 //! Every type here parses at the edge and is valid from then on.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -49,8 +50,8 @@ impl fmt::Display for Family {
     }
 }
 
-/// An address prefix with its host bits cleared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// An address prefix with its host bits cleared. In order a prefix comes after every prefix around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Cidr(IpNet);
 
 impl Cidr {
@@ -79,17 +80,26 @@ impl Cidr {
 
     /// Whether the address lies inside; an address of the other family never does.
     pub fn contains(&self, address: IpAddr) -> bool {
-        self.0.contains(&address)
+        let shared = match (self.0.addr(), address) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                (own.to_bits() ^ other.to_bits()).leading_zeros()
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => {
+                (own.to_bits() ^ other.to_bits()).leading_zeros()
+            }
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => return false,
+        };
+        shared >= u32::from(self.prefix_len())
     }
 
     /// Whether every address of the other prefix lies inside.
     pub fn covers(&self, other: &Self) -> bool {
-        self.0.contains(&other.0)
+        self.prefix_len() <= other.prefix_len() && self.contains(other.network())
     }
 
     /// The first and last address, as bytes in network order.
     pub fn bounds(&self) -> (Octets, Octets) {
-        (octets(self.0.network()), octets(self.0.broadcast()))
+        (octets(self.network()), octets(self.last()))
     }
 
     /// Length of the prefix in bits.
@@ -99,7 +109,7 @@ impl Cidr {
 
     /// The first address.
     pub fn network(&self) -> IpAddr {
-        self.0.network()
+        self.0.addr()
     }
 
     /// The last address.
@@ -110,6 +120,25 @@ impl Cidr {
     /// A prefix by its first address; host bits are cleared, and a length that no address has is the longest.
     pub fn of(address: IpAddr, length: u8) -> Self {
         IpNet::new(address, length).map_or(Self::host(address), |net| Self(net.trunc()))
+    }
+}
+
+/// By family, address and length, as derived; but as numbers, since policies sort very many.
+impl Ord for Cidr {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let of_addresses = match (self.network(), other.network()) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => own.to_bits().cmp(&other.to_bits()),
+            (IpAddr::V6(own), IpAddr::V6(other)) => own.to_bits().cmp(&other.to_bits()),
+            (IpAddr::V4(_), IpAddr::V6(_)) => Ordering::Less,
+            (IpAddr::V6(_), IpAddr::V4(_)) => Ordering::Greater,
+        };
+        of_addresses.then_with(|| self.prefix_len().cmp(&other.prefix_len()))
+    }
+}
+
+impl PartialOrd for Cidr {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
