@@ -12,7 +12,7 @@ pub type Bytes = SmallVec<[u8; 16]>;
 /// The bytes are what the kernel holds: a single field has its own width, a concatenation has every
 /// field padded with zeros to whole 32-bit registers. In a concatenation with intervals each field
 /// ranges on its own (a box), from its bytes in `start` to its bytes in `end`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     /// The value, or the first value of a range.
     pub start: Bytes,
@@ -72,6 +72,16 @@ impl Key {
     }
 }
 
+impl Clone for Key {
+    /// At once, where what is derived would take byte after byte.
+    fn clone(&self) -> Self {
+        Self {
+            start: Bytes::from_slice(&self.start),
+            end: self.end.as_deref().map(Bytes::from_slice),
+        }
+    }
+}
+
 /// Builds a key field by field, padding as a concatenation of these types needs.
 #[derive(Debug, Default)]
 pub struct KeyBuilder {
@@ -94,7 +104,8 @@ impl KeyBuilder {
     pub fn range(mut self, first: &[u8], last: &[u8]) -> Self {
         for (bytes, value) in [(&mut self.start, first), (&mut self.end, last)] {
             bytes.extend_from_slice(value);
-            bytes.resize(bytes.len().next_multiple_of(4), 0);
+            let padding = bytes.len().next_multiple_of(4) - bytes.len();
+            bytes.extend_from_slice(&[0; 3][..padding]);
         }
         self
     }
