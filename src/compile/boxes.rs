@@ -5,6 +5,8 @@
 //! allows: boxes of nested prefixes then differ in their services, all others in their prefixes.
 //! One set holds the result, whatever the depth of the nesting, unless there are too many pieces.
 
+use std::borrow::Cow;
+
 use super::ranges::RangeSet;
 use crate::net::{Cidr, Octets};
 
@@ -28,60 +30,70 @@ pub(super) fn layers(blocks: &[Block], wholly: &[Cidr]) -> Vec<Vec<Block>> {
     match disjoint(blocks, wholly, blocks.len().saturating_mul(PIECES_MAX)) {
         Some(boxes) if boxes.is_empty() => vec![],
         Some(boxes) => vec![boxes],
-        None => by_depth(&by_prefix(blocks, &[])),
+        None => by_depth(blocks),
     }
 }
 
 /// The union of the boxes as disjoint boxes in order, without what lies under a `wholly` allowed prefix;
 /// `None` where there would be more than `most`.
 pub(super) fn disjoint(blocks: &[Block], wholly: &[Cidr], most: usize) -> Option<Vec<Block>> {
-    let (mut allowed, nothing) = (Vec::new(), RangeSet::default());
+    let (blocks, wholly) = (in_order(blocks), in_order(wholly));
+    let mut shadow = Shadow::of(&wholly);
+    let own = by_prefix(&blocks).filter(|(prefix, _)| !shadow.lies_on(prefix));
+    let mut own = own.peekable();
+    let mut allowed = Vec::new();
     let mut around: Vec<(Cidr, RangeSet)> = Vec::new();
-    for (prefix, ranges) in by_prefix(blocks, wholly) {
+    while let Some((prefix, blocks)) = own.next() {
         leave(&mut around, prefix);
-        let outer = around.last().map_or(&nothing, |(_, outer)| outer);
-        // A wholly allowed prefix casts its shadow on longer ones but is no box itself.
-        if !ranges.contains(u32::MAX) {
-            allowed.extend(boxes(prefix, &ranges.minus(outer)));
+        let (outer, ranges) = (around.last().map(|(_, outer)| outer), union(blocks));
+        match outer {
+            Some(outer) => allowed.extend(boxes(prefix, &ranges.minus(outer))),
+            None => allowed.extend(boxes(prefix, &ranges)),
         }
         if allowed.len() > most {
             return None;
         }
-        let all = outer.union(&ranges);
-        around.push((prefix, all));
+        // Most prefixes are around no other.
+        if own.peek().is_some_and(|(next, _)| prefix.covers(next)) {
+            let all = outer.map_or_else(|| ranges.clone(), |outer| outer.union(&ranges));
+            around.push((prefix, all));
+        }
     }
     Some(allowed)
 }
 
 /// The boxes by how many others' prefixes lie around theirs.
-fn by_depth(own: &[(Cidr, RangeSet)]) -> Vec<Vec<Block>> {
+fn by_depth(blocks: &[Block]) -> Vec<Vec<Block>> {
+    let blocks = in_order(blocks);
     let mut layers: Vec<Vec<Block>> = Vec::new();
     let mut around: Vec<(Cidr, RangeSet)> = Vec::new();
-    for (prefix, ranges) in own {
-        leave(&mut around, *prefix);
+    for (prefix, blocks) in by_prefix(&blocks) {
+        leave(&mut around, prefix);
         if layers.len() == around.len() {
             layers.push(Vec::new());
         }
-        layers[around.len()].extend(boxes(*prefix, ranges));
-        around.push((*prefix, RangeSet::default()));
+        layers[around.len()].extend(boxes(prefix, &union(blocks)));
+        around.push((prefix, RangeSet::default()));
     }
     layers
 }
 
-/// What each prefix allows, every prefix after those around it.
-fn by_prefix(blocks: &[Block], wholly: &[Cidr]) -> Vec<(Cidr, RangeSet)> {
-    let of_blocks = blocks.iter().copied();
-    let of_wholly = wholly.iter().map(|&prefix| Block {
-        prefix,
-        first: 0,
-        last: u32::MAX,
-    });
-    let mut all: Vec<Block> = of_blocks.chain(of_wholly).collect();
-    // Prefixes in order come after every prefix around them. Either part is mostly in order already.
-    all.sort();
-    let of_prefix = all.chunk_by(|a, b| a.prefix == b.prefix);
-    let own = of_prefix.filter_map(|blocks| Some((blocks.first()?.prefix, union(blocks))));
-    own.collect()
+/// The same in order, which it mostly is.
+fn in_order<T: Ord + Copy>(list: &[T]) -> Cow<'_, [T]> {
+    match list.is_sorted() {
+        true => Cow::Borrowed(list),
+        false => {
+            let mut sorted = list.to_vec();
+            sorted.sort_unstable();
+            Cow::Owned(sorted)
+        }
+    }
+}
+
+/// Boxes that are in order, by prefix: every prefix after those around it.
+fn by_prefix(blocks: &[Block]) -> impl Iterator<Item = (Cidr, &[Block])> {
+    let of_prefix = blocks.chunk_by(|a, b| a.prefix == b.prefix);
+    of_prefix.filter_map(|blocks| Some((blocks.first()?.prefix, blocks)))
 }
 
 /// The services of boxes that are in order.
@@ -100,6 +112,40 @@ fn leave(around: &mut Vec<(Cidr, RangeSet)>, prefix: Cidr) {
         .is_some_and(|(outer, _)| !outer.contains(prefix.network()))
     {
         around.pop();
+    }
+}
+
+/// What prefixes in order cover, asked in order.
+struct Shadow<'w> {
+    coming: &'w [Cidr],
+    /// The last that lies in no other.
+    outermost: Option<Cidr>,
+}
+
+impl<'w> Shadow<'w> {
+    fn of(coming: &'w [Cidr]) -> Self {
+        Self {
+            coming,
+            outermost: None,
+        }
+    }
+
+    /// Whether a prefix lies in one of them; it comes after those that it was asked about before.
+    fn lies_on(&mut self, prefix: &Cidr) -> bool {
+        while let [next, coming @ ..] = self.coming
+            && next <= prefix
+        {
+            if !self.covers(next) {
+                self.outermost = Some(*next);
+            }
+            self.coming = coming;
+        }
+        self.covers(prefix)
+    }
+
+    fn covers(&self, prefix: &Cidr) -> bool {
+        self.outermost
+            .is_some_and(|outermost| outermost.covers(prefix))
     }
 }
 
@@ -215,7 +261,7 @@ mod tests {
             prop_assert!(one.is_sorted());
             let whole: Vec<Cidr> = boxes.iter().take(2).map(|block| block.prefix).collect();
             prop_assert!(disjoint(&boxes, &whole, usize::MAX).unwrap().is_sorted());
-            let several = by_depth(&by_prefix(&boxes, &[]));
+            let several = by_depth(&boxes);
             for layer in several.iter().chain([&one]) {
                 for (index, a) in layer.iter().enumerate() {
                     prop_assert!(layer[index + 1..].iter().all(|b| !overlap(a, b)), "{layer:?}");

@@ -6,7 +6,7 @@ use super::by_shape::ByShape;
 use super::lane::Lane;
 use super::prefixes::Prefixes;
 use super::run::{self, Kinds};
-use super::service::{Fields, Shape};
+use super::service::{Field, Fields, Shape};
 use crate::net::Cidr;
 
 /// Up to so many boxes one concatenated interval set holds boxes of every kind. A lookup there costs
@@ -224,7 +224,7 @@ fn keys(shape: Shape, block: &Block) -> (usize, usize) {
         // Several types and codes may be several boxes.
         Shape::Icmp => {
             let all = shape.fields(block.first, block.last);
-            let is_point = |fields: &&Fields| is_host && fields.iter().all(|(a, b)| a == b);
+            let is_point = |fields: &&Fields| is_host && fields.iter().all(Field::is_point);
             let exact = all.iter().filter(is_point).count();
             (exact, all.len() - exact)
         }

@@ -91,15 +91,19 @@ impl Lane {
 
     /// Whether its packets can have a protocol; none is any.
     pub(super) fn may_have(self, family: Family, protocol: Option<Protocol>) -> bool {
-        let Some(protocol) = protocol else {
-            return true;
-        };
-        let own = Self::OWN.into_iter();
-        let mut own = own.filter(|lane| lane.protocol(family) == Some(protocol));
-        match (self, own.next()) {
-            (Self::Whole, _) | (Self::Rest, None) => true,
-            (lane, Some(home)) => lane == home,
-            (Self::Tcp | Self::Udp | Self::Icmp, None) => false,
+        match (self, protocol) {
+            (Self::Whole, _) | (_, None) => true,
+            (lane, Some(protocol)) => lane == Self::of(family, protocol),
+        }
+    }
+
+    /// Where the packets of a protocol are, where they are told apart.
+    fn of(family: Family, protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::TCP => Self::Tcp,
+            Protocol::UDP => Self::Udp,
+            own if own == icmp(family) => Self::Icmp,
+            _ => Self::Rest,
         }
     }
 

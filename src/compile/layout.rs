@@ -4,8 +4,6 @@
 use std::collections::BTreeSet;
 use std::iter::once;
 
-use smallvec::SmallVec;
-
 use super::boxes::{self, Block};
 use super::census::{Count, Exact, Whole};
 use super::comparisons;
@@ -18,7 +16,7 @@ use super::ranges::RangeSet;
 use super::rules::{self, Side};
 use super::run::Run;
 use super::selection::{Holder, Selection};
-use super::service::{Numbered, Shape, icmp};
+use super::service::{Field, Numbered, Shape, icmp};
 use crate::net::{Family, Octets};
 use crate::ruleset::key::KeyBuilder;
 use crate::ruleset::{Expression, Key, Name, Rule, Statement};
@@ -72,7 +70,7 @@ impl<'o> Layout<'o> {
             rules: Vec::new(),
             count: None,
         };
-        layout.prefixes(&run.prefixes(lane));
+        layout.prefixes(run.prefixes(lane));
         let selected = layout.rules.len();
         for (selection, services) in run.selected(lane) {
             layout.selection(selection, services.as_ref());
@@ -117,12 +115,24 @@ impl<'o> Layout<'o> {
         self.count = laid.is_plain(&count, self.lane).then_some(count);
     }
 
-    /// Prefixes that match everything: addresses in a hash set, the rest in an interval set.
+    /// Prefixes that match everything. Lanes share their rules, unless a lane has a protocol of its own in them.
     fn whole_prefixes(&mut self, prefixes: &Prefixes) {
+        let from = self.rules.len();
+        if prefixes.own > 0 {
+            return self.sets_of_whole(prefixes, self.lane.whole_words());
+        }
+        if let Some(shared) = self.run.whole.get() {
+            return self.rules.extend_from_slice(shared);
+        }
+        self.sets_of_whole(prefixes, WHOLE_WORDS);
+        let _first = self.run.whole.set(self.rules[from..].to_vec());
+    }
+
+    /// Addresses in a hash set, the rest in an interval set.
+    fn sets_of_whole(&mut self, prefixes: &Prefixes, [host, net]: [&'static str; 2]) {
         let merged = boxes::merged(&prefixes.wholly);
         let address = self.side.address(self.family);
         let (hosts, nets): (Vec<_>, Vec<_>) = merged.into_iter().partition(|(a, b)| a == b);
-        let [host, net] = self.whole_words(prefixes);
         for (word, ranges) in [(host, hosts), (net, nets)] {
             let keys: Vec<Key> = ranges.iter().map(|(a, b)| Key::range(a, b)).collect();
             match keys.as_slice() {
@@ -138,22 +148,18 @@ impl<'o> Layout<'o> {
         }
     }
 
-    /// Lanes share these sets, unless one has a protocol of its own in them.
-    fn whole_words(&self, prefixes: &Prefixes) -> [&'static str; 2] {
-        match prefixes.own {
-            0 => WHOLE_WORDS,
-            _ => self.lane.whole_words(),
-        }
-    }
-
     /// Disjoint boxes of one shape: exact ones alone in a hash set, with others in a concatenated
     /// interval set, both where they are many.
     fn shape(&mut self, shape: Shape, depth: usize, blocks: &[Block]) {
-        let keys = blocks.iter().flat_map(|block| box_keys(shape, block));
-        let (mut exact, mut ranges): (Vec<Key>, Vec<Key>) = keys.partition(|key| key.end.is_none());
-        if Exact::of(exact.len(), ranges.len()) == Exact::Among {
-            ranges.append(&mut exact);
-        }
+        // Nearly every box is one key.
+        let mut keys = Vec::with_capacity(blocks.len());
+        keys.extend(blocks.iter().flat_map(|block| box_keys(shape, block)));
+        let is_exact = |key: &Key| key.end.is_none();
+        let points = keys.iter().filter(|key| is_exact(key)).count();
+        let (exact, ranges) = match Exact::of(points, keys.len() - points) {
+            Exact::Among => (Vec::new(), keys),
+            Exact::Apart => keys.into_iter().partition(is_exact),
+        };
         let address = self.side.address(self.family);
         let left = looked_up(shape, address, self.family);
         let types: Vec<_> = left.iter().map(|part| part.datatype()).collect();
@@ -235,7 +241,7 @@ fn single(
     let [key] = keys else { return None };
     let block = blocks
         .iter()
-        .find(|block| box_keys(shape, block).contains(key))?;
+        .find(|block| box_keys(shape, block).any(|of_block| of_block == *key))?;
     let is_icmp = match shape {
         Shape::Icmp => true,
         Shape::Protocol => block.first == u32::from(icmp(family).0),
@@ -255,31 +261,26 @@ fn single(
 }
 
 /// The keys of a box, its fields in the order of [`looked_up`].
-pub(super) fn box_keys(shape: Shape, block: &Block) -> SmallVec<[Key; 1]> {
+pub(super) fn box_keys(shape: Shape, block: &Block) -> impl Iterator<Item = Key> {
     keys(shape, block.prefix.bounds(), (block.first, block.last))
 }
 
 /// The keys of a range of addresses and a range of services, fields in the order of [`looked_up`].
 pub(super) fn keys(
     shape: Shape,
-    addresses: (Octets, Octets),
+    (low, high): (Octets, Octets),
     (first, last): (u32, u32),
-) -> SmallVec<[Key; 1]> {
+) -> impl Iterator<Item = Key> {
     let services = shape.fields(first, last).into_iter();
-    let address = |key: KeyBuilder| key.range(&addresses.0, &addresses.1);
-    let services = services.map(|service| {
-        let service = |key| {
-            service
-                .iter()
-                .fold(key, |key: KeyBuilder, (a, b)| key.range(a, b))
-        };
+    services.map(move |service| {
+        let service = |key| service.iter().fold(key, appended);
+        let address = |key: KeyBuilder| key.range(&low, &high);
         let key = KeyBuilder::default();
         match shape.is_before_address() {
             true => address(service(key)).build(),
             false => service(address(key)).build(),
         }
-    });
-    services.collect()
+    })
 }
 
 /// What is looked up for a shape, in the order of the fields of its keys.
@@ -296,13 +297,15 @@ pub(super) fn service_keys(shape: Shape, first: u32, last: u32) -> Vec<Key> {
     let boxes = shape.fields(first, last).into_iter();
     boxes
         .map(|fields| match fields.as_slice() {
-            [(first, last)] => Key::range(first, last),
-            several => several
-                .iter()
-                .fold(KeyBuilder::default(), |key, (a, b)| key.range(a, b))
-                .build(),
+            [one] => one.key(),
+            several => several.iter().fold(KeyBuilder::default(), appended).build(),
         })
         .collect()
+}
+
+fn appended(key: KeyBuilder, field: &Field) -> KeyBuilder {
+    let (first, last) = field.bounds();
+    key.range(first, last)
 }
 
 /// Whether the range covers every address.

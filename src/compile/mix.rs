@@ -90,7 +90,7 @@ fn mixed<'r>(family: Family, runs: &[(usize, &'r Run)], lane: Lane) -> Result<Mi
     let boxes = swept(runs, |run| boxes(run).map(|(net, (_, a, b))| (net, a, b)))?;
     let cut = match shape.is_read_from_header() {
         true => swept(runs, |run| {
-            let wholly = run.prefixes(lane).wholly.into_iter();
+            let wholly = run.prefixes(lane).wholly.iter().copied();
             wholly.map(|net| (net, 0, 0))
         })?,
         false => Vec::new(),

@@ -13,7 +13,7 @@ use super::objects::Objects;
 use super::program::Program;
 use super::remark::Remark;
 use super::rules::{self, Side};
-use super::run::{self, Run};
+use super::run::{self, Kinds, Run};
 use super::selection::Selection;
 use super::verdicts::{self, Place};
 use crate::model::{Direction, InvalidCheck, Settings, State};
@@ -111,8 +111,11 @@ impl Writer<'_> {
     /// The rules of a family's own chain; lanes get chains below it.
     fn family(&self, objects: &mut Objects, chain: &Name, runs: &[Run]) -> Vec<Rule> {
         let mut rules = Vec::new();
-        let kinds = runs.iter().map(Run::kinds).sum();
-        for &lane in run::lanes(kinds) {
+        let kinds: Vec<Kinds> = runs.iter().map(Run::kinds_of_prefixes).collect();
+        let of_runs = runs.iter().zip(&kinds);
+        // How many rules they become, about.
+        let count = of_runs.map(|(run, kinds)| kinds.len() + run.others()).sum();
+        for &lane in run::lanes(count) {
             let name = names::lane(chain, lane);
             let of_lane = self.lane(objects, &name, runs, lane);
             let protocol = runs.first().and_then(|run| lane.protocol(run.family));
@@ -125,9 +128,9 @@ impl Writer<'_> {
                 None => rules.extend(of_lane),
             }
         }
-        if let Some(run) = self.editable(runs) {
+        if let (Some(run), [kinds]) = (self.editable(runs), kinds.as_slice()) {
             let overview = objects.overviews.entry(run.family).or_default();
-            overview.census.kinds = run.kinds_of_prefixes();
+            overview.census.kinds = *kinds;
             overview.census.others = run.others();
             overview.neighbours = Neighbours::of(&run.prefixes);
         }

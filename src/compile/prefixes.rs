@@ -21,6 +21,33 @@ pub(super) struct Prefixes {
     pub(super) blocks: ByShape<Vec<Block>>,
 }
 
+/// The same of every lane with packets of its own.
+#[derive(Debug, Default)]
+pub(super) struct Apart {
+    /// Those of [`Lane::Tcp`].
+    pub(super) tcp: Prefixes,
+    /// Those of [`Lane::Udp`].
+    pub(super) udp: Prefixes,
+    /// Those of [`Lane::Icmp`].
+    pub(super) icmp: Prefixes,
+    /// Those of [`Lane::Rest`].
+    pub(super) rest: Prefixes,
+}
+
+impl Apart {
+    /// Those of these rules, which are all of one family: each is looked at once.
+    pub(super) fn of(family: Family, rules: &[PrefixRule]) -> Self {
+        let mut found = Self::default();
+        for rule in rules {
+            found.tcp.take(family, Lane::Tcp, rule);
+            found.udp.take(family, Lane::Udp, rule);
+            found.icmp.take(family, Lane::Icmp, rule);
+            found.rest.take(family, Lane::Rest, rule);
+        }
+        found
+    }
+}
+
 impl Prefixes {
     /// Those of these rules, which are all of one family.
     pub(super) fn of<'r>(
@@ -29,24 +56,27 @@ impl Prefixes {
         rules: impl IntoIterator<Item = &'r PrefixRule>,
     ) -> Self {
         let mut found = Self::default();
-        let own = lane.protocol(family).map(Service::Protocol);
-        for &(prefix, service) in rules {
-            match lane.part(family, service) {
-                Part::Everything => {
-                    found.wholly.push(prefix);
-                    found.own += usize::from(own == Some(service));
-                }
-                Part::Some((shape, first, last)) => {
-                    found.blocks.of_mut(shape).push(Block {
-                        prefix,
-                        first,
-                        last,
-                    });
-                }
-                Part::Nothing => {}
-            }
+        for rule in rules {
+            found.take(family, lane, rule);
         }
         found
+    }
+
+    /// Takes in a rule as far as it concerns a lane.
+    fn take(&mut self, family: Family, lane: Lane, &(prefix, service): &PrefixRule) {
+        match lane.part(family, service) {
+            Part::Everything => {
+                let own = lane.protocol(family).map(Service::Protocol);
+                self.wholly.push(prefix);
+                self.own += usize::from(own == Some(service));
+            }
+            Part::Some((shape, first, last)) => self.blocks.of_mut(shape).push(Block {
+                prefix,
+                first,
+                last,
+            }),
+            Part::Nothing => {}
+        }
     }
 
     /// Whether sets of those that match every packet of the lane are the same, by name and content.

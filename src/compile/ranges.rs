@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 /// A union of inclusive ranges; few need no allocation.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct RangeSet(SmallVec<[(u32, u32); 2]>);
 
 impl RangeSet {
@@ -48,17 +48,28 @@ impl RangeSet {
         if other.0.is_empty() {
             return self.clone();
         }
-        let mut left = SmallVec::new();
+        let mut left = Self::default();
         for &(first, last) in &self.0 {
-            left.extend(pieces(first, last, &other.0));
+            left.cut(first, last, &other.0);
         }
-        Self(left)
+        left
     }
 
-    /// Whether the number lies in one of the ranges.
-    pub(super) fn contains(&self, number: u32) -> bool {
-        let index = self.0.partition_point(|&(_, end)| end < number);
-        self.0.get(index).is_some_and(|&(start, _)| start <= number)
+    /// Takes in, behind all others, what is left of one range after others are cut out of it.
+    fn cut(&mut self, first: u32, last: u32, cuts: &[(u32, u32)]) {
+        let mut next = Some(first);
+        let begin = cuts.partition_point(|&(_, end)| end < first);
+        for &(start, end) in cuts[begin..]
+            .iter()
+            .take_while(|&&(start, _)| start <= last)
+        {
+            if let Some(low) = next.filter(|&low| low < start) {
+                self.0.push((low, start - 1));
+            }
+            next = end.checked_add(1);
+        }
+        let rest = next.filter(|&low| low <= last);
+        self.0.extend(rest.map(|low| (low, last)));
     }
 
     /// The ranges in ascending order.
@@ -67,21 +78,11 @@ impl RangeSet {
     }
 }
 
-/// What is left of one range after others are cut out of it.
-fn pieces(first: u32, last: u32, cuts: &[(u32, u32)]) -> Vec<(u32, u32)> {
-    let (mut pieces, mut next) = (Vec::new(), Some(first));
-    let begin = cuts.partition_point(|&(_, end)| end < first);
-    for &(start, end) in cuts[begin..]
-        .iter()
-        .take_while(|&&(start, _)| start <= last)
-    {
-        if let Some(low) = next.filter(|&low| low < start) {
-            pieces.push((low, start - 1));
-        }
-        next = end.checked_add(1);
+impl Clone for RangeSet {
+    /// At once, where what is derived would take one after the other.
+    fn clone(&self) -> Self {
+        Self(SmallVec::from_slice(&self.0))
     }
-    pieces.extend(next.filter(|&low| low <= last).map(|low| (low, last)));
-    pieces
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The few statements that compiled rules are made of.
 
-use super::service::Shape;
+use super::service::{Field, Shape};
 use crate::model::Direction;
 use crate::net::{Family, Protocol};
 use crate::ruleset::{
@@ -127,10 +127,10 @@ pub(super) fn family_goto(of: Family, chain: Name) -> Rule {
 /// `None` where a rule cannot say it in one or two matches.
 pub(super) fn service(of: Family, shape: Shape, first: u32, last: u32) -> Option<Vec<Statement>> {
     let [fields] = shape.fields(first, last).into_inner().ok()?;
-    let key = |index: usize| fields.get(index).map(|(a, b)| Key::range(a, b));
+    let key = |index: usize| fields.get(index).map(Field::key);
     match shape {
         Shape::Protocol => Some(vec![equal(Expression::Meta(MetaKey::L4proto), key(0)?)]),
-        Shape::Port => ports(Protocol(fields.first()?.0.first().copied()?), key(1)?),
+        Shape::Port => ports(Protocol(*fields.first()?.bounds().0.first()?), key(1)?),
         Shape::Tcp | Shape::Udp => Some(vec![equal(
             Expression::Payload(PayloadField::ThDport),
             key(0)?,

@@ -1,16 +1,17 @@
 //! A run: rules of one family and one outcome, between which order does not matter.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::by_shape::ByShape;
 use super::lane::{Lane, Part};
 use super::outcome::Outcome;
-use super::prefixes::{PrefixRule, Prefixes};
+use super::prefixes::{Apart, PrefixRule, Prefixes};
 use super::selection::Selection;
 use super::service::Numbered;
 use crate::model::Service;
 use crate::net::{Cidr, Family, Protocol};
-use crate::ruleset::{Name, Statement};
+use crate::ruleset::{Name, Rule, Statement};
 
 /// A policy with more kinds of rule than this splits into lanes. Below it the
 /// rules that a packet would skip cost less than the way there.
@@ -31,6 +32,12 @@ pub(super) struct Run {
     pub(super) selected: BTreeMap<Selection, Vec<Service>>,
     /// Rules that are no box: each is a rule of its own.
     pub(super) plain: Vec<Plain>,
+    /// The rules for prefixes from which everything is allowed: all lanes have them in common.
+    pub(super) whole: OnceCell<Vec<Rule>>,
+    /// Its prefixes where there is one lane.
+    together: OnceCell<Prefixes>,
+    /// Its prefixes where there are more.
+    apart: OnceCell<Apart>,
 }
 
 /// A rule that shares no set with others.
@@ -105,12 +112,10 @@ impl Run {
             prefixes: Vec::new(),
             selected: BTreeMap::new(),
             plain: Vec::new(),
+            whole: OnceCell::new(),
+            together: OnceCell::new(),
+            apart: OnceCell::new(),
         }
-    }
-
-    /// How many rules it becomes, about.
-    pub(super) fn kinds(&self) -> usize {
-        self.kinds_of_prefixes().len() + self.others()
     }
 
     /// How many rules of prefixes there are of each kind.
@@ -124,8 +129,16 @@ impl Run {
     }
 
     /// The rules of prefixes.
-    pub(super) fn prefixes(&self, lane: Lane) -> Prefixes {
-        Prefixes::of(self.family, lane, &self.prefixes)
+    pub(super) fn prefixes(&self, lane: Lane) -> &Prefixes {
+        let whole = || Prefixes::of(self.family, Lane::Whole, &self.prefixes);
+        let apart = || Apart::of(self.family, &self.prefixes);
+        match lane {
+            Lane::Whole => self.together.get_or_init(whole),
+            Lane::Tcp => &self.apart.get_or_init(apart).tcp,
+            Lane::Udp => &self.apart.get_or_init(apart).udp,
+            Lane::Icmp => &self.apart.get_or_init(apart).icmp,
+            Lane::Rest => &self.apart.get_or_init(apart).rest,
+        }
     }
 
     /// The services of each selection; `None` is everything.

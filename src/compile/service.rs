@@ -5,7 +5,7 @@ use smallvec::{SmallVec, smallvec};
 use super::lane::Lane;
 use crate::model::Service;
 use crate::net::{Family, PortRange, Protocol};
-use crate::ruleset::{Bytes, Datatype, Expression, MetaKey, PayloadField};
+use crate::ruleset::{Datatype, Expression, Key, MetaKey, PayloadField};
 
 /// How a rule constrains the transport, beside its prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -116,19 +116,16 @@ impl Shape {
     /// as ICMP 3/5 to 7/2, becomes several.
     pub(super) fn fields(self, first: u32, last: u32) -> SmallVec<[Fields; 1]> {
         match self {
-            Self::Protocol => smallvec![smallvec![(low_byte(first), low_byte(last))]],
-            Self::Port => {
-                let protocol = low_byte(first >> 16);
-                smallvec![smallvec![
-                    (protocol.clone(), protocol),
-                    (low_word(first), low_word(last)),
-                ]]
-            }
-            Self::Tcp | Self::Udp => smallvec![smallvec![(low_word(first), low_word(last))]],
+            Self::Protocol => smallvec![smallvec![Field::byte(first, last)]],
+            Self::Port => smallvec![smallvec![
+                Field::byte(first >> 16, first >> 16),
+                Field::word(first, last),
+            ]],
+            Self::Tcp | Self::Udp => smallvec![smallvec![Field::word(first, last)]],
             Self::Icmp => icmp_boxes(first, last)
                 .into_iter()
                 .map(|(types, codes)| {
-                    let field = |(first, last)| (low_byte(first), low_byte(last));
+                    let field = |(first, last)| Field::byte(first, last);
                     smallvec![field(types), field(codes)]
                 })
                 .collect(),
@@ -136,8 +133,52 @@ impl Shape {
     }
 }
 
-/// Fields of a key, each with its first and last value: what one box is. They need no allocation.
-pub(super) type Fields = SmallVec<[(Bytes, Bytes); 3]>;
+/// Fields of a key that say a service: what one box is. They need no allocation.
+pub(super) type Fields = SmallVec<[Field; 2]>;
+
+/// One of them: its first and its last value in network order, of one or two bytes each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Field {
+    first: [u8; 2],
+    last: [u8; 2],
+    bytes: u8,
+}
+
+impl Field {
+    /// The low bytes of two numbers.
+    fn byte(first: u32, last: u32) -> Self {
+        let [first, last] = [first, last].map(|number| [number.to_be_bytes()[3], 0]);
+        let bytes = 1;
+        Self { first, last, bytes }
+    }
+
+    /// The low two bytes of two numbers.
+    fn word(first: u32, last: u32) -> Self {
+        let [first, last] = [first, last].map(|number| {
+            let [_, _, high, low] = number.to_be_bytes();
+            [high, low]
+        });
+        let bytes = 2;
+        Self { first, last, bytes }
+    }
+
+    /// The first and the last value.
+    pub(super) fn bounds(&self) -> (&[u8], &[u8]) {
+        let bytes = usize::from(self.bytes);
+        (&self.first[..bytes], &self.last[..bytes])
+    }
+
+    /// It alone as a key.
+    pub(super) fn key(&self) -> Key {
+        let (first, last) = self.bounds();
+        Key::range(first, last)
+    }
+
+    /// Whether it has one value.
+    pub(super) fn is_point(&self) -> bool {
+        self.first == self.last
+    }
+}
 
 /// An inclusive range of services in the numbering of a shape.
 pub(super) type Numbered = (Shape, u32, u32);
@@ -198,14 +239,6 @@ fn icmp_boxes(first: u32, last: u32) -> Vec<((u32, u32), (u32, u32))> {
         boxes.push(((high, high), (0, to)));
     }
     boxes
-}
-
-fn low_byte(number: u32) -> Bytes {
-    Bytes::from_slice(&number.to_be_bytes()[3..])
-}
-
-fn low_word(number: u32) -> Bytes {
-    Bytes::from_slice(&number.to_be_bytes()[2..])
 }
 
 #[cfg(test)]

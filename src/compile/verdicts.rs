@@ -1,7 +1,5 @@
 //! A mix laid out: one lookup in a verdict map for many rules.
 
-use smallvec::SmallVec;
-
 use super::census::Exact;
 use super::layout::{self, looked_up};
 use super::mix::Mix;
@@ -90,7 +88,7 @@ fn verdict(outcome: &Outcome, owner: &Name, objects: &mut Objects) -> Verdict {
 }
 
 /// The keys of an area, its fields in the order of what is looked up.
-fn keys(shape: Shape, family: Family, area: &Area<'_>) -> SmallVec<[Key; 1]> {
+fn keys(shape: Shape, family: Family, area: &Area<'_>) -> impl Iterator<Item = Key> {
     let (first, last) = area.addresses;
     let addresses = (bytes(first, family), bytes(last, family));
     layout::keys(shape, addresses, area.services)

@@ -265,7 +265,7 @@ fn boxes(prefix: Cidr, shape: Shape, first: u32, last: u32) -> Keys {
             Shape::Protocol => (4, address),
             Shape::Port | Shape::Icmp | Shape::Tcp | Shape::Udp => (address, 4),
         },
-        keys: box_keys(shape, &block).into_vec(),
+        keys: box_keys(shape, &block).collect(),
     }
 }
 
