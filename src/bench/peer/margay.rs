@@ -156,8 +156,16 @@ impl Ready {
         self.compiler = Some(compiler);
     }
 
-    /// What a change says, as whoever says it hands it over.
+    /// Whoever starts has nothing to throw away.
+    fn forget(&mut self) {
+        self.compiler = None;
+        self.held = Tracked::default();
+        self.stage = Stage::default();
+    }
+
+    /// What a change says, as whoever says it hands it over. The last one is over and thrown away.
     fn hear(&mut self, change: &Change) -> Result<(), PeerError> {
+        self.stage = Stage::default();
         self.coming = told(&self.events, change)?;
         Ok(())
     }
@@ -259,7 +267,10 @@ impl Ready {
 impl Prepared for Ready {
     fn ready(&mut self, task: &Task) -> Result<(), PeerError> {
         match (task, self.start) {
-            (Task::Load, Start::State) => self.given = Some(self.state.clone()),
+            (Task::Load, Start::State) => {
+                self.forget();
+                self.given = Some(self.state.clone());
+            }
             (Task::Load, Start::Commit | Start::Bytes) => {
                 if let (Since::Load, Some((commit, batches))) = (self.since, self.first.take()) {
                     self.held = Tracked::default();
