@@ -427,7 +427,33 @@ fn shortened(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Prefixes of both families, of which many lie in each other.
+    fn arbitrary_cidr() -> impl Strategy<Value = Cidr> {
+        let v4 = (0u32..4, 0u32..4, 0u8..=32).prop_map(|(high, low, length)| {
+            Cidr::of(std::net::Ipv4Addr::from(high << 30 | low).into(), length)
+        });
+        let v6 = (0u128..4, 0u128..4, 0u8..=128).prop_map(|(high, low, length)| {
+            Cidr::of(std::net::Ipv6Addr::from(high << 126 | low).into(), length)
+        });
+        prop_oneof![v4, v6]
+    }
+
+    proptest! {
+        #[test]
+        fn prefixes_lie_in_each_other_as_those_of_ipnet_do(
+            one in arbitrary_cidr(),
+            other in arbitrary_cidr(),
+        ) {
+            prop_assert_eq!(one.cmp(&other), one.0.cmp(&other.0));
+            prop_assert_eq!(one.covers(&other), one.0.contains(&other.0));
+            let address = other.last();
+            prop_assert_eq!(one.contains(address), one.0.contains(&address));
+        }
+    }
 
     #[test]
     fn ports_are_one_number_or_one_range() {

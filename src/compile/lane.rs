@@ -97,6 +97,17 @@ impl Lane {
         }
     }
 
+    /// The only lane with packets of a service, where they are told apart; none where every lane has some.
+    pub(super) fn home(family: Family, service: Service) -> Option<Self> {
+        match service {
+            Service::Any => None,
+            Service::Protocol(protocol) => Some(Self::of(family, protocol)),
+            Service::Ports(..) | Service::Icmp(..) => {
+                numbered(service).map(|(shape, first, _)| shape.lane(first))
+            }
+        }
+    }
+
     /// Where the packets of a protocol are, where they are told apart.
     fn of(family: Family, protocol: Protocol) -> Self {
         match protocol {

@@ -273,14 +273,45 @@ pub(super) fn keys(
 ) -> impl Iterator<Item = Key> {
     let services = shape.fields(first, last).into_iter();
     services.map(move |service| {
-        let service = |key| service.iter().fold(key, appended);
-        let address = |key: KeyBuilder| key.range(&low, &high);
-        let key = KeyBuilder::default();
-        match shape.is_before_address() {
-            true => address(service(key)).build(),
-            false => service(address(key)).build(),
+        let mut room = Room::default();
+        let address = |room: &mut Room| room.put(&low, &high);
+        if !shape.is_before_address() {
+            address(&mut room);
         }
+        for field in &service {
+            let (first, last) = field.bounds();
+            room.put(first, last);
+        }
+        if shape.is_before_address() {
+            address(&mut room);
+        }
+        room.key()
     })
+}
+
+/// Room for an address and the fields of a service, each padded to whole registers. Of a large policy most
+/// keys are made here, in a third of the steps that a [`KeyBuilder`] needs for keys of any length.
+#[derive(Default)]
+struct Room {
+    first: [u8; KEY_BYTES_MAX],
+    last: [u8; KEY_BYTES_MAX],
+    bytes: usize,
+}
+
+/// An IPv6 address and two fields.
+const KEY_BYTES_MAX: usize = 24;
+
+impl Room {
+    fn put(&mut self, first: &[u8], last: &[u8]) {
+        let at = self.bytes..self.bytes + first.len();
+        self.first[at.clone()].copy_from_slice(first);
+        self.last[at.clone()].copy_from_slice(last);
+        self.bytes = at.end.next_multiple_of(4);
+    }
+
+    fn key(&self) -> Key {
+        Key::range(&self.first[..self.bytes], &self.last[..self.bytes])
+    }
 }
 
 /// What is looked up for a shape, in the order of the fields of its keys.

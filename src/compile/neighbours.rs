@@ -21,10 +21,7 @@ pub(super) struct Neighbours {
 impl Neighbours {
     /// Those of rules that are in order.
     pub(super) fn of(rules: &[PrefixRule]) -> Self {
-        let mut lengths = Lengths::default();
-        for (prefix, _) in rules {
-            lengths.more(*prefix);
-        }
+        let lengths = Lengths::of(rules);
         let same = rules.chunk_by(|a, b| a == b);
         let rules = same.filter_map(|same| Some((*same.first()?, same.len())));
         Self {
@@ -102,6 +99,15 @@ impl Neighbours {
 struct Lengths(Vec<(u8, usize)>);
 
 impl Lengths {
+    fn of(rules: &[PrefixRule]) -> Self {
+        let mut counts = [0; 1 << u8::BITS];
+        for (prefix, _) in rules {
+            counts[usize::from(prefix.prefix_len())] += 1;
+        }
+        let lengths = (0..=u8::MAX).zip(counts);
+        Self(lengths.filter(|(_, count)| *count > 0).collect())
+    }
+
     fn more(&mut self, prefix: Cidr) {
         let length = prefix.prefix_len();
         match self.0.binary_search_by_key(&length, |(length, _)| *length) {

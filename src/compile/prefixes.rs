@@ -10,7 +10,7 @@ use crate::net::{Cidr, Family};
 /// A rule whose peer is a prefix.
 pub(super) type PrefixRule = (Cidr, Service);
 
-/// Rules whose peer is a prefix, as far as they concern a lane.
+/// Rules whose peer is a prefix, as far as they concern a lane, in the order of their prefixes.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Prefixes {
     /// Those that match every packet of the lane.
@@ -21,9 +21,9 @@ pub(super) struct Prefixes {
     pub(super) blocks: ByShape<Vec<Block>>,
 }
 
-/// The same of every lane with packets of its own.
+/// The same of every lane that not all packets are in.
 #[derive(Debug, Default)]
-pub(super) struct Apart {
+pub(super) struct ByLane {
     /// Those of [`Lane::Tcp`].
     pub(super) tcp: Prefixes,
     /// Those of [`Lane::Udp`].
@@ -34,22 +34,30 @@ pub(super) struct Apart {
     pub(super) rest: Prefixes,
 }
 
-impl Apart {
-    /// Those of these rules, which are all of one family: each is looked at once.
+impl ByLane {
+    /// Those of these rules, which are in order and all of one family: each is looked at once.
     pub(super) fn of(family: Family, rules: &[PrefixRule]) -> Self {
         let mut found = Self::default();
         for rule in rules {
-            found.tcp.take(family, Lane::Tcp, rule);
-            found.udp.take(family, Lane::Udp, rule);
-            found.icmp.take(family, Lane::Icmp, rule);
-            found.rest.take(family, Lane::Rest, rule);
+            match Lane::home(family, rule.1) {
+                Some(Lane::Tcp) => found.tcp.take(family, Lane::Tcp, rule),
+                Some(Lane::Udp) => found.udp.take(family, Lane::Udp, rule),
+                Some(Lane::Icmp) => found.icmp.take(family, Lane::Icmp, rule),
+                Some(Lane::Rest) => found.rest.take(family, Lane::Rest, rule),
+                Some(Lane::Whole) | None => {
+                    found.tcp.take(family, Lane::Tcp, rule);
+                    found.udp.take(family, Lane::Udp, rule);
+                    found.icmp.take(family, Lane::Icmp, rule);
+                    found.rest.take(family, Lane::Rest, rule);
+                }
+            }
         }
         found
     }
 }
 
 impl Prefixes {
-    /// Those of these rules, which are all of one family.
+    /// Those of these rules, which are in order and all of one family.
     pub(super) fn of<'r>(
         family: Family,
         lane: Lane,
@@ -81,12 +89,7 @@ impl Prefixes {
 
     /// Whether sets of those that match every packet of the lane are the same, by name and content.
     pub(super) fn has_same_whole(&self, other: &Self) -> bool {
-        let [ours, theirs] = [self, other].map(|prefixes| {
-            let mut wholly = prefixes.wholly.clone();
-            wholly.sort_unstable();
-            (wholly, prefixes.own)
-        });
-        ours == theirs
+        self.own == other.own && self.wholly == other.wholly
     }
 
     /// Those of a shape in layers of boxes that do not overlap, without what lies in whole prefixes.
@@ -109,7 +112,41 @@ impl Prefixes {
             first,
             last,
         });
-        let all: Vec<Block> = blocks.chain(whole).collect();
+        let mut all: Vec<Block> = blocks.chain(whole).collect();
+        all.sort_by_key(|block| block.prefix);
         boxes::disjoint(&all, &[], most)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{PortRange, Protocol};
+
+    #[test]
+    fn a_rule_is_in_each_lane_that_has_a_part_of_it() {
+        let of_number = |number| {
+            let protocol = Protocol(number);
+            let ports = Service::Ports(protocol, PortRange::ALL);
+            let messages = [None, Some(3)].map(|code| Service::Icmp(number, code));
+            [Service::Protocol(protocol), ports]
+                .into_iter()
+                .chain(messages)
+        };
+        let services = (0..=u8::MAX).flat_map(of_number).chain([Service::Any]);
+        for family in Family::ALL {
+            let rules = services.clone().map(|service| (Cidr::any(family), service));
+            let rules: Vec<PrefixRule> = rules.collect();
+            let ByLane {
+                tcp,
+                udp,
+                icmp,
+                rest,
+            } = ByLane::of(family, &rules);
+            let lanes = [Lane::Tcp, Lane::Udp, Lane::Icmp, Lane::Rest];
+            for (lane, found) in lanes.into_iter().zip([tcp, udp, icmp, rest]) {
+                assert_eq!(found, Prefixes::of(family, lane, &rules), "{lane:?}");
+            }
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::by_shape::ByShape;
 use super::lane::{Lane, Part};
 use super::outcome::Outcome;
-use super::prefixes::{Apart, PrefixRule, Prefixes};
+use super::prefixes::{ByLane, PrefixRule, Prefixes};
 use super::selection::Selection;
 use super::service::Numbered;
 use crate::model::Service;
@@ -32,12 +32,14 @@ pub(super) struct Run {
     pub(super) selected: BTreeMap<Selection, Vec<Service>>,
     /// Rules that are no box: each is a rule of its own.
     pub(super) plain: Vec<Plain>,
-    /// The rules for prefixes from which everything is allowed: all lanes have them in common.
+    /// The rules for prefixes from which everything is allowed: all lanes have them in common. This and what
+    /// follows is made when the first lane is laid out; by then the run has all its rules, and one policy alone
+    /// lays it out.
     pub(super) whole: OnceCell<Vec<Rule>>,
     /// Its prefixes where there is one lane.
-    together: OnceCell<Prefixes>,
+    in_one: OnceCell<Prefixes>,
     /// Its prefixes where there are more.
-    apart: OnceCell<Apart>,
+    by_lane: OnceCell<ByLane>,
 }
 
 /// A rule that shares no set with others.
@@ -113,8 +115,8 @@ impl Run {
             selected: BTreeMap::new(),
             plain: Vec::new(),
             whole: OnceCell::new(),
-            together: OnceCell::new(),
-            apart: OnceCell::new(),
+            in_one: OnceCell::new(),
+            by_lane: OnceCell::new(),
         }
     }
 
@@ -130,14 +132,14 @@ impl Run {
 
     /// The rules of prefixes.
     pub(super) fn prefixes(&self, lane: Lane) -> &Prefixes {
-        let whole = || Prefixes::of(self.family, Lane::Whole, &self.prefixes);
-        let apart = || Apart::of(self.family, &self.prefixes);
+        let in_one = || Prefixes::of(self.family, Lane::Whole, &self.prefixes);
+        let by_lane = || ByLane::of(self.family, &self.prefixes);
         match lane {
-            Lane::Whole => self.together.get_or_init(whole),
-            Lane::Tcp => &self.apart.get_or_init(apart).tcp,
-            Lane::Udp => &self.apart.get_or_init(apart).udp,
-            Lane::Icmp => &self.apart.get_or_init(apart).icmp,
-            Lane::Rest => &self.apart.get_or_init(apart).rest,
+            Lane::Whole => self.in_one.get_or_init(in_one),
+            Lane::Tcp => &self.by_lane.get_or_init(by_lane).tcp,
+            Lane::Udp => &self.by_lane.get_or_init(by_lane).udp,
+            Lane::Icmp => &self.by_lane.get_or_init(by_lane).icmp,
+            Lane::Rest => &self.by_lane.get_or_init(by_lane).rest,
         }
     }
 

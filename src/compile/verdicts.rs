@@ -37,7 +37,7 @@ pub(super) fn rules(objects: &mut Objects, place: &Place<'_>, mix: &Mix<'_>) -> 
     let entries = mix.boxes.iter().flat_map(|area| {
         let verdict = verdict(area.outcome, place.owner, objects);
         let keys = keys(mix.shape, place.family, area);
-        keys.into_iter().map(move |key| (key, verdict.clone()))
+        keys.map(move |key| (key, verdict.clone()))
     });
     let (mut exact, mut ranges): (Vec<_>, Vec<_>) = entries.partition(|(key, _)| key.end.is_none());
     if Exact::of(exact.len(), ranges.len()) == Exact::Among {

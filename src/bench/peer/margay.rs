@@ -71,6 +71,7 @@ impl Peer for Margay {
             catalog: Catalog::default(),
             first: None,
             stage: Stage::default(),
+            spent: Stage::default(),
             since: Since::Nothing,
         }))
     }
@@ -126,6 +127,8 @@ struct Ready {
     /// The commit of a load, and its bytes.
     first: Option<(Commit, Vec<Batch>)>,
     stage: Stage,
+    /// The change before. It is thrown away with what comes after an acknowledgement, as an agent does.
+    spent: Stage,
     since: Since,
 }
 
@@ -156,16 +159,15 @@ impl Ready {
         self.compiler = Some(compiler);
     }
 
-    /// Whoever starts has nothing to throw away.
+    /// Throws away what was loaded: whoever starts has nothing to throw away.
     fn forget(&mut self) {
         self.compiler = None;
         self.held = Tracked::default();
         self.stage = Stage::default();
     }
 
-    /// What a change says, as whoever says it hands it over. The last one is over and thrown away.
+    /// What a change says, as whoever says it hands it over.
     fn hear(&mut self, change: &Change) -> Result<(), PeerError> {
-        self.stage = Stage::default();
         self.coming = told(&self.events, change)?;
         Ok(())
     }
@@ -185,11 +187,12 @@ impl Ready {
             table: self.key.clone(),
             steps,
         });
-        self.stage = Stage {
+        let stage = Stage {
             main: Some(main),
             collect: Some(collect),
             ..Stage::default()
         };
+        self.spent = std::mem::replace(&mut self.stage, stage);
         Ok(())
     }
 
@@ -321,6 +324,7 @@ impl Prepared for Ready {
         self.held.settle();
         self.compiler()?.table().settle();
         self.stage = stage;
+        self.spent = Stage::default();
         Ok(())
     }
 

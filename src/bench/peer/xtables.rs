@@ -129,7 +129,11 @@ impl Prepared for Ready {
     fn ready(&mut self, task: &Task) -> Result<(), PeerError> {
         self.before = self.spent();
         match task {
-            Task::Load => self.given = Some(self.state.clone()),
+            Task::Load => {
+                // Whoever starts has nothing to throw away.
+                (self.compiler, self.held) = (None, Tracked::default());
+                self.given = Some(self.state.clone());
+            }
             Task::Change(change) => {
                 self.coming = told(&self.events, change)?;
             }
@@ -140,7 +144,6 @@ impl Prepared for Ready {
     fn load(&mut self) -> Result<(), PeerError> {
         if let Some(state) = self.given.take() {
             self.compiler = Some(Compiler::of(state, HOST, &self.skeleton));
-            self.held = Tracked::default();
         }
         self.commit()
     }

@@ -271,7 +271,7 @@ fn of_family(rules: &[GroupRule], family: Family) -> Vec<PrefixRule> {
     rules.filter_map(of_prefix).collect()
 }
 
-/// Rules without some, each taken away once, and with others.
+/// Rules without some, each taken away once, and with others; in order.
 fn without(rules: &[PrefixRule], less: &[PrefixRule], more: &[PrefixRule]) -> Vec<PrefixRule> {
     let mut less = less.to_vec();
     let kept = rules.iter().filter(|rule| {
@@ -279,7 +279,9 @@ fn without(rules: &[PrefixRule], less: &[PrefixRule], more: &[PrefixRule]) -> Ve
         place.map(|place| less.swap_remove(place)).is_none()
     });
     let kept: Vec<PrefixRule> = kept.copied().collect();
-    [kept, more.to_vec()].concat()
+    let mut rules = [kept, more.to_vec()].concat();
+    rules.sort();
+    rules
 }
 
 #[cfg(test)]
