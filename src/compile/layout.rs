@@ -18,7 +18,6 @@ use super::run::Run;
 use super::selection::{Holder, Selection};
 use super::service::{Field, Numbered, Shape, icmp};
 use crate::net::{Family, Octets};
-use crate::ruleset::key::KeyBuilder;
 use crate::ruleset::{Expression, Key, Name, Rule, Statement};
 
 /// What becomes of packets that end before the ports or messages of their protocol: no lookup of those
@@ -278,10 +277,7 @@ pub(super) fn keys(
         if !shape.is_before_address() {
             address(&mut room);
         }
-        for field in &service {
-            let (first, last) = field.bounds();
-            room.put(first, last);
-        }
+        service.iter().for_each(|field| room.field(field));
         if shape.is_before_address() {
             address(&mut room);
         }
@@ -290,7 +286,7 @@ pub(super) fn keys(
 }
 
 /// Room for an address and the fields of a service, each padded to whole registers. Of a large policy most
-/// keys are made here, in a third of the steps that a [`KeyBuilder`] needs for keys of any length.
+/// keys are made here, where a builder for keys of any length would take its time.
 #[derive(Default)]
 struct Room {
     first: [u8; KEY_BYTES_MAX],
@@ -307,6 +303,11 @@ impl Room {
         self.first[at.clone()].copy_from_slice(first);
         self.last[at.clone()].copy_from_slice(last);
         self.bytes = at.end.next_multiple_of(4);
+    }
+
+    fn field(&mut self, field: &Field) {
+        let (first, last) = field.bounds();
+        self.put(first, last);
     }
 
     fn key(&self) -> Key {
@@ -329,14 +330,13 @@ pub(super) fn service_keys(shape: Shape, first: u32, last: u32) -> Vec<Key> {
     boxes
         .map(|fields| match fields.as_slice() {
             [one] => one.key(),
-            several => several.iter().fold(KeyBuilder::default(), appended).build(),
+            several => {
+                let mut room = Room::default();
+                several.iter().for_each(|field| room.field(field));
+                room.key()
+            }
         })
         .collect()
-}
-
-fn appended(key: KeyBuilder, field: &Field) -> KeyBuilder {
-    let (first, last) = field.bounds();
-    key.range(first, last)
 }
 
 /// Whether the range covers every address.

@@ -104,8 +104,7 @@ impl KeyBuilder {
     pub fn range(mut self, first: &[u8], last: &[u8]) -> Self {
         for (bytes, value) in [(&mut self.start, first), (&mut self.end, last)] {
             bytes.extend_from_slice(value);
-            let padding = bytes.len().next_multiple_of(4) - bytes.len();
-            bytes.extend_from_slice(&[0; 3][..padding]);
+            bytes.resize(bytes.len().next_multiple_of(4), 0);
         }
         self
     }
