@@ -14,6 +14,7 @@ use super::decider::{Decider, passes};
 use super::difference::Difference;
 use super::endpoints::Elements;
 use super::kin::Kin;
+use super::names;
 use super::objects::Standing;
 use super::remark::Remark;
 use super::roster::{Roster, Subject};
@@ -57,12 +58,26 @@ pub(super) struct Placed {
 }
 
 /// What was made of one policy.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Made {
+    /// The name of its chain, after which its sets are named.
+    pub(super) owner: Name,
     /// How many stacks ask it.
     pub(super) users: usize,
     pub(super) standing: Standing,
     pub(super) uses: BTreeSet<Use>,
+}
+
+impl Made {
+    /// Nothing yet, for nobody.
+    pub(super) fn nothing(decider: &Decider, direction: Direction) -> Self {
+        Self {
+            owner: names::decider(decider, direction),
+            users: 0,
+            standing: Standing::default(),
+            uses: BTreeSet::new(),
+        }
+    }
 }
 
 /// What must be made again.

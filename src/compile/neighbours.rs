@@ -45,9 +45,12 @@ impl Neighbours {
     pub(super) fn near(&self, prefixes: &[Cidr], most: usize) -> Option<Vec<PrefixRule>> {
         // However they lie in each other, each rule is looked at once.
         let outermost = outermost(prefixes);
-        let around = sorted(outermost.iter().flat_map(|prefix| self.around(*prefix)));
+        let mut around = Vec::new();
+        for prefix in &outermost {
+            around.extend(self.around(*prefix));
+        }
         let mut near = Vec::new();
-        for prefix in around {
+        for prefix in sorted(around) {
             self.gather(&mut near, most, prefix, |one| *one == prefix)?;
         }
         // Prefixes in order come after every prefix around them: behind one are those that lie in it.
@@ -137,7 +140,7 @@ impl Lengths {
 /// in.
 fn outermost(prefixes: &[Cidr]) -> Vec<Cidr> {
     let mut outermost: Vec<Cidr> = Vec::new();
-    for prefix in sorted(prefixes.iter().copied()) {
+    for prefix in sorted(prefixes.to_vec()) {
         if !outermost.last().is_some_and(|outer| outer.covers(&prefix)) {
             outermost.push(prefix);
         }

@@ -106,13 +106,12 @@ impl Prefixes {
     /// many boxes that do not overlap.
     pub(super) fn together(&self, lane: Lane, most: usize) -> Option<Vec<Block>> {
         let (shape, first, last) = lane.everything()?;
-        let blocks = self.blocks.of(shape).iter().copied();
-        let whole = self.wholly.iter().map(|&prefix| Block {
+        let mut all = self.blocks.of(shape).clone();
+        all.extend(self.wholly.iter().map(|&prefix| Block {
             prefix,
             first,
             last,
-        });
-        let mut all: Vec<Block> = blocks.chain(whole).collect();
+        }));
         all.sort_by_key(|block| block.prefix);
         boxes::disjoint(&all, &[], most)
     }

@@ -165,10 +165,13 @@ impl Roster {
         let requiring = keys.filter_map(|(key, _)| self.requiring.get(key));
         let by_label = requiring.chain([&self.free]).flatten().cloned();
         let all = groups.chain(by_label).filter(|one| facts.is_meant(one));
-        sorted(all.flat_map(|selection| {
-            let entries = facts.adds(&selection).into_iter();
-            entries.map(move |entry| (selection.clone(), entry))
-        }))
+        let mut entries = Vec::new();
+        for selection in all {
+            for entry in facts.adds(&selection) {
+                entries.push((selection.clone(), entry));
+            }
+        }
+        sorted(entries)
     }
 
     /// Finds whom a selection means that nobody used before.
@@ -420,7 +423,7 @@ impl Facts {
                 let (hosts, nets): (Vec<Cidr>, Vec<Cidr>) = nets.partition(is_host);
                 Some(Self {
                     labels: Some(state.labels_of_set(set).all()),
-                    addresses: sorted(hosts.iter().map(Cidr::network)),
+                    addresses: sorted(hosts.iter().map(Cidr::network).collect()),
                     prefixes: sorted(nets),
                     ..Self::default()
                 })
@@ -464,12 +467,13 @@ impl Facts {
                     port.name == *name && protocol.is_none_or(|only| only == port.protocol)
                 };
                 let ports = self.ports.iter().filter(fits);
-                sorted(ports.flat_map(|port| {
+                let entries = ports.flat_map(|port| {
                     self.addresses.iter().map(|&address| {
                         let key = port_key(address, port.protocol, port.port);
                         Entry::Port(Family::of(address), key)
                     })
-                }))
+                });
+                sorted(entries.collect())
             }
         }
     }

@@ -5,7 +5,6 @@ use super::decider::{Decider, Rules};
 use super::difference::Difference;
 use super::edit::Edited;
 use super::endpoints::{self, Targets};
-use super::names;
 use super::policy;
 use super::settings;
 use super::stack::Stack;
@@ -17,15 +16,9 @@ impl Compiler {
     /// Makes again what is dirty.
     pub(super) fn settle(&mut self) {
         self.settle_settings();
-        let dirty = std::mem::take(&mut self.dirty.endpoints).into_iter();
-        let dirty: Vec<_> = dirty.map(|name| (self.desired(&name), name)).collect();
-        // All of what goes before anything comes: an interface may pass from one of them to another, and
-        // with it the elements that are named after it.
-        for (new, name) in &dirty {
-            self.withdraw(name, new.as_ref());
-        }
-        for (new, name) in dirty {
-            self.place(&name, new);
+        // A change of rules has none, and even lists of nothing fetch the code that makes them.
+        if !self.dirty.endpoints.is_empty() {
+            self.settle_endpoints();
         }
         loop {
             self.dirty_flipped();
@@ -56,6 +49,19 @@ impl Compiler {
         });
         let using: Vec<_> = using.map(|(policy, _)| policy.clone()).collect();
         self.dirty.all(using);
+    }
+
+    fn settle_endpoints(&mut self) {
+        let dirty = std::mem::take(&mut self.dirty.endpoints).into_iter();
+        let dirty: Vec<_> = dirty.map(|name| (self.desired(&name), name)).collect();
+        // All of what goes before anything comes: an interface may pass from one of them to another, and
+        // with it the elements that are named after it.
+        for (new, name) in &dirty {
+            self.withdraw(name, new.as_ref());
+        }
+        for (new, name) in dirty {
+            self.place(&name, new);
+        }
     }
 
     fn settle_settings(&mut self) {
@@ -131,7 +137,8 @@ impl Compiler {
         }
         for decider in stack.deciders() {
             let policy = (decider.clone(), stack.direction());
-            let made = self.policies.entry(policy.clone()).or_default();
+            let made = self.policies.entry(policy.clone());
+            let made = made.or_insert_with(|| Made::nothing(decider, stack.direction()));
             made.users += 1;
             if made.users == 1 {
                 self.dirty.all([policy]);
@@ -184,7 +191,7 @@ impl Compiler {
             let edited = Edited {
                 standing: &made.standing,
                 table: self.table.table(),
-                owner: &names::decider(decider, *direction),
+                owner: &made.owner,
                 cut: policy::cut(Rules::Group(rules), &self.settings),
                 rules: rules.len(),
             };
@@ -219,9 +226,9 @@ impl Compiler {
             self.roster.release(&mut self.table, one);
         }
         let made = Made {
-            users: old.users,
             standing,
             uses,
+            ..old
         };
         self.policies.insert(policy, made);
     }

@@ -9,12 +9,12 @@ pub(super) fn only<'l, T: Ord>(one: &'l [T], other: &'l [T]) -> impl Iterator<It
     })
 }
 
-/// Things in order, each once.
-pub(super) fn sorted<T: Ord>(things: impl IntoIterator<Item = T>) -> Vec<T> {
-    let mut sorted: Vec<T> = things.into_iter().collect();
-    sorted.sort();
-    sorted.dedup();
-    sorted
+/// Things in order, each once. It takes a list, which put together in a loop is less code for a small change to
+/// fetch than a chain of iterators is.
+pub(super) fn sorted<T: Ord>(mut things: Vec<T>) -> Vec<T> {
+    things.sort_unstable();
+    things.dedup();
+    things
 }
 
 #[cfg(test)]

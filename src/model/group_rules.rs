@@ -13,31 +13,32 @@ const SHORT: usize = STRETCH / 2;
 
 /// Rules in the order of the document.
 ///
-/// They lie in stretches that copies share. So to copy a list, or to drop a copy, costs next to nothing,
-/// and what tells two lists apart is found without a look at the stretches that both begin or end with.
-/// What lies between the first change and the last one is looked at, rule by rule.
+/// They lie in stretches that lists share, and copies share the list of those. So to copy a list, or to drop
+/// a copy, costs nothing however long it is, and what tells two lists apart is found without a look at the
+/// stretches that both begin or end with. What lies between the first change and the last one is looked at,
+/// rule by rule.
 #[derive(Clone, Default)]
-pub struct GroupRules(Vec<Stretch>);
+pub struct GroupRules(Option<Arc<Vec<Stretch>>>);
 
 type Stretch = Arc<[GroupRule]>;
 
 impl GroupRules {
     /// No rules.
-    pub const NONE: Self = Self(Vec::new());
+    pub const NONE: Self = Self(None);
 
     /// The rules in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &GroupRule> + Clone {
-        flat(&self.0)
+        flat(self.stretches())
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.iter().map(|stretch| stretch.len()).sum()
+        self.stretches().iter().map(|stretch| stretch.len()).sum()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.stretches().is_empty()
     }
 
     /// Puts a rule behind all others.
@@ -48,23 +49,21 @@ impl GroupRules {
     /// What is left of two lists without what both begin with and what both end with; where as much is left
     /// of both, what differs of that, place by place.
     pub fn apart<'r>(&'r self, other: &'r Self) -> [Vec<&'r GroupRule>; 2] {
-        let [mut ours, mut theirs] = self.unshared(other).map(flat);
-        let is_same = |(a, b): &(&GroupRule, &GroupRule)| a == b;
-        let front = ours.clone().zip(theirs.clone()).take_while(is_same).count();
-        if let Some(last) = front.checked_sub(1) {
-            let _same = (ours.nth(last), theirs.nth(last));
-        }
-        let back = ours.clone().rev().zip(theirs.clone().rev());
-        if let Some(last) = back.take_while(is_same).count().checked_sub(1) {
-            let _same = (ours.nth_back(last), theirs.nth_back(last));
-        }
-        match ours.clone().count() == theirs.clone().count() {
+        let unshared = self
+            .unshared(other)
+            .map(|list| flat(list).collect::<Vec<_>>());
+        let [ours, theirs] = unshared.each_ref().map(Vec::as_slice);
+        let front = alike(ours.iter(), theirs.iter());
+        let (ours, theirs) = (&ours[front..], &theirs[front..]);
+        let back = alike(ours.iter().rev(), theirs.iter().rev());
+        let (ours, theirs) = (&ours[..ours.len() - back], &theirs[..theirs.len() - back]);
+        match ours.len() == theirs.len() {
             true => {
-                let differing = ours.zip(theirs).filter(|pair| !is_same(pair));
-                let (ours, theirs) = differing.unzip();
+                let pairs = ours.iter().zip(theirs);
+                let (ours, theirs) = pairs.filter(|(a, b)| a != b).unzip();
                 [ours, theirs]
             }
-            false => [ours, theirs].map(Iterator::collect),
+            false => [ours.to_vec(), theirs.to_vec()],
         }
     }
 
@@ -82,7 +81,8 @@ impl GroupRules {
             }
             is_same
         };
-        let front: Vec<&Stretch> = other.0.iter().take_while(begins).collect();
+        let theirs = other.stretches();
+        let front: Vec<&Stretch> = theirs.iter().take_while(begins).collect();
         let ends = |stretch: &&Stretch| {
             let mut before = rest.clone();
             let mut each = stretch.iter().rev();
@@ -92,7 +92,7 @@ impl GroupRules {
             }
             is_same
         };
-        let others = other.0.get(front.len()..).unwrap_or_default();
+        let others = theirs.get(front.len()..).unwrap_or_default();
         let back: Vec<&Stretch> = others.iter().rev().take_while(ends).collect();
         let [front, back] = [front, back].map(|of| of.into_iter().cloned().collect());
         Self::joined(front, rest.cloned().collect(), back)
@@ -114,7 +114,7 @@ impl GroupRules {
         }
         front.extend(evenly(between));
         front.extend(back.into_iter().rev());
-        Self(front)
+        Self(Some(front.into()))
     }
 
     /// Whether another list says the same and was written in the same places.
@@ -123,15 +123,28 @@ impl GroupRules {
         self.len() == other.len() && ours.zip(theirs).all(|(own, other)| own.is_twin(other))
     }
 
+    fn stretches(&self) -> &[Stretch] {
+        self.0.as_deref().map_or(&[], Vec::as_slice)
+    }
+
     /// The stretches that are left of two lists without those that both begin with and both end with.
     fn unshared<'r>(&'r self, other: &'r Self) -> [&'r [Stretch]; 2] {
         let is_same = |(a, b): &(&Stretch, &Stretch)| Arc::ptr_eq(a, b);
-        let front = self.0.iter().zip(&other.0).take_while(is_same).count();
-        let [ours, theirs] = [self, other].map(|list| list.0.get(front..).unwrap_or_default());
+        let [ours, theirs] = [self, other].map(Self::stretches);
+        let front = ours.iter().zip(theirs).take_while(is_same).count();
+        let [ours, theirs] = [ours, theirs].map(|list| list.get(front..).unwrap_or_default());
         let back = ours.iter().rev().zip(theirs.iter().rev());
         let back = back.take_while(is_same).count();
         [ours, theirs].map(|list| list.get(..list.len() - back).unwrap_or_default())
     }
+}
+
+/// How many rules two lists begin with that say the same.
+fn alike<'r>(
+    one: impl Iterator<Item = &'r &'r GroupRule>,
+    other: impl Iterator<Item = &'r &'r GroupRule>,
+) -> usize {
+    one.zip(other).take_while(|(a, b)| a == b).count()
 }
 
 /// Rules in as few stretches as hold them, none of them much longer than another.
@@ -159,17 +172,18 @@ impl Extend<GroupRule> for GroupRules {
     fn extend<I: IntoIterator<Item = GroupRule>>(&mut self, rules: I) {
         let mut rules = rules.into_iter().peekable();
         let room = |last: &mut Stretch| last.len() < STRETCH;
-        let last = self.0.pop_if(room);
+        let stretches = Arc::make_mut(self.0.get_or_insert_default());
+        let last = stretches.pop_if(room);
         let mut open: Vec<GroupRule> = last.map_or_else(Vec::new, |last| last.to_vec());
         while rules.peek().is_some() {
             let room = STRETCH - open.len();
             open.extend(rules.by_ref().take(room));
             if open.len() == STRETCH {
-                self.0.push(std::mem::take(&mut open).into());
+                stretches.push(std::mem::take(&mut open).into());
             }
         }
         if !open.is_empty() {
-            self.0.push(open.into());
+            stretches.push(open.into());
         }
     }
 }
@@ -231,8 +245,13 @@ mod tests {
     }
 
     fn shared(one: &GroupRules, other: &GroupRules) -> usize {
-        let is_others = |stretch: &&Stretch| other.0.iter().any(|own| Arc::ptr_eq(own, stretch));
-        one.0.iter().filter(is_others).count()
+        let is_others = |stretch: &&Stretch| {
+            other
+                .stretches()
+                .iter()
+                .any(|own| Arc::ptr_eq(own, stretch))
+        };
+        one.stretches().iter().filter(is_others).count()
     }
 
     #[test]
@@ -241,7 +260,7 @@ mod tests {
         let mut after = before.clone();
         after.push(rule(9_999, 1_001));
         assert_eq!((before.len(), after.len()), (1_000, 1_001));
-        assert_eq!(shared(&before, &after), before.0.len() - 1);
+        assert_eq!(shared(&before, &after), before.stretches().len() - 1);
         assert_eq!(before.apart(&after), [vec![], vec![&rule(9_999, 0)]]);
         assert_ne!(before, after);
         assert!(after.iter().eq(list((0..1_000).chain([9_999])).iter()));
@@ -252,7 +271,10 @@ mod tests {
         let before = list(0..1_000);
         let again = list(0..1_000);
         assert_eq!((shared(&again, &before), &again), (0, &before));
-        assert_eq!(shared(&again.sharing(&before), &before), before.0.len());
+        assert_eq!(
+            shared(&again.sharing(&before), &before),
+            before.stretches().len()
+        );
         // Of a rule in the middle all that comes behind it is on another line.
         let longer = list((0..500).chain([9_999]).chain(500..1_000));
         let sharing = longer.sharing(&before);
@@ -264,7 +286,7 @@ mod tests {
         let other = list((0..500).chain([9_999]).chain(501..1_000));
         let sharing = other.sharing(&before);
         assert!(sharing.iter().eq(other.iter()));
-        assert_eq!(shared(&sharing, &before), before.0.len() - 1);
+        assert_eq!(shared(&sharing, &before), before.stretches().len() - 1);
         assert_eq!(before.apart(&sharing), [[&rule(500, 0)], [&rule(9_999, 0)]]);
     }
 
@@ -285,7 +307,10 @@ mod tests {
     }
 
     fn short(list: &GroupRules) -> usize {
-        let short = list.0.iter().filter(|stretch| stretch.len() < SHORT);
+        let short = list
+            .stretches()
+            .iter()
+            .filter(|stretch| stretch.len() < SHORT);
         short.count()
     }
 

@@ -111,7 +111,8 @@ impl Edited<'_> {
         let new = without(&old, &gone, &came);
         let mut counts = Vec::new();
         for &lane in census.worth() {
-            let [old, new] = [&old, &new].map(|rules| Prefixes::of(family, lane, rules));
+            let old = Prefixes::of(family, lane, &old);
+            let new = Prefixes::of(family, lane, &new);
             if old != new {
                 let part = Part {
                     lane,
@@ -151,8 +152,10 @@ impl Edited<'_> {
         gone: &[PrefixRule],
         came: &[PrefixRule],
     ) -> Option<Vec<PrefixRule>> {
-        let changed = gone.iter().chain(came).map(|(prefix, _)| *prefix);
-        let changed: Vec<Cidr> = changed.collect();
+        let mut changed: Vec<Cidr> = Vec::with_capacity(gone.len() + came.len());
+        for rules in [gone, came] {
+            changed.extend(rules.iter().map(|(prefix, _)| prefix));
+        }
         let most = NEAR_ALWAYS + self.rules / NEAR_SHARE;
         overview.neighbours.near(&changed, most)
     }
@@ -196,8 +199,8 @@ impl Part<'_> {
         if !self.old.has_same_whole(&self.new) && has_sets_of_whole(whole, cut) {
             return None;
         }
-        let [(lost, old), (gained, new)] =
-            [&self.old, &self.new].map(|part| laid::part(self.count, self.lane, part));
+        let (lost, old) = laid::part(self.count, self.lane, &self.old);
+        let (gained, new) = laid::part(self.count, self.lane, &self.new);
         let count = self.count.with(&lost, &gained);
         let is_alike = count.whole(self.lane) == whole
             && count.whole_by_rules(self.lane) == self.count.whole_by_rules(self.lane);
@@ -207,12 +210,14 @@ impl Part<'_> {
         let mut changes = Vec::new();
         for &shape in self.lane.shapes() {
             let keys = Keys::between(shape, old.of(shape), new.of(shape));
+            if keys.is_empty() {
+                continue;
+            }
             let exact = self.count.exact(shape);
-            if !keys.is_empty() && count.exact(shape) != exact {
+            if count.exact(shape) != exact {
                 return None;
             }
-            let of_sets = keys.of_sets(shape, exact).into_iter();
-            changes.extend(of_sets.filter(|(_, keys)| !keys.is_empty()));
+            keys.put(shape, exact, &mut changes);
         }
         Some((count, changes))
     }
@@ -221,8 +226,12 @@ impl Part<'_> {
 impl Keys {
     /// Those of boxes that are on one side alone. Different ranges of messages may have keys in common.
     fn between(shape: Shape, old: &[Block], new: &[Block]) -> Self {
-        let keys = |one: &[Block], other: &[Block]| -> Vec<Key> {
-            sorted(only(one, other).flat_map(|block| box_keys(shape, block)))
+        let keys = |one: &[Block], other: &[Block]| {
+            let mut keys = Vec::new();
+            for block in only(one, other) {
+                keys.extend(box_keys(shape, block));
+            }
+            sorted(keys)
         };
         let (old, new) = (keys(old, new), keys(new, old));
         Self {
@@ -235,20 +244,29 @@ impl Keys {
         self.gone.is_empty() && self.came.is_empty()
     }
 
-    /// Those of each set that a shape's keys of one value and ranges are in, by the word in its name.
-    fn of_sets(self, shape: Shape, exact: Exact) -> [(&'static str, Self); 2] {
-        let (exact, ranges) = match exact {
-            Exact::Among => (Self::default(), self),
+    /// Puts them with the sets that a shape's keys of one value and ranges are in, by the word in its name.
+    fn put(mut self, shape: Shape, exact: Exact, changes: &mut Vec<(&'static str, Self)>) {
+        match exact {
+            Exact::Among => {}
             Exact::Apart => {
-                let is_exact = |key: &Key| key.end.is_none();
-                let [gone, came] =
-                    [self.gone, self.came].map(|keys| keys.into_iter().partition(is_exact));
-                let of = |gone, came| Self { gone, came };
-                (of(gone.0, came.0), of(gone.1, came.1))
+                let exact = Self {
+                    gone: take_exact(&mut self.gone),
+                    came: take_exact(&mut self.came),
+                };
+                if !exact.is_empty() {
+                    changes.push((shape.exact_word(), exact));
+                }
             }
-        };
-        [(shape.exact_word(), exact), (shape.word(), ranges)]
+        }
+        if !self.is_empty() {
+            changes.push((shape.word(), self));
+        }
     }
+}
+
+/// Takes those of one value out of keys.
+fn take_exact(keys: &mut Vec<Key>) -> Vec<Key> {
+    keys.extract_if(.., |key| key.end.is_none()).collect()
 }
 
 /// Whether whole prefixes are in sets of their own, too.
@@ -274,14 +292,16 @@ fn of_family(rules: &[GroupRule], family: Family) -> Vec<PrefixRule> {
 /// Rules without some, each taken away once, and with others; in order.
 fn without(rules: &[PrefixRule], less: &[PrefixRule], more: &[PrefixRule]) -> Vec<PrefixRule> {
     let mut less = less.to_vec();
-    let kept = rules.iter().filter(|rule| {
-        let place = less.iter().position(|one| one == *rule);
-        place.map(|place| less.swap_remove(place)).is_none()
-    });
-    let kept: Vec<PrefixRule> = kept.copied().collect();
-    let mut rules = [kept, more.to_vec()].concat();
-    rules.sort();
-    rules
+    let mut left = Vec::with_capacity(rules.len() + more.len());
+    left.extend_from_slice(more);
+    for rule in rules {
+        match less.iter().position(|one| one == rule) {
+            Some(place) => drop(less.swap_remove(place)),
+            None => left.push(*rule),
+        }
+    }
+    left.sort_unstable();
+    left
 }
 
 #[cfg(test)]

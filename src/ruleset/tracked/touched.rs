@@ -49,8 +49,10 @@ impl Touched {
                 Some(Extent::Elements(keys)) => drop(keys.insert(key.clone())),
                 Some(Extent::Whole) => {}
                 None => {
-                    let keys = Extent::Elements(BTreeSet::from([key.clone()]));
-                    sets.insert(set.clone(), keys);
+                    // Made of an array it would be sorted and built at once, which is more code to fetch.
+                    let mut keys = BTreeSet::new();
+                    keys.insert(key.clone());
+                    sets.insert(set.clone(), Extent::Elements(keys));
                 }
             }
         }
