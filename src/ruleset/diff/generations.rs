@@ -7,12 +7,12 @@ use super::cost;
 use super::elements::Delta;
 use super::entangled::entangled;
 use super::names::Names;
-use super::reach::{Polarity, Reached};
+use super::reach::Reached;
 use super::references;
 use super::scope::{Scope, Wanted};
 use crate::ruleset::digest::STATE_CHAIN;
 use crate::ruleset::reference::Reference;
-use crate::ruleset::tracked::Tracked;
+use crate::ruleset::tracked::{Polarity, Tracked};
 use crate::ruleset::{Chain, Data, Element, Key, Kind, Name, Set, Table};
 
 /// What differs between the table in the kernel and the desired one.

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 use super::bridge::is_of_an_object;
 use super::generations::{Changes, is_owned, is_policy};
-use super::reach::Polarity;
+use crate::ruleset::tracked::Polarity;
 use crate::ruleset::{Key, Kind};
 
 /// Whose groups change, if nothing but groups, what selectors mean, and the policies of their members

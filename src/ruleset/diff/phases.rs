@@ -7,9 +7,10 @@ use super::cost;
 use super::elements::Delta;
 use super::generations::{Changes, is_owned};
 use super::members::Regrouped;
-use super::reach::{Passage, Polarity};
+use super::reach::Passage;
 use super::steps;
 use crate::ruleset::digest::STATE_CHAIN;
+use crate::ruleset::tracked::Polarity;
 use crate::ruleset::transaction::{Operation, Phase, Step, Wait};
 use crate::ruleset::{Chain, Element, Elements, Expression, Key, Kind, Name, Set};
 

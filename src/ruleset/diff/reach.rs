@@ -6,22 +6,9 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use bitflags::bitflags;
-
 use crate::ruleset::reference::Reference;
-use crate::ruleset::tracked::{Tracked, Use};
+use crate::ruleset::tracked::{Polarity, Tracked, Use};
 use crate::ruleset::{Expression, HookPoint, Kind, Name, Statement, VmapSource};
-
-bitflags! {
-    /// What it does to traffic when a set gains elements.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub(super) struct Polarity: u8 {
-        /// More elements let more pass.
-        const ADMITS = 1;
-        /// More elements let less pass.
-        const DENIES = 2;
-    }
-}
 
 /// Points of a packet's path. Of the hooks that share one, a packet passes only one.
 ///
@@ -99,6 +86,11 @@ impl<'a> Reached<'a> {
 
     /// What the rules that packets meet use a set for.
     pub(super) fn polarity(&self, set: &'a Name) -> Polarity {
+        let index = self.tracked.index();
+        index.polarity(set, || self.find_polarity(set))
+    }
+
+    fn find_polarity(&self, set: &'a Name) -> Polarity {
         let mut polarity = Polarity::empty();
         for (way, user) in self.tracked.index().users(Kind::Set, set.as_str()) {
             let adds = match way {
@@ -174,4 +166,93 @@ fn key_looked_up<'a>(statement: &'a Statement, in_map: &Name) -> Option<&'a [Exp
         return None;
     };
     (map == in_map).then_some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ruleset::Table;
+    use crate::ruleset::parse::parse;
+
+    /// What packets meet first, what leads on from there, the rules of the policy, and what its set is used for
+    /// then.
+    const STEPS: [(&str, &str, &str, Polarity); 13] = [
+        (HOOKED, "", ADMIT, Polarity::empty()),
+        (HOOKED, TO_IT, ADMIT, Polarity::ADMITS),
+        (HOOKED, TO_IT, BOTH, Polarity::all()),
+        (HOOKED, TO_IT, "tcp dport 22 accept", Polarity::empty()),
+        (HOOKED, TO_IT, DENY, Polarity::DENIES),
+        (HOOKED, ELSEWHERE, DENY, Polarity::empty()),
+        (HOOKED, TO_IT, "ip saddr != @s drop", Polarity::ADMITS),
+        (UNHOOKED, TO_IT, ADMIT, Polarity::empty()),
+        (HOOKED, TO_IT, ADMIT, Polarity::ADMITS),
+        (NO_LOOKUP, TO_IT, ADMIT, Polarity::empty()),
+        (JUMP, "", DENY, Polarity::DENIES),
+        (ANONYMOUS, "", BOTH, Polarity::all()),
+        (HOOKED, "comment \"another map\"", ADMIT, Polarity::empty()),
+    ];
+    const HOOKED: &str = "type filter hook forward priority 0; policy drop; iifname vmap @to";
+    const UNHOOKED: &str = "iifname vmap @to";
+    const NO_LOOKUP: &str = "type filter hook forward priority 0; policy drop; counter";
+    const JUMP: &str = "type filter hook forward priority 0; policy drop; jump policy";
+    const ANONYMOUS: &str =
+        "type filter hook forward priority 0; policy drop; meta l4proto vmap { tcp : goto policy }";
+    const TO_IT: &str = "elements = { \"eth0\" : goto policy }";
+    const ELSEWHERE: &str = "elements = { \"eth0\" : goto other }";
+    const ADMIT: &str = "ip saddr @s accept";
+    const DENY: &str = "ip saddr @s drop";
+    const BOTH: &str = "ip saddr @s accept\n ip saddr @s drop";
+
+    fn table(first: &str, entries: &str, rules: &str) -> Table {
+        let text = format!(
+            "table inet t {{
+                set s {{ type ipv4_addr\n }}
+                map to {{ type ifname : verdict\n {entries}\n }}
+                chain other {{ accept\n }}
+                chain policy {{ {rules}\n }}
+                chain forward {{ {first}\n }}
+            }}"
+        );
+        let ruleset = parse("a test", &text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        ruleset.tables.into_values().next().unwrap()
+    }
+
+    /// Makes chains what they are in a table.
+    fn chain_by_chain(tracked: &mut Tracked, table: &Table) {
+        for (name, chain) in &table.chains {
+            tracked.put_chain(name.clone(), chain.clone());
+        }
+    }
+
+    /// The same, but where a chain hangs is as it was: it gets its rules one by one.
+    fn rule_by_rule(tracked: &mut Tracked, table: &Table) {
+        for (name, chain) in &table.chains {
+            if tracked.table().chains[name].hook == chain.hook {
+                tracked.flush_chain(name);
+                for rule in &chain.rules {
+                    tracked.push_rule(name, rule.clone());
+                }
+            }
+        }
+        chain_by_chain(tracked, table);
+    }
+
+    #[test]
+    fn what_a_set_is_used_for_is_found_anew_once_an_edge_or_a_base_chain_comes_or_goes() {
+        let set = Name::new("s").unwrap();
+        for change in [chain_by_chain, rule_by_rule] {
+            let mut tracked = Tracked::from(table(HOOKED, "", ADMIT));
+            for (first, entries, rules, used) in STEPS {
+                let table = table(first, entries, rules);
+                for (name, set) in &table.sets {
+                    tracked.put_set(name.clone(), set.clone());
+                }
+                change(&mut tracked, &table);
+                for _ in 0..2 {
+                    let found = Reached::of(&tracked).polarity(&set);
+                    assert_eq!(found, used, "{first} {entries} {rules}");
+                }
+            }
+        }
+    }
 }

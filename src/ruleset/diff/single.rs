@@ -8,10 +8,10 @@
 use super::cost;
 use super::generations::{is_owned, is_same_declaration};
 use super::names;
-use super::reach::{Polarity, Reached};
+use super::reach::Reached;
 use super::steps::signature;
 use crate::ruleset::digest::STATE_CHAIN;
-use crate::ruleset::tracked::{Extent, Touched, Tracked};
+use crate::ruleset::tracked::{Extent, Polarity, Touched, Tracked};
 use crate::ruleset::transaction::{Operation, Phase, Step, Wait};
 use crate::ruleset::{Chain, Elements, Key, Kind, Name, Rule, Set, SetFlags, Table};
 

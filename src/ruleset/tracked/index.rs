@@ -3,6 +3,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
+use super::polarity::{Polarities, Polarity};
 use crate::ruleset::kind::ByKind;
 use crate::ruleset::reference::Reference;
 use crate::ruleset::{
@@ -39,6 +40,8 @@ pub(crate) struct Index {
     /// Addresses and interfaces of the source checks, `iifname . ip saddr` with and without a MAC:
     /// how many elements say that the one may send from the other.
     senders: BTreeMap<(Bytes, Bytes), usize>,
+    /// What was found out by all but the senders.
+    polarities: Polarities,
 }
 
 /// Whether something is there from now on or no longer.
@@ -74,6 +77,11 @@ impl Index {
         })
     }
 
+    /// What a set is used for, found out if it is not known.
+    pub(crate) fn polarity(&self, set: &Name, find_out: impl FnOnce() -> Polarity) -> Polarity {
+        self.polarities.of(set, find_out)
+    }
+
     /// Where packets come to a chain, if it is a base chain.
     pub(crate) fn base(&self, chain: &Name) -> Option<HookPoint> {
         self.bases.get(chain).copied()
@@ -95,6 +103,7 @@ impl Index {
 
     pub(super) fn chain(&mut self, name: &Name, chain: &Chain, turn: Turn) {
         if let Some(hook) = chain.hook {
+            self.polarities.forget();
             match turn {
                 Turn::Comes => self.bases.insert(name.clone(), hook.point),
                 Turn::Goes => self.bases.remove(name),
@@ -137,6 +146,7 @@ impl Index {
     }
 
     fn count(&mut self, object: Reference<'_>, user: (Use, Name), turn: Turn) {
+        self.polarities.forget();
         let users = self.users.of_mut(object.kind());
         match (users.get_mut(object.name()), turn) {
             (Some(known), Turn::Comes) => turned(known.entry(user), turn),

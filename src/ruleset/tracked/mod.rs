@@ -6,12 +6,14 @@
 
 mod index;
 mod ledger;
+mod polarity;
 mod sizes;
 mod touched;
 
 use std::collections::btree_map::Entry;
 
 pub(super) use self::index::{Index, Use};
+pub(super) use self::polarity::Polarity;
 pub use self::sizes::Sizes;
 pub(super) use self::touched::{Extent, Touched};
 
