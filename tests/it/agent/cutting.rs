@@ -1,7 +1,7 @@
 //! Connections that policy denies from now on end, and no other does: real packets, real entries.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
@@ -100,7 +100,7 @@ struct Tcp(TcpStream, TcpStream);
 impl Tcp {
     fn open(from: &Pod, to: &Pod, bound: &str, asked: &str) -> Self {
         let [bound, asked]: [SocketAddr; 2] = [bound, asked].map(|text| text.parse().unwrap());
-        let listener = to.run(move || TcpListener::bind(bound).unwrap());
+        let listener = to.run(move || listen(bound));
         let client = from.run(move || TcpStream::connect_timeout(&asked, PATIENCE).unwrap());
         let (server, _) = listener.accept().unwrap();
         for end in [&client, &server] {
@@ -128,6 +128,20 @@ impl Tcp {
     /// Whether what is answered arrives.
     fn back(&mut self) -> bool {
         passes(&mut self.1, &mut self.0)
+    }
+}
+
+/// Listens, even where somebody just did: another test may have forked meanwhile, and its child has a copy of
+/// that socket until it executes something else.
+fn listen(bound: SocketAddr) -> TcpListener {
+    let begun = Instant::now();
+    loop {
+        match TcpListener::bind(bound) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse && begun.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            bind => return bind.unwrap(),
+        }
     }
 }
 
