@@ -40,7 +40,7 @@ pub(crate) struct Index {
     /// Addresses and interfaces of the source checks, `iifname . ip saddr` with and without a MAC:
     /// how many elements say that the one may send from the other.
     senders: BTreeMap<(Bytes, Bytes), usize>,
-    /// What was found out by all but the senders.
+    /// What sets are used for, as far as users and bases were asked for it.
     polarities: Polarities,
 }
 
